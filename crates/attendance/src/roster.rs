@@ -1,0 +1,166 @@
+//! Which shift on which workday: R14, and the holiday over it (R90).
+
+use std::sync::Arc;
+
+use jiff::civil::Date;
+
+use crate::inputs::{Inputs, Roster, RosterValue, WeeklyOff};
+use crate::time::Day;
+
+/// Where the value of a day comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Override,
+    WeeklyOff,
+    Cycle,
+    Week,
+    /// Nothing found means weekly off.
+    Nothing,
+}
+
+impl Origin {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Override => "override",
+            Self::WeeklyOff => "weekly_off pattern",
+            Self::Cycle => "cycle",
+            Self::Week => "week",
+            Self::Nothing => "nothing",
+        }
+    }
+}
+
+/// What the roster says for a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Duty<'a> {
+    Off,
+    Shifts(&'a [Arc<str>]),
+    Auto(&'a [Arc<str>]),
+}
+
+impl<'a> Duty<'a> {
+    fn of(value: &'a RosterValue) -> Self {
+        match value {
+            RosterValue::Off => Self::Off,
+            RosterValue::Shifts(names) => Self::Shifts(names),
+            RosterValue::Auto(names) => Self::Auto(names),
+        }
+    }
+}
+
+/// R14.
+pub(crate) fn duty(roster: &Roster, date: Date, day: Day) -> (Duty<'_>, Origin) {
+    if let Some(found) = roster.overrides.get(&date) {
+        return (Duty::of(&found.value), Origin::Override);
+    }
+    if roster
+        .weekly_off
+        .iter()
+        .any(|off| names_day(off, date, day))
+    {
+        return (Duty::Off, Origin::WeeklyOff);
+    }
+    if let Some(cycle) = &roster.cycle
+        && !cycle.days.is_empty()
+    {
+        let since = day.0 - Day::of(cycle.anchor).0;
+        let place = since.rem_euclid(cycle.days.len() as i64) as usize;
+        return (Duty::of(&cycle.days[place]), Origin::Cycle);
+    }
+    match &roster.week[day.weekday()] {
+        Some(value) => (Duty::of(value), Origin::Week),
+        None => (Duty::Off, Origin::Nothing),
+    }
+}
+
+/// `nth` counts that weekday within the month.
+fn names_day(off: &WeeklyOff, date: Date, day: Day) -> bool {
+    let nth = (date.day() - 1) / 7 + 1;
+    off.weekday.to_monday_zero_offset() as usize == day.weekday()
+        && (off.nth.is_empty() || off.nth.contains(&nth.unsigned_abs()))
+}
+
+/// Whether a holiday lies over the day: only an override with `on_holiday` makes it a working day (R90).
+pub(crate) fn is_holiday(inputs: &Inputs, date: Date) -> bool {
+    let works_anyway = || {
+        let found = inputs.roster.overrides.get(&date);
+        found.is_some_and(|found| found.on_holiday)
+    };
+    inputs.holidays.contains(&date) && !works_anyway()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use jiff::civil::Weekday;
+
+    use super::*;
+    use crate::inputs::{Cycle, RosterOverride};
+
+    fn shift(name: &str) -> RosterValue {
+        RosterValue::Shifts(vec![name.into()])
+    }
+
+    /// Everything at once: a layer counts where no layer before it does.
+    #[track_caller]
+    fn check(layers: &[Origin], date: &str, expected: &str) {
+        let date: Date = date.parse().unwrap();
+        let mut roster = Roster::default();
+        for layer in layers {
+            match layer {
+                Origin::Override => {
+                    let value = RosterOverride {
+                        value: shift("override"),
+                        on_holiday: false,
+                    };
+                    roster.overrides = BTreeMap::from([(date, value)]);
+                }
+                Origin::WeeklyOff => {
+                    let off = WeeklyOff {
+                        weekday: Weekday::Saturday,
+                        nth: vec![2, 4],
+                    };
+                    roster.weekly_off = vec![off];
+                }
+                Origin::Cycle => {
+                    let days = vec![shift("first"), shift("second"), RosterValue::Off];
+                    roster.cycle = Some(Cycle {
+                        anchor: "2026-03-10".parse().unwrap(),
+                        days,
+                    });
+                }
+                Origin::Week => roster.week[5] = Some(shift("week")),
+                Origin::Nothing => {}
+            }
+        }
+        let (duty, origin) = duty(&roster, date, Day::of(date));
+        let found = match duty {
+            Duty::Shifts(names) => names.join("+"),
+            Duty::Auto(names) => format!("auto {}", names.join("+")),
+            Duty::Off => format!("off by {}", origin.as_str()),
+        };
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn the_first_layer_that_speaks_decides() {
+        use Origin::{Cycle, Nothing, Override, Week, WeeklyOff};
+        check(
+            &[Week, Cycle, WeeklyOff, Override],
+            "2026-03-14",
+            "override",
+        );
+        check(
+            &[Week, Cycle, WeeklyOff],
+            "2026-03-14",
+            "off by weekly_off pattern",
+        ); // the second Saturday
+        check(&[Week, WeeklyOff], "2026-03-07", "week"); // the first
+        check(&[Week, Cycle], "2026-03-14", "second");
+        check(&[Week, Cycle], "2026-03-09", "off by cycle"); // before the anchor
+        check(&[Week], "2026-03-14", "week");
+        check(&[Week], "2026-03-15", "off by nothing");
+        check(&[Nothing], "2026-03-14", "off by nothing");
+    }
+}

@@ -1,0 +1,221 @@
+//! The event search, `POST /ISAPI/AccessControl/AcsEvent?format=json`: its condition and its pages.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::body::{DecodeError, encode_json, lenient_number, lenient_text, list};
+use crate::search::{Row, SearchState, member};
+use crate::time::EventTime;
+
+/// Access events; the only `major` that can hold punches.
+const MAJOR_ACCESS: u32 = 5;
+
+/// A page of access events, every `minor`: exactly one could be asked for, so they are told apart here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventSearch {
+    /// Fresh for each search, the same for all its pages: some firmware caches the result under it.
+    pub id: String,
+    /// Row offset, not page number.
+    pub position: u64,
+    pub max_results: u32,
+    /// Both ends are inclusive, to the second, in the terminal's own offset.
+    pub start: EventTime,
+    pub end: EventTime,
+    /// Only events of this serial number and above. Old firmware ignores it.
+    pub begin_serial: Option<u64>,
+}
+
+impl EventSearch {
+    /// The request body.
+    pub fn encode(&self) -> String {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Condition<'a> {
+            #[serde(rename = "searchID")]
+            search_id: &'a str,
+            search_result_position: u64,
+            max_results: u32,
+            major: u32,
+            minor: u32,
+            start_time: String,
+            end_time: String,
+            /// True is the default, and may turn the answer into a multipart with photographs.
+            pic_enable: bool,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            begin_serial_no: Option<u64>,
+        }
+        let condition = Condition {
+            search_id: &self.id,
+            search_result_position: self.position,
+            max_results: self.max_results,
+            major: MAJOR_ACCESS,
+            minor: 0,
+            start_time: self.start.to_string(),
+            end_time: self.end.to_string(),
+            pic_enable: false,
+            begin_serial_no: self.begin_serial,
+        };
+        #[derive(Serialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Body<'a> {
+            acs_event_cond: Condition<'a>,
+        }
+        encode_json(&Body {
+            acs_event_cond: condition,
+        })
+    }
+}
+
+/// One page of the event log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EventPage {
+    pub state: SearchState,
+    /// Rows of the whole search, as far as the terminal says.
+    pub total: Option<u64>,
+    pub rows: Vec<EventRow>,
+}
+
+/// A row and the serial number that can be read even where the rest cannot.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EventRow {
+    /// `serialNo`, up to 3,000,000,000. Starts again after a factory reset or when the log is cleared.
+    pub serial: Option<u64>,
+    /// The time as sent.
+    pub time: String,
+    pub row: Row<AccessEvent>,
+}
+
+/// One event of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessEvent {
+    pub major: u32,
+    pub minor: u32,
+    pub time: EventTime,
+    /// `None` on door rows, and where the terminal says `""` or `"0"`. Opaque: `007` and `7` are two people.
+    pub employee_no: Option<String>,
+    pub card_no: Option<String>,
+    pub name: String,
+    /// `None` also for `undefined`, which every row says while attendance mode is off.
+    pub attendance: Option<AttendanceStatus>,
+}
+
+/// The key pressed in attendance mode. Compared without case: manuals and terminals differ in `overtimeOut`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttendanceStatus {
+    CheckIn,
+    CheckOut,
+    BreakOut,
+    BreakIn,
+    OvertimeIn,
+    OvertimeOut,
+}
+
+impl AttendanceStatus {
+    fn from_text(text: &str) -> Option<Self> {
+        match text.trim().to_ascii_lowercase().as_str() {
+            "checkin" => Some(Self::CheckIn),
+            "checkout" => Some(Self::CheckOut),
+            "breakout" => Some(Self::BreakOut),
+            "breakin" => Some(Self::BreakIn),
+            "overtimein" => Some(Self::OvertimeIn),
+            "overtimeout" => Some(Self::OvertimeOut),
+            _ => None,
+        }
+    }
+}
+
+/// Decodes a page of the event search. A row that cannot be understood is an error of its own, not of the page.
+///
+/// # Errors
+/// When the body is no JSON or has no `AcsEvent`.
+pub fn decode_event_page(body: &[u8]) -> Result<EventPage, DecodeError> {
+    #[derive(Deserialize)]
+    struct Answer {
+        #[serde(
+            rename = "responseStatusStrg",
+            default,
+            deserialize_with = "lenient_text"
+        )]
+        state: Option<String>,
+        #[serde(rename = "totalMatches", default, deserialize_with = "lenient_number")]
+        total: Option<u64>,
+        #[serde(rename = "InfoList", default)]
+        rows: Option<Box<RawValue>>,
+    }
+    let answer: Answer = serde_json::from_str(member(body, "AcsEvent")?.get())?;
+    Ok(EventPage {
+        state: SearchState::from_text(answer.state.as_deref()),
+        total: answer.total,
+        rows: list(answer.rows.as_deref())?
+            .iter()
+            .map(|row| decode_row(row))
+            .collect(),
+    })
+}
+
+fn decode_row(raw: &RawValue) -> EventRow {
+    #[derive(Default, Deserialize)]
+    #[serde(rename_all = "camelCase", default)]
+    struct Known {
+        #[serde(deserialize_with = "lenient_number")]
+        serial_no: Option<u64>,
+        #[serde(deserialize_with = "lenient_text")]
+        time: Option<String>,
+    }
+    let known: Known = serde_json::from_str(raw.get()).unwrap_or_default();
+    let time = known.time.unwrap_or_default();
+    EventRow {
+        serial: known.serial_no,
+        row: Row {
+            json: raw.get().to_owned(),
+            value: decode_event(raw.get(), &time),
+        },
+        time,
+    }
+}
+
+fn decode_event(json: &str, time: &str) -> Result<AccessEvent, String> {
+    #[derive(Default, Deserialize)]
+    #[serde(rename_all = "camelCase", default)]
+    struct Fields {
+        #[serde(deserialize_with = "lenient_number")]
+        major: Option<u64>,
+        #[serde(deserialize_with = "lenient_number")]
+        minor: Option<u64>,
+        #[serde(deserialize_with = "lenient_text")]
+        employee_no_string: Option<String>,
+        #[serde(deserialize_with = "lenient_text")]
+        employee_no: Option<String>,
+        #[serde(deserialize_with = "lenient_text")]
+        card_no: Option<String>,
+        #[serde(deserialize_with = "lenient_text")]
+        name: Option<String>,
+        #[serde(deserialize_with = "lenient_text")]
+        attendance_status: Option<String>,
+    }
+    let fields: Fields =
+        serde_json::from_str(json).map_err(|error| format!("unreadable event row: {error}"))?;
+    let code = |name: &str, value: Option<u64>| {
+        value
+            .and_then(|value| u32::try_from(value).ok())
+            .ok_or_else(|| format!("event row without a {name} code"))
+    };
+    let named = |text: Option<String>| {
+        text.map(|text| text.trim().to_owned())
+            .filter(|text| !text.is_empty() && text != "0")
+    };
+    Ok(AccessEvent {
+        major: code("major", fields.major)?,
+        minor: code("minor", fields.minor)?,
+        time: time
+            .parse()
+            .map_err(|_| format!("impossible time {time:?}"))?,
+        employee_no: named(fields.employee_no_string).or_else(|| named(fields.employee_no)),
+        card_no: named(fields.card_no),
+        name: fields.name.unwrap_or_default().trim().to_owned(),
+        attendance: fields
+            .attendance_status
+            .as_deref()
+            .and_then(AttendanceStatus::from_text),
+    })
+}

@@ -1,0 +1,38 @@
+//! Hikvision access terminals over ISAPI: bodies and headers to values and back. No I/O, no clock.
+//!
+//! Owns the shapes of requests and answers, the event codes, and the policy of HTTP digest (which challenge, which nonce, when a
+//! password counts as refused). Sockets, paging and deadlines belong to the driver. Sources: docs/devices/hikvision.md.
+
+mod auth;
+mod body;
+mod capabilities;
+mod codes;
+mod device;
+mod events;
+mod people;
+mod search;
+mod status;
+mod time;
+
+pub use auth::{Algorithm, Challenge, Challenged, DigestSession, Offers, Sent};
+pub use body::DecodeError;
+pub use capabilities::EventCapabilities;
+pub use codes::{EventClass, Means, classify};
+pub use device::{DeviceInfo, serial_matches};
+pub use events::{
+    AccessEvent, AttendanceStatus, EventPage, EventRow, EventSearch, decode_event_page,
+};
+pub use people::{PeoplePage, PeopleSearch, Person, decode_people_count, decode_people_page};
+pub use search::{Row, SearchState};
+pub use status::{LoginState, ResponseStatus};
+pub use time::{DeviceTime, EventTime, TimeError};
+
+/// The paths this crate knows the bodies of, as they go on the request line.
+pub mod paths {
+    pub const DEVICE_INFO: &str = "/ISAPI/System/deviceInfo";
+    pub const TIME: &str = "/ISAPI/System/time";
+    pub const EVENT_CAPABILITIES: &str = "/ISAPI/AccessControl/AcsEvent/capabilities?format=json";
+    pub const EVENTS: &str = "/ISAPI/AccessControl/AcsEvent?format=json";
+    pub const PEOPLE_COUNT: &str = "/ISAPI/AccessControl/UserInfo/Count?format=json";
+    pub const PEOPLE: &str = "/ISAPI/AccessControl/UserInfo/Search?format=json";
+}

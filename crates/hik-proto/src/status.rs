@@ -1,0 +1,96 @@
+//! How a terminal says no: response status and login state.
+
+use crate::body::Fields;
+
+/// A `ResponseStatus`, in XML or JSON. The HTTP status varies and may even be 200, so this decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResponseStatus {
+    /// 0 and 1 are success, 2 busy, 3 device error, 4 invalid operation, 5 format, 6 content, 7 reboot required.
+    pub code: u32,
+    /// e.g. `notSupport`; empty when not sent.
+    pub sub_code: String,
+    /// What a person may read: `errorMsg`, else `statusString`.
+    pub text: String,
+}
+
+impl ResponseStatus {
+    /// The status a body carries; `None` for every other body.
+    pub fn find(body: &[u8]) -> Option<Self> {
+        let fields = Fields::parse(body).ok()?;
+        Some(Self {
+            code: fields.number("statusCode")?,
+            sub_code: fields.text("subStatusCode").unwrap_or_default().to_owned(),
+            text: fields
+                .text("errorMsg")
+                .or_else(|| fields.text("statusString"))
+                .unwrap_or_default()
+                .to_owned(),
+        })
+    }
+
+    pub fn is_ok(&self) -> bool {
+        self.code <= 1
+    }
+
+    /// Busy or a passing device error: the same request may succeed a moment later.
+    pub fn is_passing(&self) -> bool {
+        matches!(self.code, 2 | 3)
+    }
+
+    /// The terminal does not know the request, or the account may not send it. Repeating it changes nothing.
+    pub fn is_not_available(&self) -> bool {
+        ["notSupport", "lowPrivilege", "methodNotAllowed"]
+            .iter()
+            .any(|code| code.eq_ignore_ascii_case(&self.sub_code))
+    }
+
+    /// The account is locked, whatever the password.
+    pub fn is_lock(&self) -> bool {
+        ["userNameLocked", "loginNumExceedLimit"]
+            .iter()
+            .any(|code| code.eq_ignore_ascii_case(&self.sub_code))
+    }
+
+    /// The sign-in itself was refused.
+    pub fn is_bad_sign_in(&self) -> bool {
+        self.sub_code.eq_ignore_ascii_case("badAuthorization")
+    }
+}
+
+impl std::fmt::Display for ResponseStatus {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.sub_code.as_str(), self.text.as_str()) {
+            ("", "") => write!(f, "status {}", self.code),
+            ("", text) => f.write_str(text),
+            (sub_code, text) if text.is_empty() || text == sub_code => f.write_str(sub_code),
+            (sub_code, text) => write!(f, "{sub_code} ({text})"),
+        }
+    }
+}
+
+/// What the body of a refused login tells about the lock: a `userCheck`, or a `ResponseStatus` with the same members.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LoginState {
+    pub locked: bool,
+    pub unlock_in_secs: Option<u32>,
+    pub attempts_left: Option<u32>,
+}
+
+impl LoginState {
+    /// Reads what there is; a body that tells nothing (older units send an HTML page) gives the default.
+    pub fn read(body: &[u8]) -> Self {
+        let Ok(fields) = Fields::parse(body) else {
+            return Self::default();
+        };
+        let status = ResponseStatus::find(body);
+        Self {
+            // The whole word: `unlock` contains `lock`.
+            locked: fields
+                .text("lockStatus")
+                .is_some_and(|state| state.eq_ignore_ascii_case("lock"))
+                || status.is_some_and(|status| status.is_lock()),
+            unlock_in_secs: fields.number("unlockTime"),
+            attempts_left: fields.number("retryLoginTime"),
+        }
+    }
+}

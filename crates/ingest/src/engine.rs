@@ -1,0 +1,132 @@
+//! Puts the parts together, starts what runs by itself, and stops it.
+
+use std::time::Duration;
+
+use store::{Store, StoreError};
+use tokio::task::JoinHandle;
+
+use crate::opener::Opener;
+use crate::{Change, Changes, Clock, Intake, Judge, Poller, PollerOptions};
+
+/// The data path over one store. Cheap to clone. Nothing runs by itself before [`Engine::start`].
+#[derive(Clone, Debug)]
+pub struct Engine {
+    pub store: Store,
+    pub clock: Clock,
+    pub changes: Changes,
+    pub judge: Judge,
+    pub intake: Intake,
+    pub poller: Poller,
+}
+
+impl Engine {
+    pub fn new(store: Store, clock: Clock, options: PollerOptions) -> Self {
+        let changes = Changes::default();
+        let judge = Judge::new(store.clone(), clock.clone(), changes.clone());
+        let intake = Intake::new(store.clone(), clock.clone(), judge.clone(), changes.clone());
+        let poller = Poller::new(
+            store.clone(),
+            clock.clone(),
+            intake.clone(),
+            changes.clone(),
+            options,
+        );
+        Self {
+            store,
+            clock,
+            changes,
+            judge,
+            intake,
+            poller,
+        }
+    }
+
+    /// To be called after a commit that marked days: edits of people, calendars, corrections, devices. Judges them and tells
+    /// viewers to look at everything.
+    pub fn edited(&self) {
+        self.judge.wake();
+        self.poller.wake();
+        self.changes.publish(Change::everything());
+    }
+
+    /// Opens the days that began while nobody ran and marks what became due, once. For commands that judge without a server.
+    pub async fn catch_up(&self) -> Result<(), StoreError> {
+        self.opener().tick().await
+    }
+
+    /// Starts polling, judging, opening days, and watching for what other processes write. Start it once, and again only after
+    /// [`Workers::stop`].
+    ///
+    /// # Errors
+    /// When the database refuses at the first look.
+    pub async fn start(&self) -> Result<Workers, StoreError> {
+        let mut opener = self.opener();
+        opener.tick().await?; // days come before the punches of today
+        let mut foreign = self.store.foreign_writes().await?;
+        self.judge.restart();
+        self.poller.restart();
+        let judge = self.judge.clone();
+        let poller = self.poller.clone();
+        let watcher = self.clone();
+        Ok(Workers {
+            engine: self.clone(),
+            judge: tokio::spawn(async move { judge.run().await }),
+            poller: tokio::spawn(async move { poller.run().await }),
+            helpers: vec![
+                tokio::spawn(opener.run()),
+                tokio::spawn(async move {
+                    loop {
+                        match foreign.changed().await {
+                            Ok(()) => watcher.edited(),
+                            Err(error) => {
+                                tracing::error!(
+                                    error = &error as &dyn std::error::Error,
+                                    "writes of other processes cannot be watched; trying again"
+                                );
+                                tokio::time::sleep(WATCH_AGAIN).await;
+                                if let Ok(again) = watcher.store.foreign_writes().await {
+                                    foreign = again;
+                                    watcher.edited(); // something may have been missed
+                                }
+                            }
+                        }
+                    }
+                }),
+            ],
+        })
+    }
+
+    fn opener(&self) -> Opener {
+        Opener::new(self.store.clone(), self.clock.clone(), self.judge.clone())
+    }
+}
+
+const WATCH_AGAIN: Duration = Duration::from_secs(5);
+
+/// The running tasks of an [`Engine`].
+#[derive(Debug)]
+#[must_use = "the workers run until they are stopped"]
+pub struct Workers {
+    engine: Engine,
+    judge: JoinHandle<()>,
+    poller: JoinHandle<()>,
+    helpers: Vec<JoinHandle<()>>,
+}
+
+impl Workers {
+    /// Stops everything: the batch at hand is saved, reads under way are dropped, and leases are given back.
+    ///
+    /// # Errors
+    /// When the database refuses to take leases back; they end by themselves.
+    pub async fn stop(self) -> Result<(), StoreError> {
+        for helper in &self.helpers {
+            helper.abort();
+        }
+        self.engine.poller.stop();
+        let _ended = self.poller.await;
+        self.engine.poller.give_back().await?;
+        self.engine.judge.stop().await?;
+        let _ended = self.judge.await;
+        Ok(())
+    }
+}

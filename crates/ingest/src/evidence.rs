@@ -1,0 +1,442 @@
+//! From stored rows to the engine's inputs, and through the engine.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use attendance::{
+    Absence, Correction, CorrectionKind, Device, DeviceId, Employee, EmployeeId, EvidencePunch,
+    Gap, Inputs, PlannedShift, Policy, PolicyOverrides, PunchState, Relevance, Report, Roster,
+    RosterValue, ShiftId, SiteId, Source, WeeklyOff,
+};
+use jiff::civil::{Date, Weekday};
+use jiff::{SignedDuration, Span, Timestamp};
+use store::reports::{CorrectionEvidenceKind, Evidence, Person};
+
+use crate::IngestError;
+
+/// A device is relevant for who punched on it within so many days.
+const RELEVANT_DAYS: i32 = 60;
+/// Evidence so many days around a day takes part in its judgement; one more than the rules ask for, because zones differ.
+const DAYS_AROUND: i32 = 3;
+
+/// Whether reports get derivations, which are larger and cost more than the judgement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Explained {
+    Yes,
+    No,
+}
+
+/// Judges these days, each person's in order. People who no longer exist are left out.
+pub(crate) fn judge_days(
+    evidence: &Evidence,
+    days: &[(EmployeeId, Date)],
+    now: Timestamp,
+    explained: Explained,
+) -> Result<Vec<(EmployeeId, Report)>, IngestError> {
+    let plans = Plans::of(evidence)?;
+    let mut asked: BTreeMap<EmployeeId, BTreeSet<Date>> = BTreeMap::new();
+    for &(employee, day) in days {
+        asked.entry(employee).or_default().insert(day);
+    }
+    let asked: Vec<_> = asked.into_iter().collect();
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let judge = |asked: &[(EmployeeId, BTreeSet<Date>)]| {
+        let mut reports = Vec::new();
+        for (employee, days) in asked {
+            if let Some(person) = evidence.people.get(employee) {
+                judge_person(
+                    evidence,
+                    &plans,
+                    person,
+                    days,
+                    now,
+                    explained,
+                    &mut |report| {
+                        reports.push((*employee, report));
+                    },
+                );
+            }
+        }
+        reports
+    };
+    let share = asked.len().div_ceil(workers).max(1);
+    if days.len() < WORTH_SHARING || share == asked.len() {
+        return Ok(judge(&asked));
+    }
+    let judge = &judge;
+    Ok(std::thread::scope(|scope| {
+        let threads: Vec<_> = asked
+            .chunks(share)
+            .map(|asked| scope.spawn(move || judge(asked)))
+            .collect();
+        threads
+            .into_iter()
+            .flat_map(|thread| match thread.join() {
+                Ok(reports) => reports,
+                Err(panic) => std::panic::resume_unwind(panic),
+            })
+            .collect()
+    }))
+}
+
+/// Below so many days a thread costs more than it saves.
+const WORTH_SHARING: usize = 64;
+
+/// What is the same for all people of a batch.
+struct Plans {
+    policy: Policy,
+    /// Relevant to nobody yet.
+    devices: BTreeMap<DeviceId, Device>,
+    shifts: Arc<BTreeMap<Arc<str>, PlannedShift>>,
+    names: HashMap<ShiftId, Arc<str>>,
+    /// By site; `None` is a site without holidays of its own.
+    holidays: HashMap<Option<SiteId>, Arc<BTreeSet<Date>>>,
+}
+
+impl Plans {
+    fn of(evidence: &Evidence) -> Result<Self, IngestError> {
+        let policy = match &evidence.policy {
+            None => Policy::default(),
+            Some(json) => {
+                let overrides: PolicyOverrides = serde_json::from_str(json)
+                    .map_err(|error| IngestError::Policy(Box::new(error)))?;
+                Policy::default()
+                    .with(&overrides)
+                    .map_err(|error| IngestError::Policy(Box::new(error)))?
+            }
+        };
+        let mut shifts = BTreeMap::new();
+        let mut names = HashMap::new();
+        for (id, name, shift) in &evidence.shifts {
+            match PlannedShift::new(name, shift.clone(), &policy) {
+                Ok(planned) => {
+                    names.insert(*id, Arc::clone(&planned.name));
+                    shifts.insert(Arc::clone(&planned.name), planned);
+                }
+                // Checked when it was entered. One that is wrong all the same must not stop everybody's judgement.
+                Err(error) => tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "shift {name} cannot be used; its days are off"
+                ),
+            }
+        }
+        let mut holidays: HashMap<Option<SiteId>, BTreeSet<Date>> = HashMap::new();
+        let everywhere: BTreeSet<Date> = evidence
+            .holidays
+            .iter()
+            .filter(|(site, _)| site.is_none())
+            .map(|(_, day)| *day)
+            .collect();
+        for (site, day) in &evidence.holidays {
+            holidays
+                .entry(*site)
+                .or_insert_with(|| everywhere.clone())
+                .insert(*day);
+        }
+        holidays.insert(None, everywhere);
+        let devices = evidence.devices.iter().map(|(id, device)| {
+            let gaps = device.gaps.iter().map(|&(from, to)| Gap { from, to });
+            let device = Device {
+                id: device.serial.as_str().into(),
+                zone: device.zone.clone(),
+                direction: device.direction,
+                relevant: None,
+                covered_to: device.covered.map(|(_, to)| to),
+                gaps: gaps.collect(),
+            };
+            (*id, device)
+        });
+        Ok(Self {
+            policy,
+            devices: devices.collect(),
+            shifts: Arc::new(shifts),
+            names,
+            holidays: holidays
+                .into_iter()
+                .map(|(site, days)| (site, Arc::new(days)))
+                .collect(),
+        })
+    }
+
+    fn holidays(&self, site: SiteId) -> Arc<BTreeSet<Date>> {
+        self.holidays
+            .get(&Some(site))
+            .or_else(|| self.holidays.get(&None))
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    /// A week pattern says what is worked on which weekday; without one the person's shift is worked every day that the
+    /// weekly-off pattern does not take out.
+    fn roster(&self, evidence: &Evidence, person: &Person) -> Roster {
+        let planned = |shift: Option<ShiftId>| {
+            let name = self.names.get(&shift?)?;
+            Some(RosterValue::Shifts(vec![Arc::clone(name)]))
+        };
+        let week = match person.week_pattern {
+            Some(pattern) => evidence
+                .week_patterns
+                .get(&pattern)
+                .copied()
+                .unwrap_or_default()
+                .map(planned),
+            None => [person.shift; 7].map(planned),
+        };
+        let offs = person
+            .weekly_off
+            .and_then(|pattern| evidence.weekly_offs.get(&pattern));
+        Roster {
+            week,
+            weekly_off: offs.map(|offs| weekly_offs(offs)).unwrap_or_default(),
+            ..Roster::default()
+        }
+    }
+}
+
+fn weekly_offs(days: &[(Weekday, Option<u8>)]) -> Vec<WeeklyOff> {
+    days.iter()
+        .map(|&(weekday, nth)| WeeklyOff {
+            weekday,
+            nth: nth.into_iter().collect(),
+        })
+        .collect()
+}
+
+fn judge_person(
+    evidence: &Evidence,
+    plans: &Plans,
+    person: &Person,
+    days: &BTreeSet<Date>,
+    now: Timestamp,
+    explained: Explained,
+    each: &mut dyn FnMut(Report),
+) {
+    let employee = Employee {
+        zone: person.zone.clone(),
+        employed_from: person.employed_from,
+        employed_to: person.employed_to,
+    };
+    let roster = plans.roster(evidence, person);
+    for (days, relevant) in alike(evidence, person, days) {
+        let inputs = inputs(evidence, plans, person, &roster, &days, &relevant);
+        let judge = match explained {
+            Explained::Yes => attendance::judge,
+            Explained::No => attendance::judge_unexplained,
+        };
+        let judgement = judge(&employee, &days, &inputs, &plans.policy, now);
+        judgement.reports.into_iter().for_each(&mut *each);
+    }
+}
+
+/// The days in runs of neighbours for which the same devices are relevant: the engine is given one set.
+fn alike(
+    evidence: &Evidence,
+    person: &Person,
+    days: &BTreeSet<Date>,
+) -> Vec<(Vec<Date>, Vec<DeviceId>)> {
+    let mut runs: Vec<(Vec<Date>, Vec<DeviceId>)> = Vec::new();
+    for &day in days {
+        let relevant = relevant_devices(evidence, person, day);
+        match runs.last_mut() {
+            Some((run, same))
+                if *same == relevant
+                    && run
+                        .last()
+                        .is_some_and(|last| day <= after(*last, DAYS_AROUND)) =>
+            {
+                run.push(day);
+            }
+            _ => runs.push((vec![day], relevant)),
+        }
+    }
+    runs
+}
+
+/// The devices that could have seen a person on a day, by id: where the person is listed or punched within 60 days, else all of
+/// the site; of those in service on that day, which is from where their log begins to their retirement.
+fn relevant_devices(evidence: &Evidence, person: &Person, day: Date) -> Vec<DeviceId> {
+    let midnight = |day: Date| {
+        let start = person.zone.to_ambiguous_timestamp(day.at(0, 0, 0, 0));
+        start.compatible().unwrap_or(Timestamp::MAX)
+    };
+    let (start, end) = (midnight(day), midnight(after(day, 1)));
+    let in_service = |device: &DeviceId| {
+        evidence.devices.get(device).is_some_and(|device| {
+            device.covered.is_some_and(|(from, _)| from < end)
+                && device.retired.is_none_or(|retired| retired > start)
+        })
+    };
+    let listed = person
+        .enrolments
+        .iter()
+        .filter(|listed| listed.from < end && listed.to.is_none_or(|to| to >= start))
+        .map(|listed| listed.device);
+    // Dates in UTC, because a device is not nearer to one zone than to another; a day of a site touches up to three of them.
+    let first = (after(day, -RELEVANT_DAYS), DeviceId(i64::MIN));
+    let last = (after(day, 1), DeviceId(i64::MAX));
+    let punched = person
+        .punched_on
+        .range(first..=last)
+        .map(|(_, device)| *device);
+    let contested = person
+        .contested
+        .iter()
+        .filter(|(_, at)| start <= *at && *at < end)
+        .map(|(device, _)| *device);
+    let mut own: Vec<DeviceId> = listed.chain(punched).chain(contested).collect();
+    own.sort_unstable();
+    own.dedup();
+    own.retain(in_service);
+    if !own.is_empty() {
+        return own;
+    }
+    evidence
+        .devices
+        .iter()
+        .filter(|(_, device)| device.site == person.site)
+        .map(|(id, _)| *id)
+        .filter(in_service)
+        .collect()
+}
+
+fn inputs(
+    evidence: &Evidence,
+    plans: &Plans,
+    person: &Person,
+    roster: &Roster,
+    days: &[Date],
+    relevant: &[DeviceId],
+) -> Inputs {
+    let (first, last) = match (days.first(), days.last()) {
+        (Some(first), Some(last)) => (after(*first, -DAYS_AROUND), after(*last, DAYS_AROUND)),
+        _ => return Inputs::default(),
+    };
+    let near = |instant: Timestamp| {
+        let date = person.zone.to_datetime(instant).date();
+        first <= date && date <= last
+    };
+    let start = person
+        .punches
+        .partition_point(|punch| person.zone.to_datetime(punch.instant).date() < first);
+    let stored: Vec<_> = person.punches[start..]
+        .iter()
+        .take_while(|punch| near(punch.instant))
+        .collect();
+
+    let mut ids: Vec<DeviceId> = relevant.to_vec();
+    ids.extend(stored.iter().map(|punch| punch.device));
+    ids.sort_unstable();
+    ids.dedup();
+    ids.retain(|id| plans.devices.contains_key(id));
+    let devices = ids
+        .iter()
+        .filter_map(|id| {
+            let retired = evidence.devices.get(id)?.retired;
+            let relevance = Relevance {
+                from: None,
+                to: retired,
+            };
+            let mut device = Device {
+                relevant: relevant.binary_search(id).is_ok().then_some(relevance),
+                ..plans.devices.get(id)?.clone()
+            };
+            // A punch that may be this person's counts as not read: without it the day is unknown, never absent.
+            let undecided = person
+                .contested
+                .iter()
+                .filter(|(on, at)| on == id && near(*at));
+            device.gaps.extend(undecided.map(|(_, at)| Gap {
+                from: *at,
+                to: Some(*at + SignedDuration::from_secs(1)),
+            }));
+            Some(device)
+        })
+        .collect();
+
+    let mut punches: Vec<EvidencePunch> = stored
+        .iter()
+        .map(|punch| EvidencePunch {
+            id: punch.id.to_string().into(),
+            device: ids.binary_search(&punch.device).ok(),
+            wall: punch.clock,
+            instant: punch.instant,
+            received_at: Some(punch.received),
+            state: punch.state,
+            source: Source::Device,
+            suspect: punch.suspect,
+        })
+        .collect();
+    let mut corrections = Vec::new();
+    for correction in person
+        .corrections
+        .iter()
+        .filter(|correction| near(correction.instant))
+    {
+        let id: Arc<str> = correction_id(correction.id);
+        let kind = match correction.kind {
+            CorrectionEvidenceKind::RollCall { out } => {
+                punches.push(EvidencePunch {
+                    id,
+                    device: None,
+                    wall: correction.at,
+                    instant: correction.instant,
+                    received_at: Some(correction.made),
+                    state: if out { PunchState::Out } else { PunchState::In },
+                    source: Source::RollCall,
+                    suspect: false,
+                });
+                continue;
+            }
+            CorrectionEvidenceKind::Add { state } => CorrectionKind::Add {
+                wall: correction.at,
+                instant: correction.instant,
+                state,
+            },
+            CorrectionEvidenceKind::VoidPunch(punch) => CorrectionKind::Void {
+                id: punch.to_string().into(),
+            },
+            CorrectionEvidenceKind::VoidCorrection(voided) => CorrectionKind::Void {
+                id: correction_id(voided),
+            },
+        };
+        corrections.push(Correction {
+            id,
+            kind,
+            author: correction.author.as_deref().unwrap_or_default().into(),
+            reason: correction.reason.as_str().into(),
+            made_at: Some(correction.made),
+        });
+    }
+    let absences = |on_duty: bool| -> Vec<Absence> {
+        person
+            .absences
+            .iter()
+            .filter(|absence| absence.on_duty == on_duty)
+            .map(|absence| Absence {
+                from: absence.from,
+                to: absence.to,
+                part: absence.part,
+            })
+            .collect()
+    };
+    Inputs {
+        devices,
+        punches,
+        corrections,
+        shifts: Arc::clone(&plans.shifts),
+        roster: roster.clone(),
+        holidays: plans.holidays(person.site),
+        leave: absences(false),
+        on_duty: absences(true),
+        locked: person.locked.clone(),
+    }
+}
+
+/// How a correction is called among punches: `c` and its number.
+fn correction_id(id: i64) -> Arc<str> {
+    format!("c{id}").into()
+}
+
+fn after(day: Date, days: i32) -> Date {
+    day.saturating_add(Span::new().days(days))
+}

@@ -1,0 +1,436 @@
+//! Judges what is marked. Recomputes, never patches: late, repeated and corrected punches need no code of their own.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use attendance::{DeviceId, EmployeeId, Report, Status};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Span, Timestamp};
+use store::marks::Mark;
+use store::reports::{Evidence, JudgedDay, ReportFields};
+use store::{Store, StoreError, Whose, WriteTx};
+use tokio::sync::{Mutex, Notify};
+
+use crate::evidence::{Explained, judge_days};
+use crate::{Change, Changes, Clock, IngestError};
+
+/// Employee-days of one transaction. Each touches pages of indexes that the others touch too, so fewer would write much more.
+const BATCH: usize = 5000;
+/// Marks of a judge that died are taken over after this, in real time.
+const LEASE: SignedDuration = SignedDuration::from_secs(60);
+/// The board shows these days, so their marks go before all others.
+const RECENT_DAYS: i32 = 2;
+/// Old days are judged when nothing has been marked for so long: while a terminal's history arrives, each of its days would be
+/// judged again and again.
+const QUIET: Duration = Duration::from_millis(250);
+/// But no longer than this are they put off.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// How often an idle judge looks for days that a judge that died has left.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+const AFTER_ERROR: Duration = Duration::from_secs(5);
+
+/// Judges marked days and tells what changed. Cheap to clone; clones share the work.
+#[derive(Clone, Debug)]
+pub struct Judge(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    store: Store,
+    clock: Clock,
+    changes: Changes,
+    /// One name per process start, so that leases of an earlier one are nobody's.
+    owner: String,
+    woken: Notify,
+    started: Instant,
+    /// When it was last woken, in milliseconds after `started`.
+    woken_ms: AtomicU64,
+    /// Only one drain at a time, since all have one lease owner.
+    draining: Mutex<()>,
+    stopping: AtomicBool,
+}
+
+/// A stored report that a new judgement of the same evidence, as of when it was made, does not repeat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    pub employee: EmployeeId,
+    pub workday: Date,
+    /// The columns that differ; empty when there should be no report, or none is stored.
+    pub fields: Vec<String>,
+}
+
+/// A day whose report will read differently.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preview {
+    pub employee: EmployeeId,
+    pub workday: Date,
+    /// `None`: there is, or will be, no report.
+    pub before: Option<ReportFields>,
+    pub after: Option<ReportFields>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Which {
+    Recent,
+    All,
+}
+
+impl Judge {
+    pub fn new(store: Store, clock: Clock, changes: Changes) -> Self {
+        Self(Arc::new(Inner {
+            store,
+            clock,
+            changes,
+            owner: format!("judge-{}", store::secrets::random_token()),
+            woken: Notify::new(),
+            started: Instant::now(),
+            woken_ms: AtomicU64::new(0),
+            draining: Mutex::new(()),
+            stopping: AtomicBool::new(false),
+        }))
+    }
+
+    /// Something was marked. Returns at once.
+    pub fn wake(&self) {
+        let now = self.0.started.elapsed().as_millis();
+        let now = u64::try_from(now).unwrap_or(u64::MAX);
+        self.0.woken_ms.store(now, Ordering::Relaxed);
+        self.0.woken.notify_one();
+    }
+
+    /// Judges every marked day; how many. Returns when no day is marked that nobody else holds.
+    ///
+    /// # Errors
+    /// When the database refuses, or stored rules cannot be used. Nothing is lost: what was not saved stays marked.
+    pub async fn drain(&self) -> Result<u64, IngestError> {
+        self.drain_which(Which::All, None).await
+    }
+
+    /// Judges all days from `from` to `to`, both inclusive, that have a report, and everything that is marked; how many.
+    pub async fn judge_all(&self, from: Date, to: Date) -> Result<u64, IngestError> {
+        let tx = self.0.store.begin_write().await?;
+        tx.mark_reports(Whose::Everybody, Some(from), Some(to), "judged again")
+            .await?;
+        tx.commit().await?;
+        self.drain().await
+    }
+
+    /// Judges the stored reports from `from` to `to` again, each as of when it was made, without saving. Marked days are left
+    /// out: they are known to be out of date.
+    pub async fn check(&self, from: Date, to: Date) -> Result<Vec<Difference>, IngestError> {
+        let mut differences = Vec::new();
+        let mut after = None;
+        loop {
+            let tx = self.0.store.begin_read().await?;
+            let days = tx.reported_days(from, to, after, BATCH).await?;
+            let Some(&last) = days.last() else {
+                return Ok(differences);
+            };
+            after = Some(last);
+            let evidence = tx.load_evidence(&days).await?;
+            drop(tx);
+            let found = tokio::task::spawn_blocking(move || compare(&evidence, &days))
+                .await
+                .map_err(IngestError::Judging)??;
+            differences.extend(found);
+        }
+    }
+
+    /// A stored report with its derivation (R120), explained from today's evidence as of when it was made; `None` when there is
+    /// no report of that day.
+    pub async fn explain(
+        &self,
+        employee: EmployeeId,
+        workday: Date,
+    ) -> Result<Option<Report>, IngestError> {
+        let days = [(employee, workday)];
+        let tx = self.0.store.begin_read().await?;
+        let evidence = tx.load_evidence(&days).await?;
+        drop(tx);
+        let stored = evidence
+            .people
+            .get(&employee)
+            .and_then(|person| person.stored.get(&workday));
+        let Some(stored) = stored else {
+            return Ok(None);
+        };
+        let explained = judge_days(&evidence, &days, stored.judged_at, Explained::Yes)?;
+        Ok(explained.into_iter().map(|(_, report)| report).next())
+    }
+
+    /// What the days that are marked will say, judged from what `tx` has changed so far, without saving; at most `limit` days.
+    /// Days that will say the same are left out. To see what an edit does before it is made: edit, look, roll back.
+    pub async fn preview(&self, tx: &WriteTx, limit: usize) -> Result<Vec<Preview>, IngestError> {
+        let now = self.0.clock.real_now();
+        let marks = tx
+            .claim_marked_days("preview", now, now, None, limit)
+            .await?;
+        let days: Vec<(EmployeeId, Date)> = marks
+            .iter()
+            .map(|mark| (mark.employee, mark.workday))
+            .collect();
+        let evidence = tx.load_evidence(&days).await?;
+        let at = self.0.clock.now();
+        tokio::task::spawn_blocking(move || {
+            let reports = judge_days(&evidence, &days, at, Explained::No)?;
+            let previews = reports.into_iter().map(|(employee, report)| {
+                let stored = evidence
+                    .people
+                    .get(&employee)
+                    .and_then(|person| person.stored.get(&report.workday));
+                let employed = report.status != Status::NotEmployed;
+                Preview {
+                    employee,
+                    workday: report.workday,
+                    before: stored.map(|stored| stored.says.clone()),
+                    after: employed.then(|| ReportFields::from(&report)),
+                }
+            });
+            Ok(previews
+                .filter(|preview| preview.before != preview.after)
+                .collect())
+        })
+        .await
+        .map_err(IngestError::Judging)?
+    }
+
+    /// Judges whenever woken, until [`Judge::stop`].
+    pub(crate) async fn run(&self) {
+        let mut waiting_since: Option<Instant> = None;
+        while !self.0.stopping.load(Ordering::Relaxed) {
+            let quiet_for = self.quiet_for();
+            let waited = waiting_since.is_some_and(|since| since.elapsed() >= LONGEST_WAIT);
+            let which = if quiet_for >= QUIET || waited {
+                Which::All
+            } else {
+                Which::Recent
+            };
+            let drained = self.drain_which(which, Some(QUIET)).await;
+            if let Err(error) = &drained {
+                tracing::error!(
+                    error = error as &dyn std::error::Error,
+                    "days could not be judged; trying again"
+                );
+                self.pause(AFTER_ERROR).await;
+                continue;
+            }
+            match which {
+                Which::All if self.quiet_for() >= QUIET => {
+                    waiting_since = None;
+                    self.pause(LOOK_AGAIN).await;
+                }
+                Which::All => waiting_since = None,
+                Which::Recent => {
+                    waiting_since.get_or_insert_with(Instant::now);
+                    self.pause(QUIET.saturating_sub(quiet_for)).await;
+                }
+            }
+        }
+    }
+
+    /// Allows [`Judge::run`] again after a stop.
+    pub(crate) fn restart(&self) {
+        self.0.stopping.store(false, Ordering::Relaxed);
+    }
+
+    /// Ends [`Judge::run`] after the batch at hand, and gives up what it holds.
+    pub(crate) async fn stop(&self) -> Result<(), StoreError> {
+        self.0.stopping.store(true, Ordering::Relaxed);
+        self.0.woken.notify_one();
+        let _last_batch = self.0.draining.lock().await;
+        let tx = self.0.store.begin_write().await?;
+        tx.release_marks(&self.0.owner).await?;
+        tx.commit_quietly().await
+    }
+
+    fn quiet_for(&self) -> Duration {
+        let woken = Duration::from_millis(self.0.woken_ms.load(Ordering::Relaxed));
+        self.0.started.elapsed().saturating_sub(woken)
+    }
+
+    async fn pause(&self, time: Duration) {
+        let _woken_or_not = tokio::time::timeout(time, self.0.woken.notified()).await;
+    }
+
+    /// While one batch is judged the one before is saved and the one after claimed, in one transaction. With `yield_after`,
+    /// returns when old days have been judged for so long, to look whether recent ones were marked meanwhile.
+    async fn drain_which(
+        &self,
+        which: Which,
+        yield_after: Option<Duration>,
+    ) -> Result<u64, IngestError> {
+        let inner = &*self.0;
+        let _one_at_a_time = inner.draining.lock().await;
+        let began = Instant::now();
+        let mut judged = 0;
+        let mut to_save = None;
+        let mut to_judge = Vec::new();
+        loop {
+            let enough = inner.stopping.load(Ordering::Relaxed)
+                || yield_after
+                    .is_some_and(|limit| began.elapsed() >= limit && self.quiet_for() < QUIET);
+            let claim = (!enough).then_some(which);
+            let (saved, next) = tokio::join!(
+                self.save_and_claim(to_save.take(), claim),
+                self.judge(to_judge)
+            );
+            to_judge = saved?;
+            to_save = next?;
+            if to_save.is_none() && to_judge.is_empty() {
+                return Ok(judged);
+            }
+            judged += to_save.as_ref().map_or(0, |batch| batch.days.len() as u64);
+        }
+    }
+
+    /// Saves a batch, tells what changed, and claims the next one.
+    async fn save_and_claim(
+        &self,
+        batch: Option<JudgedBatch>,
+        claim: Option<Which>,
+    ) -> Result<Vec<Mark>, StoreError> {
+        let inner = &*self.0;
+        if batch.is_none() && claim.is_none() {
+            return Ok(Vec::new());
+        }
+        let tx = inner.store.begin_write().await?;
+        let mut changed = Vec::new();
+        if let Some(JudgedBatch {
+            marks,
+            days,
+            coverage,
+            at,
+        }) = batch
+        {
+            changed = tx
+                .save_reports(&inner.owner, &marks, days, &coverage, at)
+                .await?;
+        }
+        let marks = match claim {
+            None => Vec::new(),
+            Some(which) => self.claim(&tx, which).await?,
+        };
+        if changed.is_empty() {
+            tx.commit_quietly().await?;
+        } else {
+            tx.commit().await?;
+        }
+        inner.changes.publish(Change {
+            days: changed,
+            ..Change::default()
+        });
+        Ok(marks)
+    }
+
+    async fn claim(&self, tx: &WriteTx, which: Which) -> Result<Vec<Mark>, StoreError> {
+        let real_now = self.0.clock.real_now();
+        let until = real_now.saturating_add(LEASE).unwrap_or(real_now);
+        let today = TimeZone::UTC.to_datetime(self.0.clock.now()).date();
+        let recent = today.saturating_sub(Span::new().days(RECENT_DAYS));
+        let owner = &self.0.owner;
+        match which {
+            Which::Recent => tx.claim_from(owner, real_now, until, recent, BATCH).await,
+            Which::All => {
+                tx.claim_marked_days(owner, real_now, until, Some(recent), BATCH)
+                    .await
+            }
+        }
+    }
+
+    async fn judge(&self, marks: Vec<Mark>) -> Result<Option<JudgedBatch>, IngestError> {
+        if marks.is_empty() {
+            return Ok(None);
+        }
+        let at = self.0.clock.now();
+        let days: Vec<(EmployeeId, Date)> = marks
+            .iter()
+            .map(|mark| (mark.employee, mark.workday))
+            .collect();
+        let tx = self.0.store.begin_read().await?;
+        let evidence = tx.load_evidence(&days).await?;
+        drop(tx);
+        tokio::task::spawn_blocking(move || {
+            let mut causes: BTreeMap<(EmployeeId, Date), &str> = BTreeMap::new();
+            for mark in &marks {
+                causes.insert((mark.employee, mark.workday), &mark.cause);
+            }
+            let reports = judge_days(&evidence, &days, at, Explained::No)?;
+            let days = reports
+                .into_iter()
+                .filter_map(|(employee, report)| {
+                    let person = evidence.people.get(&employee)?;
+                    Some(JudgedDay {
+                        employee,
+                        department: person.department,
+                        cause: (*causes.get(&(employee, report.workday))?).to_owned(),
+                        before: person.stored.get(&report.workday).cloned(),
+                        report,
+                    })
+                })
+                .collect();
+            let coverage: BTreeMap<DeviceId, Option<Timestamp>> = evidence
+                .devices
+                .iter()
+                .map(|(id, device)| (*id, device.covered.map(|(_, to)| to)))
+                .collect();
+            Ok(Some(JudgedBatch {
+                marks,
+                days,
+                coverage,
+                at,
+            }))
+        })
+        .await
+        .map_err(IngestError::Judging)?
+    }
+}
+
+/// A judged claim, on its way to be saved.
+struct JudgedBatch {
+    marks: Vec<Mark>,
+    days: Vec<JudgedDay>,
+    coverage: BTreeMap<DeviceId, Option<Timestamp>>,
+    at: Timestamp,
+}
+
+/// Judges stored days as of their own instants; days of one instant together.
+fn compare(
+    evidence: &Evidence,
+    days: &[(EmployeeId, Date)],
+) -> Result<Vec<Difference>, IngestError> {
+    let mut by_instant: BTreeMap<Timestamp, Vec<(EmployeeId, Date)>> = BTreeMap::new();
+    for &(employee, day) in days {
+        let stored = evidence
+            .people
+            .get(&employee)
+            .and_then(|person| person.stored.get(&day));
+        if let Some(stored) = stored {
+            by_instant
+                .entry(stored.judged_at)
+                .or_default()
+                .push((employee, day));
+        }
+    }
+    let mut differences = Vec::new();
+    for (at, days) in by_instant {
+        for (employee, report) in judge_days(evidence, &days, at, Explained::No)? {
+            let stored = evidence
+                .people
+                .get(&employee)
+                .and_then(|person| person.stored.get(&report.workday));
+            let fields = stored.map_or_else(Vec::new, |stored| {
+                stored.says.differences(&ReportFields::from(&report))
+            });
+            if !fields.is_empty() {
+                differences.push(Difference {
+                    employee,
+                    workday: report.workday,
+                    fields,
+                });
+            }
+        }
+    }
+    Ok(differences)
+}

@@ -1,0 +1,23 @@
+//! The data path: who is read when, what a batch does, and who judges it.
+//!
+//! Owns the order of things and every task that runs by itself. Contains no SQL, no socket and no rule: those are `store`,
+//! `terminals` and `attendance`.
+
+mod changes;
+mod clock;
+mod engine;
+mod error;
+mod evidence;
+mod intake;
+mod judge;
+mod log_order;
+mod opener;
+mod poller;
+
+pub use changes::{Change, Changes, Subscription};
+pub use clock::Clock;
+pub use engine::{Engine, Workers};
+pub use error::IngestError;
+pub use intake::{Accepted, Batch, Contact, Intake, OffsetConflict};
+pub use judge::{Difference, Judge, Preview};
+pub use poller::{DeviceTest, PollFailure, Polled, Poller, PollerOptions};

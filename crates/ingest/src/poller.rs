@@ -1,0 +1,854 @@
+//! Reads terminals when they are due: many at once, each with a deadline of its own, so that a bad one delays nobody.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use attendance::DeviceId;
+use jiff::{SignedDuration, Timestamp};
+use store::entities::devices;
+use store::failures::Outage;
+use store::polling::{Cycle, ReadOutcome, ReadState};
+use store::{Store, StoreError, WriteTx};
+use terminals::{
+    Credentials, DeviceKind, Identity, ReadPosition, Reading, Retry, Step, Target, Terminal,
+    TerminalError, Transport,
+};
+use tokio::sync::{Notify, oneshot};
+use tokio::task::JoinSet;
+
+use crate::error::story;
+use crate::{Accepted, Batch, Change, Changes, Clock, Intake};
+
+/// How terminals are read.
+#[derive(Clone, Copy, Debug)]
+pub struct PollerOptions {
+    /// Terminals read at the same time.
+    pub concurrency: usize,
+    /// For a whole read, in real time.
+    pub deadline: Duration,
+}
+
+impl Default for PollerOptions {
+    fn default() -> Self {
+        Self {
+            concurrency: 64,
+            deadline: Duration::from_secs(120),
+        }
+    }
+}
+
+/// How long a device stays with a process that was killed. One that lives renews its leases several times in between.
+const LEASE: Duration = Duration::from_secs(20);
+const RENEW: Duration = Duration::from_secs(5);
+/// The first retry after a passing fault; each further one waits twice as long, up to the poll interval.
+const FIRST_RETRY: SignedDuration = SignedDuration::from_secs(10);
+/// Punches of one transaction; a live punch may have to wait for it.
+const TOGETHER: usize = 20_000;
+/// How often the poller looks for devices that others made due.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+const AFTER_ERROR: Duration = Duration::from_secs(5);
+
+/// One read of one device.
+#[derive(Clone, Debug)]
+pub struct Polled {
+    pub device: DeviceId,
+    pub serial_number: String,
+    pub name: String,
+    pub took: Duration,
+    pub result: Result<Accepted, PollFailure>,
+}
+
+/// Why a device could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PollFailure {
+    /// The name of the step that failed: those of `terminals::Step`, `address`, `lease` or `store`.
+    pub step: &'static str,
+    /// For people, with its causes.
+    pub message: String,
+}
+
+/// What talking to a device showed; nothing of it was stored.
+#[derive(Clone, Debug)]
+pub struct DeviceTest {
+    pub identity: Identity,
+    /// How far its clock is ahead of ours, in seconds, read in its zone.
+    pub clock_drift_s: i64,
+    /// `None` when the list did not have to be read.
+    pub users: Option<usize>,
+    /// Punches that the next poll would read.
+    pub punches: usize,
+    pub parked: usize,
+    /// Connecting, signing in, and checking the serial number.
+    pub connecting: Duration,
+    pub reading: Duration,
+}
+
+/// Reads devices. Cheap to clone; clones share the work.
+#[derive(Clone, Debug)]
+pub struct Poller(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    store: Store,
+    clock: Clock,
+    intake: Intake,
+    changes: Changes,
+    options: PollerOptions,
+    /// One name per process start, so that leases of an earlier one are nobody's.
+    owner: String,
+    woken: Notify,
+    stopping: AtomicBool,
+    /// Reads under way.
+    reading: AtomicUsize,
+    /// Complete reads that wait to be stored.
+    complete: Mutex<VecDeque<CompleteRead>>,
+    /// Held by who stores them.
+    pen: tokio::sync::Mutex<()>,
+}
+
+/// Counts a read while it lives.
+struct UnderWay<'a>(&'a AtomicUsize);
+
+impl<'a> UnderWay<'a> {
+    fn begin(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A task that ends with the value.
+struct Renewing(tokio::task::JoinHandle<()>);
+
+impl Drop for Renewing {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Poller {
+    pub fn new(
+        store: Store,
+        clock: Clock,
+        intake: Intake,
+        changes: Changes,
+        options: PollerOptions,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            store,
+            clock,
+            intake,
+            changes,
+            options,
+            owner: format!("poller-{}", store::secrets::random_token()),
+            woken: Notify::new(),
+            stopping: AtomicBool::new(false),
+            reading: AtomicUsize::new(0),
+            complete: Mutex::default(),
+            pen: tokio::sync::Mutex::default(),
+        }))
+    }
+
+    /// A device may be due. Returns at once.
+    pub fn wake(&self) {
+        self.0.woken.notify_one();
+    }
+
+    /// Asks whoever polls to read these devices now, or all; those that will be. Does not wait.
+    pub async fn poll_now(
+        &self,
+        devices: Option<&[DeviceId]>,
+    ) -> Result<Vec<DeviceId>, StoreError> {
+        let tx = self.0.store.begin_write().await?;
+        let asked = tx.poll_now(devices, self.0.clock.now()).await?;
+        tx.commit().await?;
+        self.wake();
+        Ok(asked)
+    }
+
+    /// Reads these devices in this process, due or not, and waits for all. Devices that are removed or disabled are read too
+    /// when they are named; without names, all that are polled.
+    pub async fn poll_once(&self, devices: Option<&[DeviceId]>) -> Result<Vec<Polled>, StoreError> {
+        let inner = &self.0;
+        let mut waiting: Vec<DeviceId> = match devices {
+            Some(devices) => devices.to_vec(),
+            None => self.polled_devices().await?,
+        };
+        waiting.reverse();
+        let _renewing = self.keep_leases();
+        let mut polled = Vec::new();
+        let mut tasks = JoinSet::new();
+        loop {
+            let free = inner.options.concurrency.saturating_sub(tasks.len());
+            let next: Vec<DeviceId> = {
+                let from = waiting.len().saturating_sub(free);
+                waiting.drain(from..).rev().collect()
+            };
+            if !next.is_empty() {
+                let (now, until) = self.lease();
+                let tx = inner.store.begin_write().await?;
+                let claimed = tx.claim_devices(&inner.owner, &next, now, until).await?;
+                tx.commit_quietly().await?;
+                for device in next {
+                    let poller = self.clone();
+                    let ours = claimed.contains(&device);
+                    tasks.spawn(async move {
+                        if ours {
+                            poller.read_device(device).await
+                        } else {
+                            poller.held_by_another(device).await
+                        }
+                    });
+                }
+            }
+            match tasks.join_next().await {
+                None => return Ok(polled),
+                Some(Ok(result)) => polled.extend(result?),
+                Some(Err(panic)) => std::panic::resume_unwind(panic.into_panic()),
+            }
+        }
+    }
+
+    /// Lets a running server poll these devices, or all, and waits until each has been read, or `patience` is over. By device,
+    /// the cycle that ended; a device that is missing was not read in time.
+    pub async fn poll_elsewhere(
+        &self,
+        devices: Option<&[DeviceId]>,
+        patience: Duration,
+    ) -> Result<HashMap<DeviceId, store::entities::poll_cycles::Model>, StoreError> {
+        let since = self.0.clock.now();
+        let began = Instant::now();
+        let asked = self.poll_now(devices).await?;
+        loop {
+            let cycles = self.0.store.cycles_since(&asked, since).await?;
+            if cycles.len() >= asked.len() || began.elapsed() >= patience {
+                return Ok(cycles);
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    /// Connects to a device and reads what a poll would, and stores nothing.
+    pub async fn test(
+        &self,
+        device: DeviceId,
+    ) -> Result<Result<DeviceTest, PollFailure>, StoreError> {
+        let row = self.row(device).await?;
+        let target = match self.target(&row) {
+            Ok(target) => target,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        let position = ReadPosition(row.read_position.clone());
+        let tested = self.test_target(device, &target, &position).await;
+        match tested {
+            Ok(test) => Ok(Ok(test)),
+            Err(TestError::Terminal(error)) => Ok(Err(PollFailure::of(&error))),
+            Err(TestError::Store(error)) => Err(error),
+        }
+    }
+
+    async fn test_target(
+        &self,
+        device: DeviceId,
+        target: &Target,
+        position: &ReadPosition,
+    ) -> Result<DeviceTest, TestError> {
+        let deadline = terminals::Deadline::after(self.0.options.deadline);
+        let began = Instant::now();
+        let mut terminal = Terminal::connect_within(target, deadline).await?;
+        let connecting = began.elapsed();
+        let began = Instant::now();
+        let clock = self.0.clock.clone();
+        let reading = terminal.read(position, &move || clock.now()).await;
+        terminal.close().await;
+        let reading = reading?;
+        let tx = self.0.store.begin_write().await?;
+        let zones = tx.device_zones(device).await?;
+        tx.rollback().await?;
+        let (_, zone) = zones.at(reading.clock);
+        let shows = zone
+            .to_ambiguous_timestamp(reading.clock)
+            .compatible()
+            .unwrap_or(reading.seen_at);
+        Ok(DeviceTest {
+            clock_drift_s: shows.duration_since(reading.seen_at).as_secs(),
+            users: reading.users.as_ref().map(Vec::len),
+            punches: reading.punches.len(),
+            parked: reading.parked.len(),
+            identity: reading.identity,
+            connecting,
+            reading: began.elapsed(),
+        })
+    }
+
+    /// Reads what is due until [`Poller::stop`].
+    pub(crate) async fn run(&self) {
+        let _renewing = self.keep_leases();
+        let mut tasks = JoinSet::new();
+        while !self.0.stopping.load(Ordering::Relaxed) {
+            let wait = match self.claim_due(tasks.len()).await {
+                Ok(Claimed { devices, wait }) => {
+                    for device in devices {
+                        let poller = self.clone();
+                        tasks.spawn(async move { poller.read_device(device).await });
+                    }
+                    wait
+                }
+                Err(error) => {
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "due devices could not be claimed; trying again"
+                    );
+                    AFTER_ERROR
+                }
+            };
+            tokio::select! {
+                Some(read) = tasks.join_next() => {
+                    report(read);
+                    while let Some(read) = tasks.try_join_next() {
+                        report(read);
+                    }
+                }
+                () = self.0.woken.notified() => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+        tasks.shutdown().await;
+    }
+
+    /// Allows [`Poller::run`] again after a stop.
+    pub(crate) fn restart(&self) {
+        self.0.stopping.store(false, Ordering::Relaxed);
+    }
+
+    /// Ends [`Poller::run`]; reads under way are dropped.
+    pub(crate) fn stop(&self) {
+        self.0.stopping.store(true, Ordering::Relaxed);
+        self.0.woken.notify_one();
+    }
+
+    /// To be called when no read is under way any more.
+    pub(crate) async fn give_back(&self) -> Result<(), StoreError> {
+        let tx = self.0.store.begin_write().await?;
+        tx.release_devices(&self.0.owner).await?;
+        tx.commit_quietly().await
+    }
+
+    /// Claims in groups, because each claim is a commit.
+    async fn claim_due(&self, running: usize) -> Result<Claimed, StoreError> {
+        let inner = &self.0;
+        let free = inner.options.concurrency.saturating_sub(running);
+        let wait_for = |devices: Vec<DeviceId>, wait: Duration| Claimed { devices, wait };
+        if free == 0 || (running > 0 && free < inner.options.concurrency / 4) {
+            return Ok(wait_for(Vec::new(), LOOK_AGAIN));
+        }
+        let due = inner.store.next_poll().await?;
+        let wait = due.and_then(|due| inner.clock.real_time_until(due));
+        match wait {
+            Some(Duration::ZERO) => {}
+            Some(wait) => return Ok(wait_for(Vec::new(), wait.min(LOOK_AGAIN))),
+            None => return Ok(wait_for(Vec::new(), LOOK_AGAIN)),
+        }
+        let (now, until) = self.lease();
+        let tx = inner.store.begin_write().await?;
+        let devices = tx
+            .claim_due_devices(&inner.owner, inner.clock.now(), now, until, free)
+            .await?;
+        tx.commit_quietly().await?;
+        Ok(wait_for(devices, LOOK_AGAIN))
+    }
+
+    fn lease(&self) -> (Timestamp, Timestamp) {
+        let now = self.0.clock.real_now();
+        (now, now + LEASE)
+    }
+
+    /// Renews the leases of this process for as long as the value lives.
+    fn keep_leases(&self) -> Renewing {
+        let poller = self.clone();
+        Renewing(tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(RENEW).await;
+                if let Err(error) = poller.renew_leases().await {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "the leases of devices being read could not be renewed; trying again"
+                    );
+                }
+            }
+        }))
+    }
+
+    async fn renew_leases(&self) -> Result<(), StoreError> {
+        if self.0.reading.load(Ordering::Relaxed) == 0 {
+            return Ok(());
+        }
+        let (_, until) = self.lease();
+        let tx = self.0.store.begin_write().await?;
+        tx.renew_devices(&self.0.owner, until).await?;
+        tx.commit_quietly().await
+    }
+
+    async fn polled_devices(&self) -> Result<Vec<DeviceId>, StoreError> {
+        let devices = self.0.store.devices().await?;
+        Ok(devices
+            .iter()
+            .filter(|device| device.enabled && device.mode.split(',').any(|way| way == "poll"))
+            .map(|device| DeviceId(device.id))
+            .collect())
+    }
+
+    async fn row(&self, device: DeviceId) -> Result<devices::Model, StoreError> {
+        let row = self.0.store.device(device).await?;
+        row.ok_or_else(|| StoreError::NotFound {
+            what: "device",
+            value: device.to_string(),
+        })
+    }
+
+    async fn held_by_another(&self, device: DeviceId) -> Result<Option<Polled>, StoreError> {
+        let row = self.row(device).await?;
+        Ok(Some(Polled {
+            device,
+            serial_number: row.serial_number,
+            name: row.name,
+            took: Duration::ZERO,
+            result: Err(PollFailure {
+                step: "lease",
+                message: "another process is reading it".to_owned(),
+            }),
+        }))
+    }
+
+    /// Reads a claimed device and keeps what came of it. `None` when another worker has taken it over meanwhile.
+    async fn read_device(&self, device: DeviceId) -> Result<Option<Polled>, StoreError> {
+        let _under_way = UnderWay::begin(&self.0.reading);
+        let row = self.row(device).await?;
+        let began = self.0.clock.now();
+        let started = Instant::now();
+        let position = ReadPosition(row.read_position.clone());
+        let result = match self.target(&row) {
+            Err(failure) => {
+                self.keep_failure(&row, began, failure, Retry::NextPoll)
+                    .await?
+            }
+            Ok(target) => {
+                let clock = self.0.clock.clone();
+                let now = move || clock.now();
+                match terminals::read(&target, &position, self.0.options.deadline, &now).await {
+                    Ok(reading) => self.keep_reading(&row, began, reading).await?,
+                    Err(error) => {
+                        let failure = PollFailure::of(&error);
+                        self.keep_failure(&row, began, failure, error.retry())
+                            .await?
+                    }
+                }
+            }
+        };
+        Ok(result.map(|result| Polled {
+            device,
+            serial_number: row.serial_number,
+            name: row.name,
+            took: started.elapsed(),
+            result,
+        }))
+    }
+
+    /// Where a device is and how to sign in; a failure that names what is missing.
+    pub fn target(&self, row: &devices::Model) -> Result<Target, PollFailure> {
+        let failure = |step: &'static str, message: String| PollFailure { step, message };
+        let kind = DeviceKind::from_name(&row.kind).ok_or_else(|| {
+            failure(
+                "address",
+                format!("there is no kind of device {:?}", row.kind),
+            )
+        })?;
+        let host = row.address.as_deref().unwrap_or_default().trim();
+        if host.is_empty() {
+            let message = "it has no address: waiting until it calls in or is given one";
+            return Err(failure("address", message.to_owned()));
+        }
+        if row.needs_edit {
+            let message = "the credentials were refused before: edit the device first";
+            return Err(failure(Step::SignIn.as_str(), message.to_owned()));
+        }
+        let sealed = self
+            .0
+            .store
+            .device_credentials(row)
+            .map_err(|error| failure(Step::SignIn.as_str(), story(&error)))?;
+        let comm_key = match sealed
+            .comm_key
+            .as_ref()
+            .map(|key| key.expose().trim().parse())
+        {
+            None => None,
+            Some(Ok(key)) => Some(key),
+            Some(Err(_)) => {
+                let message = "the comm key is not a number".to_owned();
+                return Err(failure(Step::SignIn.as_str(), message));
+            }
+        };
+        let port = row.port.and_then(|port| u16::try_from(port).ok());
+        let port = port.unwrap_or_else(|| kind.default_port());
+        Ok(Target {
+            kind,
+            host: host.to_owned(),
+            port,
+            transport: transport(kind, port),
+            credentials: Credentials {
+                comm_key,
+                username: sealed.username,
+                password: sealed.password.map(|password| password.expose().to_owned()),
+            },
+            serial: Some(row.serial_number.clone()),
+        })
+    }
+
+    /// Stores a complete read with everything that depends on it. Reads that are complete at the same time share a
+    /// transaction: a commit waits for the disk, and neighbouring reads change the same pages.
+    async fn keep_reading(
+        &self,
+        row: &devices::Model,
+        began: Timestamp,
+        reading: Reading,
+    ) -> Result<Option<Result<Accepted, PollFailure>>, StoreError> {
+        let inner = &self.0;
+        let (kept, mut told) = oneshot::channel();
+        let complete = CompleteRead {
+            row: row.clone(),
+            began,
+            identity: reading.identity.clone(),
+            position: reading.position.clone(),
+            batch: Batch::of_reading(DeviceId(row.id), reading),
+            kept,
+        };
+        lock(&inner.complete).push_back(complete);
+        loop {
+            // Whoever has the pen writes for all who wait.
+            let _pen = inner.pen.lock().await;
+            match told.try_recv() {
+                Ok(kept) => return kept.map(|kept| kept.map(Ok)),
+                Err(oneshot::error::TryRecvError::Empty) => self.keep_complete_reads().await,
+                Err(oneshot::error::TryRecvError::Closed) => return Ok(None), // its writer was stopped
+            }
+        }
+    }
+
+    /// Stores the complete reads that wait, all in one transaction; if that fails, each in one of its own, so that a bad one
+    /// harms nobody.
+    async fn keep_complete_reads(&self) {
+        let inner = &self.0;
+        let reads: Vec<CompleteRead> = {
+            let mut waiting = lock(&inner.complete);
+            let mut punches = 0;
+            let fits = waiting.iter().take_while(|read| {
+                let before = punches;
+                punches += read.batch.punches.len();
+                before < TOGETHER
+            });
+            let fits = fits.count();
+            waiting.drain(..fits).collect()
+        };
+        match self.keep_together(&reads).await {
+            Ok(results) => {
+                for (read, result) in reads.into_iter().zip(results) {
+                    let _gone = read.kept.send(Ok(result));
+                }
+            }
+            Err(_) if reads.len() > 1 => {
+                for read in reads {
+                    let result = self.keep_together(std::slice::from_ref(&read)).await;
+                    let result = result.map(|results| results.into_iter().next().flatten());
+                    let _gone = read.kept.send(result);
+                }
+            }
+            Err(error) => {
+                if let Some(read) = reads.into_iter().next() {
+                    let _gone = read.kept.send(Err(error));
+                }
+            }
+        }
+    }
+
+    /// For each read what was accepted, or `None` when its device had been taken over.
+    async fn keep_together(
+        &self,
+        reads: &[CompleteRead],
+    ) -> Result<Vec<Option<Accepted>>, StoreError> {
+        let inner = &self.0;
+        let tx = inner.store.begin_write().await?;
+        let mut kept = Vec::with_capacity(reads.len());
+        for read in reads {
+            kept.push(self.keep_in(&tx, read).await?);
+        }
+        tx.commit().await?;
+        let mut accepted = Vec::with_capacity(reads.len());
+        for (read, kept) in reads.iter().zip(kept) {
+            let row = &read.row;
+            let Some(kept) = kept else {
+                tracing::warn!(
+                    device.id = row.id,
+                    "device {} was taken over while it was read",
+                    row.name
+                );
+                accepted.push(None);
+                continue;
+            };
+            inner.intake.stored(DeviceId(row.id), &kept.accepted);
+            if let Some(since) = kept.back {
+                tracing::info!(
+                    device.id = row.id,
+                    punches = kept.accepted.new,
+                    "device {} is back, away since {since}",
+                    row.name
+                );
+            }
+            if let (Some(Outage::Began), Some(conflict)) =
+                (kept.failed, &kept.accepted.offset_conflict)
+            {
+                tracing::warn!(device.id = row.id, "device {}: {conflict}", row.name);
+            }
+            accepted.push(Some(kept.accepted));
+        }
+        Ok(accepted)
+    }
+
+    async fn keep_in(&self, tx: &WriteTx, read: &CompleteRead) -> Result<Option<Kept>, StoreError> {
+        let inner = &self.0;
+        let device = DeviceId(read.row.id);
+        if !tx.holds_device(&inner.owner, device).await? {
+            return Ok(None);
+        }
+        let accepted = inner.intake.store_in(tx, &read.batch).await?;
+        let now = inner.clock.now();
+        tx.finish_read(&ReadState {
+            device,
+            owner: &inner.owner,
+            at: now,
+            next_poll: now + jittered(interval(&read.row)),
+            outcome: ReadOutcome::Complete {
+                read_position: &read.position.0,
+                clock_drift_s: accepted.clock_drift_s.unwrap_or_default(),
+                model: &read.identity.model,
+                firmware: &read.identity.firmware,
+                user_count: read.identity.users,
+                record_count: read.identity.records,
+                record_capacity: read.identity.record_capacity,
+            },
+        })
+        .await?;
+        let conflict = accepted.offset_conflict.as_ref().map(ToString::to_string);
+        let error = conflict.as_deref().map(|text| (Step::Clock.as_str(), text));
+        tx.record_cycle(&Cycle {
+            device,
+            began: read.began,
+            ended: now,
+            read: accepted.read,
+            new: accepted.new,
+            duplicate: accepted.duplicate,
+            rejected: accepted.rejected,
+            error,
+        })
+        .await?;
+        let (mut back, mut failed) = (None, None);
+        match error {
+            None => back = tx.end_outage(device, now).await?,
+            Some((step, message)) => {
+                failed = Some(tx.record_failure(device, now, step, message).await?);
+            }
+        }
+        Ok(Some(Kept {
+            accepted,
+            back,
+            failed,
+        }))
+    }
+
+    async fn keep_failure(
+        &self,
+        row: &devices::Model,
+        began: Timestamp,
+        failure: PollFailure,
+        retry: Retry,
+    ) -> Result<Option<Result<Accepted, PollFailure>>, StoreError> {
+        let inner = &self.0;
+        let device = DeviceId(row.id);
+        let now = inner.clock.now();
+        let tx = inner.store.begin_write().await?;
+        if failure.step == "address" {
+            // Waiting is not failing.
+            tx.release_device(&inner.owner, device).await?;
+            tx.commit_quietly().await?;
+            return Ok(Some(Err(failure)));
+        }
+        let wait = match retry {
+            Retry::Soon => retry_after(row.fail_count).min(interval(row)),
+            Retry::NextPoll | Retry::AfterEdit => interval(row),
+        };
+        let ours = tx
+            .finish_read(&ReadState {
+                device,
+                owner: &inner.owner,
+                at: now,
+                next_poll: now + jittered(wait),
+                outcome: ReadOutcome::Failed {
+                    step: failure.step,
+                    message: &failure.message,
+                    needs_edit: row.needs_edit || retry == Retry::AfterEdit,
+                },
+            })
+            .await?;
+        if !ours {
+            tx.rollback().await?;
+            return Ok(None);
+        }
+        let outage = tx
+            .record_failure(device, now, failure.step, &failure.message)
+            .await?;
+        tx.record_cycle(&Cycle {
+            device,
+            began,
+            ended: now,
+            read: 0,
+            new: 0,
+            duplicate: 0,
+            rejected: 0,
+            error: Some((failure.step, &failure.message)),
+        })
+        .await?;
+        tx.commit().await?;
+        if outage == Outage::Began {
+            tracing::warn!(
+                device.id = row.id,
+                step = failure.step,
+                "device {} cannot be read: {}",
+                row.name,
+                failure.message
+            );
+        }
+        inner.changes.publish(Change {
+            devices: vec![device],
+            ..Change::default()
+        });
+        Ok(Some(Err(failure)))
+    }
+}
+
+/// A read that is complete and not stored yet.
+#[derive(Debug)]
+struct CompleteRead {
+    row: devices::Model,
+    began: Timestamp,
+    identity: Identity,
+    position: ReadPosition,
+    batch: Batch,
+    /// Told when it is stored.
+    kept: oneshot::Sender<Result<Option<Accepted>, StoreError>>,
+}
+
+/// What became of a stored read.
+struct Kept {
+    accepted: Accepted,
+    /// The outage that ended with it began then.
+    back: Option<Timestamp>,
+    failed: Option<Outage>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+struct Claimed {
+    devices: Vec<DeviceId>,
+    /// How long nothing more is due.
+    wait: Duration,
+}
+
+enum TestError {
+    Terminal(TerminalError),
+    Store(StoreError),
+}
+
+impl From<TerminalError> for TestError {
+    fn from(error: TerminalError) -> Self {
+        Self::Terminal(error)
+    }
+}
+
+impl From<StoreError> for TestError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl PollFailure {
+    fn of(error: &TerminalError) -> Self {
+        Self {
+            step: error.step().as_str(),
+            message: story(error),
+        }
+    }
+}
+
+/// What became of a read is kept with the device; only a database that refuses is told here.
+fn report(read: Result<Result<Option<Polled>, StoreError>, tokio::task::JoinError>) {
+    match read {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "a read could not be stored; its device is read again when its lease ends"
+        ),
+        Err(panic) => tracing::error!(error = &panic as &dyn std::error::Error, "a read panicked"),
+    }
+}
+
+/// Hikvision terminals are asked over TLS on its port; everything else is plain.
+fn transport(kind: DeviceKind, port: u16) -> Transport {
+    match (kind, port) {
+        (DeviceKind::Hik, 443) => Transport::Tls,
+        _ => Transport::Tcp,
+    }
+}
+
+fn interval(row: &devices::Model) -> SignedDuration {
+    SignedDuration::from_secs(row.poll_interval_s.max(1))
+}
+
+fn retry_after(failures: i64) -> SignedDuration {
+    let doublings = u32::try_from(failures.clamp(0, 10)).unwrap_or(10);
+    FIRST_RETRY * 2_i32.pow(doublings)
+}
+
+/// Up to a tenth less, so that devices that were added together are not read together for ever. Never more, because a retry
+/// must not wait longer than the poll interval.
+fn jittered(wait: SignedDuration) -> SignedDuration {
+    let random = RandomState::new().build_hasher().finish() % 1000;
+    let percent_of_tenth = i32::try_from(random).unwrap_or(0);
+    wait - wait / 10_000 * percent_of_tenth
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retries_double_and_jitter_never_lengthens() {
+        assert_eq!(retry_after(0), SignedDuration::from_secs(10));
+        assert_eq!(retry_after(3), SignedDuration::from_secs(80));
+        assert_eq!(retry_after(i64::MAX), SignedDuration::from_secs(10_240));
+        let wait = SignedDuration::from_secs(300);
+        for _ in 0..100 {
+            let jittered = jittered(wait);
+            assert!(jittered <= wait && jittered >= SignedDuration::from_secs(270));
+        }
+    }
+}

@@ -1,0 +1,216 @@
+use attendance::{PunchState, Way};
+use ingest::{Batch, Contact};
+use jiff::tz::Offset;
+use proptest::prelude::*;
+use store::testing::count_rows;
+use store::{Store, on_both_databases};
+
+use crate::company::{Company, at, punch, wall};
+
+on_both_databases! {
+    async fn a_batch_is_stored_once_whatever_brings_it(store: Store) {
+        let company = Company::new(store, 2, 1, "2026-03-02 12:00:00").await;
+        let punches = vec![
+            punch("1001", "2026-03-02 08:58:30", 0),
+            punch("1002", "2026-03-02 09:01:00", 1),
+            punch("1001", "2026-03-02 08:58:30", 2), // twice in one log
+        ];
+        let first = company.read(0, punches.clone()).await;
+        assert_eq!((first.read, first.new, first.duplicate), (3, 2, 1));
+        assert_eq!(first.punches.len(), 2);
+        let again = company.read(0, punches.clone()).await;
+        assert_eq!((again.read, again.new, again.duplicate), (3, 0, 3));
+        let live = Batch::new(company.devices[0], Way::Live, punches);
+        assert_eq!(company.accept(&live).await.new, 0);
+        company.accept(&live).await;
+        assert_eq!(count_rows(&company.store, "punches").await, 2);
+        assert_eq!(count_rows(&company.store, "punch_sightings").await, 4);
+        assert_eq!(company.status(0, "2026-03-02").await, "present");
+    }
+
+    async fn the_state_is_that_of_the_best_way(store: Store) {
+        let company = Company::new(store, 1, 1, "2026-03-02 12:00:00").await;
+        let state = async || {
+            let tx = company.store.begin_read().await.unwrap();
+            let days = [(company.people[0], "2026-03-02".parse().unwrap())];
+            let evidence = tx.load_evidence(&days).await.unwrap();
+            evidence.people[&company.people[0]].punches[0].state
+        };
+        let stated = |state| {
+            let mut punch = punch("1001", "2026-03-02 08:58:30", 0);
+            punch.state = state;
+            vec![punch]
+        };
+        let device = company.devices[0];
+        for (way, says, stays) in [
+            (Way::Import, PunchState::BreakIn, PunchState::BreakIn),
+            (Way::Live, PunchState::Out, PunchState::Out),
+            (Way::Poll, PunchState::In, PunchState::In),
+            (Way::Push, PunchState::Out, PunchState::In), // a poll knows better
+        ] {
+            company.accept(&Batch::new(device, way, stated(says))).await;
+            assert_eq!(state().await, stays, "after {way}");
+        }
+    }
+
+    async fn what_nobody_understands_is_parked_once_and_counted(store: Store) {
+        let company = Company::new(store, 0, 1, "2026-03-02 12:00:00").await;
+        let mut batch = Batch::new(company.devices[0], Way::Poll, Vec::new());
+        for reason in ["impossible date 2024-02-31", "impossible date 2024-02-31", "noise"] {
+            batch.parked.push(terminals::ParkedRecord {
+                bytes: reason.as_bytes().to_vec(),
+                reason: reason.to_owned(),
+            });
+        }
+        assert_eq!(company.accept(&batch).await.rejected, 3);
+        assert_eq!(company.accept(&batch).await.rejected, 3);
+        assert_eq!(count_rows(&company.store, "parked").await, 2);
+    }
+
+    async fn a_name_ends_at_its_first_nul(store: Store) {
+        let company = Company::new(store, 1, 1, "2026-03-02 12:00:00").await;
+        let mut batch = Batch::new(company.devices[0], Way::Poll, Vec::new());
+        let listed = |name: &str| terminals::DeviceUser { id: crate::company::user("1001"), name: name.to_owned(), admin: false, card: None };
+        for name in ["Ana\0\u{fffd}rest", "Anne\0"] {
+            batch.users = Some(vec![listed(name)]);
+            company.accept(&batch).await;
+        }
+        let stored = store::views::devices::users(&company.store, company.devices[0].0, 10).await.unwrap();
+        assert_eq!(stored.iter().map(|user| user.name.as_str()).collect::<Vec<_>>(), ["Anne"]);
+    }
+
+    async fn an_offset_chooses_the_second_occurrence_and_never_moves_a_punch(store: Store) {
+        let company = Company::new(store, 1, 1, "2026-10-25 12:00:00").await;
+        let tx = company.store.begin_write().await.unwrap();
+        tx.set_device_zone(company.devices[0], None, "Europe/Berlin", company.author()).await.unwrap();
+        tx.commit().await.unwrap();
+        let with_offset = |clock: &str, hours: i8, record| {
+            let mut punch = punch("1001", clock, record);
+            punch.offset = Some(Offset::constant(hours));
+            punch
+        };
+        let batch = Batch::new(company.devices[0], Way::Poll, vec![
+            with_offset("2026-10-25 02:30:00", 2, 0),
+            with_offset("2026-10-25 02:30:00", 1, 1),
+        ]);
+        let accepted = company.accept(&batch).await;
+        assert_eq!((accepted.new, accepted.offset_conflict), (2, None));
+        let tx = company.store.begin_read().await.unwrap();
+        let days = [(company.people[0], "2026-10-25".parse().unwrap())];
+        let evidence = tx.load_evidence(&days).await.unwrap();
+        let instants: Vec<_> = evidence.people[&company.people[0]].punches.iter().map(|punch| punch.instant.to_string()).collect();
+        assert_eq!(instants, ["2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z"]);
+        drop(tx);
+
+        let mut wrong = company.reading(0, vec![with_offset("2026-10-25 09:00:00", 5, 2)]);
+        wrong.contact = Some(Contact { clock: wall("2026-10-25 08:00:00"), seen_at: company.clock.now() });
+        let accepted = company.accept(&wrong).await;
+        let conflict = accepted.offset_conflict.expect("Berlin is not at +05").to_string();
+        assert_eq!(conflict, "the terminal says +05 at 2026-10-25T09:00:00, but its zone Europe/Berlin does not");
+        assert_eq!(accepted.new, 1, "stored by its wall time");
+        assert_eq!(count_rows(&company.store, "device_coverage").await, 0, "and nothing is covered by it");
+    }
+
+    async fn a_read_covers_no_further_than_the_slower_clock(store: Store) {
+        let company = Company::new(store, 1, 1, "2026-03-02 12:00:00").await;
+        let covered = async || {
+            let tx = company.store.begin_read().await.unwrap();
+            let evidence = tx.load_evidence(&[(company.people[0], "2026-03-02".parse().unwrap())]).await.unwrap();
+            evidence.devices[&company.devices[0]].covered
+        };
+        let mut slow = company.reading(0, vec![punch("1001", "2026-03-02 08:00:00", 0)]);
+        slow.contact = Some(Contact { clock: wall("2026-03-02 11:40:00"), seen_at: company.clock.now() });
+        assert_eq!(company.accept(&slow).await.clock_drift_s, Some(-1200));
+        assert_eq!(covered().await, Some((at("2026-03-02 08:00:00"), at("2026-03-02 11:40:00"))));
+        let mut fast = company.reading(0, Vec::new());
+        fast.contact = Some(Contact { clock: wall("2026-03-02 12:30:00"), seen_at: company.clock.now() });
+        company.accept(&fast).await;
+        assert_eq!(covered().await.map(|(_, to)| to), Some(at("2026-03-02 12:00:00")));
+        company.accept(&slow).await;
+        assert_eq!(covered().await.map(|(_, to)| to), Some(at("2026-03-02 12:00:00")), "never backwards");
+    }
+
+    async fn a_clock_that_fell_back_makes_its_punches_suspect_and_a_gap(store: Store) {
+        let company = Company::new(store, 1, 1, "2026-03-02 12:00:00").await;
+        company.read(0, vec![
+            punch("1001", "2026-03-02 08:00:00", 0),
+            punch("1001", "2025-01-01 00:10:00", 1),
+            punch("1001", "2026-03-02 11:00:00", 2),
+        ]).await;
+        let tx = company.store.begin_read().await.unwrap();
+        let evidence = tx.load_evidence(&[
+            (company.people[0], "2025-01-01".parse().unwrap()),
+            (company.people[0], "2026-03-02".parse().unwrap()),
+        ]).await.unwrap();
+        let suspects: Vec<_> = evidence.people[&company.people[0]].punches.iter().map(|punch| punch.suspect).collect();
+        assert_eq!(suspects, [true, false, false]);
+        let gap = (at("2026-03-02 08:00:00"), Some(at("2026-03-02 11:00:00")));
+        assert_eq!(evidence.devices[&company.devices[0]].gaps, [gap]);
+    }
+}
+
+/// Punches of three people at few times, so that many coincide, in the order of their log.
+fn logs() -> impl Strategy<Value = Vec<attendance::Punch>> {
+    let punch =
+        (1001..1004_u16, 2..5_u8, 7..20_u8, 0..60_u8).prop_map(|(user, day, hour, minute)| {
+            let clock = format!("2026-03-{day:02} {hour:02}:{minute:02}:00");
+            punch(&user.to_string(), &clock, 0)
+        });
+    prop::collection::vec(punch, 1..40).prop_map(|mut log| {
+        log.sort_by_key(|punch| punch.clock);
+        for (record, punch) in (0..).zip(&mut log) {
+            punch.record = record;
+        }
+        log
+    })
+}
+
+fn on_a_fresh_company(test: impl AsyncFnOnce(Company)) {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(store::testing::on_sqlite(async |store| {
+        test(Company::new(store, 3, 2, "2026-03-06 12:00:00").await).await;
+    }));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_batch_accepted_twice_equals_once(log in logs()) {
+        on_a_fresh_company(async |company| {
+            let first = company.read(0, log.clone()).await;
+            let once = company.reports().await;
+            let punches = count_rows(&company.store, "punches").await;
+            let second = company.read(0, log.clone()).await;
+            assert_eq!(second.new, 0);
+            assert_eq!(second.duplicate, first.read);
+            assert_eq!(count_rows(&company.store, "punches").await, punches);
+            assert_eq!(count_rows(&company.store, "punch_sightings").await, punches);
+            assert_eq!(company.reports().await, once);
+        });
+    }
+
+    #[test]
+    fn the_order_of_punches_and_batches_is_irrelevant(
+        log in logs(),
+        shuffled in logs().prop_flat_map(|log| Just(log).prop_shuffle()),
+        cut in 0..40_usize,
+    ) {
+        let (mut one, mut other) = (Default::default(), Default::default());
+        on_a_fresh_company(async |company| {
+            let mut sorted = shuffled.clone();
+            sorted.sort_by_key(|punch| punch.record);
+            company.read(0, log.clone()).await;
+            company.read(1, sorted).await;
+            one = company.reports().await;
+        });
+        on_a_fresh_company(async |company| {
+            let (head, tail) = shuffled.split_at(cut.min(shuffled.len()));
+            company.read(1, tail.to_vec()).await;
+            company.read(0, log.clone()).await;
+            company.read(1, head.to_vec()).await;
+            other = company.reports().await;
+        });
+        prop_assert_eq!(one, other);
+    }
+}

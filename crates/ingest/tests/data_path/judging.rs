@@ -1,0 +1,356 @@
+use std::collections::BTreeMap;
+
+use attendance::Way;
+use ingest::{Batch, Engine, PollerOptions};
+use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+use store::corrections::{Side, Voided};
+use store::identity::NewLink;
+use store::testing::count_rows;
+use store::{Store, on_both_databases};
+
+use crate::company::{Company, day, punch, user, wall};
+
+on_both_databases! {
+    async fn a_day_from_its_opening_to_its_end(store: Store) {
+        let company = Company::new(store, 3, 1, "2026-03-02 07:30:00").await;
+        company.read(0, Vec::new()).await;
+        company.at("2026-03-02 08:55:00").await;
+        assert_eq!(company.status(0, "2026-03-02").await, "not_due");
+        company.read(0, vec![punch("1001", "2026-03-02 08:54:00", 0)]).await;
+        company.at("2026-03-02 09:10:01").await;
+        company.read(0, Vec::new()).await;
+        company.at("2026-03-02 09:20:00").await;
+        assert_eq!(company.status(0, "2026-03-02").await, "present");
+        assert_eq!(company.status(1, "2026-03-02").await, "not_arrived");
+        // The terminal falls silent: by time alone nobody knows any more who came.
+        company.at("2026-03-02 10:00:00").await;
+        assert_eq!(company.status(1, "2026-03-02").await, "unknown");
+        // It is back, and brings one of the two.
+        company.clock.set(crate::company::at("2026-03-02 11:00:00"));
+        company.read(0, vec![punch("1002", "2026-03-02 09:05:00", 1)]).await;
+        assert_eq!(company.status(1, "2026-03-02").await, "present");
+        assert_eq!(company.status(2, "2026-03-02").await, "not_arrived");
+        company.clock.set(crate::company::at("2026-03-02 22:00:00"));
+        company.read(0, Vec::new()).await;
+        company.at("2026-03-02 22:00:00").await;
+        assert_eq!(company.status(2, "2026-03-02").await, "absent");
+    }
+
+    async fn every_changed_report_has_a_version(store: Store) {
+        let company = Company::new(store, 1, 1, "2026-03-02 12:00:00").await;
+        company.read(0, vec![punch("1001", "2026-03-02 08:54:00", 0)]).await;
+        let versions = count_rows(&company.store, "report_versions").await;
+        assert_eq!(versions, company.reports().await.len() as u64);
+        company.engine.judge.judge_all(Date::MIN, Date::MAX).await.unwrap();
+        assert_eq!(count_rows(&company.store, "report_versions").await, versions, "nothing changed");
+        company.read(0, vec![punch("1001", "2026-03-02 08:50:00", 1)]).await;
+        assert_eq!(count_rows(&company.store, "report_versions").await, versions + 1);
+    }
+
+    async fn a_crash_between_intake_and_judge_loses_no_judgement(store: Store) {
+        let company = Company::new(store, 1, 1, "2026-03-02 12:00:00").await;
+        let batch = company.reading(0, vec![punch("1001", "2026-03-02 08:54:00", 0)]);
+        company.accept(&batch).await;
+        assert_eq!(company.status(0, "2026-03-02").await, "-");
+        let after_restart = Engine::new(company.store.clone(), company.clock.clone(), PollerOptions::default());
+        after_restart.judge.drain().await.unwrap();
+        assert_eq!(company.status(0, "2026-03-02").await, "present");
+    }
+
+    async fn the_claim_of_a_dead_judge_is_taken_over_and_its_save_refused(store: Store) {
+        let company = Company::new(store, 1, 1, "2026-03-02 12:00:00").await;
+        company.accept(&company.reading(0, vec![punch("1001", "2026-03-02 08:54:00", 0)])).await;
+        let now = company.clock.real_now();
+        let tx = company.store.begin_write().await.unwrap();
+        let long_ago = now - SignedDuration::from_secs(120);
+        let claimed = tx.claim_marked_days("dead", long_ago, now - SignedDuration::from_secs(60), None, 100).await.unwrap();
+        tx.commit().await.unwrap();
+        assert!(!claimed.is_empty());
+        company.engine.judge.drain().await.unwrap();
+        assert_eq!(company.status(0, "2026-03-02").await, "present");
+        assert_eq!(company.store.marked_day_count().await.unwrap(), 0);
+
+        // A living one keeps its claim.
+        company.accept(&company.reading(0, vec![punch("1001", "2026-03-02 08:50:00", 1)])).await;
+        let tx = company.store.begin_write().await.unwrap();
+        let held = tx.claim_marked_days("other", now, now + SignedDuration::from_secs(60), None, 100).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(company.engine.judge.drain().await.unwrap(), 0);
+        // What the dead one would save now is refused: the days are not its own any more.
+        let tx = company.store.begin_write().await.unwrap();
+        let saved = tx.save_reports("dead", &held, Vec::new(), &BTreeMap::new(), company.clock.now()).await.unwrap();
+        tx.commit().await.unwrap();
+        assert!(saved.is_empty());
+        assert_eq!(company.store.marked_day_count().await.unwrap(), held.len() as u64);
+    }
+
+    async fn a_day_marked_again_while_it_is_judged_stays_marked(store: Store) {
+        let company = Company::new(store, 1, 1, "2026-03-02 12:00:00").await;
+        company.accept(&company.reading(0, vec![punch("1001", "2026-03-02 08:54:00", 0)])).await;
+        let now = company.clock.real_now();
+        let tx = company.store.begin_write().await.unwrap();
+        let claimed = tx.claim_marked_days("me", now, now + SignedDuration::from_secs(60), None, 100).await.unwrap();
+        tx.commit().await.unwrap();
+        let tx = company.store.begin_write().await.unwrap();
+        tx.mark_days([(company.people[0], day("2026-03-02"))], "test").await.unwrap();
+        tx.save_reports("me", &claimed, Vec::new(), &BTreeMap::new(), company.clock.now()).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(company.store.marked_day_count().await.unwrap(), 1);
+        assert_eq!(company.engine.judge.drain().await.unwrap(), 1, "and is free at once");
+    }
+
+    async fn check_finds_a_report_that_was_tampered_with(store: Store) {
+        let company = Company::new(store, 2, 1, "2026-03-02 12:00:00").await;
+        company.read(0, vec![punch("1001", "2026-03-02 08:54:00", 0)]).await;
+        company.at("2026-03-02 12:00:00").await;
+        let judge = &company.engine.judge;
+        assert_eq!(judge.check(Date::MIN, Date::MAX).await.unwrap(), []);
+        store::testing::tamper_with_report(&company.store, company.people[0], day("2026-03-02")).await;
+        let differences = judge.check(Date::MIN, Date::MAX).await.unwrap();
+        assert_eq!(differences.len(), 1);
+        assert_eq!(differences[0].fields, ["worked_min"]);
+        judge.judge_all(Date::MIN, Date::MAX).await.unwrap();
+        assert_eq!(judge.check(Date::MIN, Date::MAX).await.unwrap(), []);
+    }
+
+    async fn a_report_is_explained_as_of_when_it_was_made(store: Store) {
+        let company = Company::new(store, 1, 1, "2026-03-02 12:00:00").await;
+        company.read(0, vec![punch("1001", "2026-03-02 09:25:00", 0)]).await;
+        company.clock.set(crate::company::at("2026-03-02 23:00:00"));
+        let judge = &company.engine.judge;
+        let report = judge.explain(company.people[0], day("2026-03-02")).await.unwrap().expect("a report");
+        assert_eq!((report.status, report.late_min), (attendance::Status::Present, 25));
+        assert_eq!(report.stage, attendance::Stage::Provisional, "as it was at noon");
+        let topics: Vec<_> = report.derivation.facts.iter().map(|fact| fact.topic.as_str()).collect();
+        assert!(topics.contains(&"punch") && topics.contains(&"coverage"), "{topics:?}");
+        assert_eq!(judge.explain(company.people[0], day("2026-04-01")).await.unwrap(), None);
+    }
+
+    async fn days_that_began_while_nobody_ran_are_opened(store: Store) {
+        let company = Company::new(store, 2, 1, "2026-03-02 12:00:00").await;
+        company.at("2026-03-02 12:00:00").await;
+        company.at("2026-03-05 06:00:00").await;
+        for on in ["2026-03-02", "2026-03-03", "2026-03-04", "2026-03-05"] {
+            assert_ne!(company.status(1, on).await, "-", "{on}");
+        }
+    }
+}
+
+/// Something that happens to a company.
+#[derive(Clone, Debug)]
+enum Event {
+    /// A complete read that brings punches: person (3 is unknown), minutes before now.
+    Read(usize, Vec<(u16, i64)>),
+    /// A push of one punch, which covers nothing.
+    Push(usize, u16, i64),
+    TimePasses(i64),
+    Map(usize),
+    Unmap,
+    AddPunch(usize, i64),
+    VoidLast,
+    RollCall(usize, i64),
+    Holiday(i64),
+    SwapNumbers,
+    ClockGap(usize),
+}
+
+fn events() -> impl Strategy<Value = Vec<Event>> {
+    let minutes = 0..4000_i64;
+    let event = prop_oneof![
+        4 => (0..2_usize, prop::collection::vec((1001..1005_u16, minutes.clone()), 0..6)).prop_map(|(device, punches)| Event::Read(device, punches)),
+        2 => (0..2_usize, 1001..1005_u16, minutes.clone()).prop_map(|(device, user, ago)| Event::Push(device, user, ago)),
+        4 => (1..1500_i64).prop_map(Event::TimePasses),
+        1 => (0..3_usize).prop_map(Event::Map),
+        1 => Just(Event::Unmap),
+        1 => (0..3_usize, minutes.clone()).prop_map(|(person, ago)| Event::AddPunch(person, ago)),
+        1 => Just(Event::VoidLast),
+        1 => (0..3_usize, minutes).prop_map(|(person, ago)| Event::RollCall(person, ago)),
+        1 => (0..4_i64).prop_map(Event::Holiday),
+        1 => Just(Event::SwapNumbers),
+        1 => (0..2_usize).prop_map(Event::ClockGap),
+    ];
+    prop::collection::vec(event, 1..14)
+}
+
+/// The wall time so many minutes ago.
+fn ago(company: &Company, minutes: i64) -> jiff::civil::DateTime {
+    let then: Timestamp = company.clock.now() - SignedDuration::from_mins(minutes);
+    jiff::tz::TimeZone::get(crate::company::ZONE)
+        .unwrap()
+        .to_datetime(then)
+}
+
+async fn happen(
+    company: &Company,
+    event: &Event,
+    record: &mut u64,
+    last: &mut Option<attendance::CorrectionId>,
+) {
+    let author = company.author();
+    let mut numbered = |user: u16, minutes: i64| {
+        *record += 1;
+        let mut punch = punch(&user.to_string(), "2026-03-02 00:00:00", *record);
+        punch.clock = ago(company, minutes);
+        punch
+    };
+    match event {
+        Event::Read(device, punches) => {
+            let mut log: Vec<_> = punches
+                .iter()
+                .map(|(user, ago)| numbered(*user, *ago))
+                .collect();
+            log.sort_by_key(|punch| punch.clock);
+            for (place, punch) in (0..).zip(&mut log) {
+                punch.record = place;
+            }
+            company.accept(&company.reading(*device, log)).await;
+        }
+        Event::Push(device, user, ago) => {
+            let punches = vec![numbered(*user, *ago)];
+            company
+                .accept(&Batch::new(company.devices[*device], Way::Push, punches))
+                .await;
+        }
+        Event::TimePasses(minutes) => {
+            company
+                .clock
+                .set(company.clock.now() + SignedDuration::from_mins(*minutes));
+        }
+        Event::Map(person) => {
+            let tx = company.store.begin_write().await.unwrap();
+            for &device in &company.devices {
+                let link = NewLink {
+                    device,
+                    user: &user("1004"),
+                    employee: company.people[*person],
+                    from: None,
+                    to: None,
+                    origin: "test",
+                    author: None,
+                };
+                tx.link_user(&link, author.at).await.unwrap();
+            }
+            tx.commit().await.unwrap();
+        }
+        Event::Unmap => {
+            let tx = company.store.begin_write().await.unwrap();
+            tx.unlink_user(company.devices[0], &user("1004"), author.at)
+                .await
+                .unwrap();
+            tx.commit().await.unwrap();
+        }
+        Event::AddPunch(person, minutes) => {
+            let tx = company.store.begin_write().await.unwrap();
+            let at = ago(company, *minutes);
+            let id = tx
+                .add_punch(company.people[*person], at, None, "forgot", author)
+                .await
+                .unwrap();
+            tx.commit().await.unwrap();
+            *last = Some(id);
+        }
+        Event::VoidLast => {
+            if let Some(id) = last.take() {
+                let tx = company.store.begin_write().await.unwrap();
+                tx.void(Voided::Correction(id), "was wrong", author)
+                    .await
+                    .unwrap();
+                tx.commit().await.unwrap();
+            }
+        }
+        Event::RollCall(person, minutes) => {
+            let tx = company.store.begin_write().await.unwrap();
+            let at = ago(company, *minutes);
+            tx.roll_call(
+                &[company.people[*person]],
+                at,
+                Side::In,
+                "gate down",
+                author,
+            )
+            .await
+            .unwrap();
+            tx.commit().await.unwrap();
+        }
+        Event::Holiday(days) => {
+            let tx = company.store.begin_write().await.unwrap();
+            let on = ago(company, days * 1440).date();
+            tx.add_holiday(None, on, "a day off", author).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+        Event::SwapNumbers => {
+            let tx = company.store.begin_write().await.unwrap();
+            let mut fields = Vec::new();
+            for &id in &company.people[..2] {
+                fields.push((
+                    id,
+                    company.store.employee(id).await.unwrap().unwrap().fields,
+                ));
+            }
+            let (first, second) = fields.split_at_mut(1);
+            std::mem::swap(
+                &mut first[0].1.device_user_id,
+                &mut second[0].1.device_user_id,
+            );
+            for (id, fields) in &fields {
+                tx.edit_employee(*id, fields, author).await.unwrap();
+            }
+            tx.commit().await.unwrap();
+        }
+        Event::ClockGap(device) => {
+            let tx = company.store.begin_write().await.unwrap();
+            let (from, to) = (
+                author.at - SignedDuration::from_hours(3),
+                author.at - SignedDuration::from_hours(1),
+            );
+            tx.add_gap(
+                company.devices[*device],
+                from,
+                Some(to),
+                store::coverage::GapCause::Clock,
+            )
+            .await
+            .unwrap();
+            tx.commit().await.unwrap();
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    /// P5: whatever happened in whatever order, judging everything anew changes nothing.
+    #[test]
+    fn judging_everything_equals_what_was_judged_as_it_happened(events in events()) {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        runtime.block_on(store::testing::on_sqlite(async |store| {
+            let company = Company::new(store, 3, 2, "2026-03-04 08:00:00").await;
+            let (mut record, mut last) = (0, None);
+            company.engine.catch_up().await.unwrap();
+            for event in &events {
+                happen(&company, event, &mut record, &mut last).await;
+                company.engine.catch_up().await.unwrap();
+                company.engine.judge.drain().await.unwrap();
+            }
+            let judge = &company.engine.judge;
+            assert_eq!(judge.check(Date::MIN, Date::MAX).await.unwrap(), [], "as of their own instants");
+            let as_it_happened = company.reports().await;
+            judge.judge_all(Date::MIN, Date::MAX).await.unwrap();
+            assert_eq!(company.reports().await, as_it_happened);
+        }));
+    }
+}
+
+#[test]
+fn wall_times_of_the_tests_are_those_of_karachi() {
+    assert_eq!(
+        crate::company::at("2026-03-02 05:00:00").to_string(),
+        "2026-03-02T00:00:00Z"
+    );
+    assert_eq!(
+        wall("2026-03-02 05:00:00").to_string(),
+        "2026-03-02T05:00:00"
+    );
+}

@@ -1,0 +1,7 @@
+//! From a reading to a judged report, over a real database, and over real sockets where a terminal takes part.
+
+mod company;
+mod identity;
+mod intake;
+mod judging;
+mod polling;

@@ -1,0 +1,257 @@
+use std::time::{Duration, Instant};
+
+use ingest::{Engine, PollerOptions};
+use jiff::SignedDuration;
+use simulators::zk::{Fault, Record, RunningTerminal, User, VirtualTerminal, stopped};
+use store::devices::{DeviceFields, SecretEdit};
+use store::secrets::{Secret, SecretKey};
+use store::testing::count_rows;
+use store::{Store, on_both_databases};
+
+use crate::company::{Company, wall};
+
+/// A terminal with the punches of one morning, its clock at noon.
+async fn terminal(serial: &str) -> RunningTerminal {
+    builder(serial)
+        .start("127.0.0.1:0")
+        .await
+        .expect("a free port")
+}
+
+fn builder(serial: &str) -> VirtualTerminal {
+    VirtualTerminal::new(serial)
+        .clock(stopped(wall("2026-03-02 12:00:00")))
+        .users([
+            User::new(1, "1001").named("Ana"),
+            User::new(2, "1002").named("Ben"),
+        ])
+        .records([
+            Record::new(1, "1001", wall("2026-03-02 08:58:30"), 0, 1),
+            Record::new(2, "1002", wall("2026-03-02 09:25:00"), 0, 1),
+        ])
+}
+
+/// Says where a device is.
+async fn locate(company: &Company, device: usize, terminal: &RunningTerminal) {
+    edit(company, device, |fields| {
+        fields.address = Some(terminal.addr().ip().to_string());
+        fields.port = Some(terminal.addr().port());
+    })
+    .await;
+}
+
+async fn edit(company: &Company, device: usize, change: impl FnOnce(&mut DeviceFields)) {
+    edit_with(company, device, SecretEdit::Keep, change).await;
+}
+
+async fn edit_with(
+    company: &Company,
+    device: usize,
+    comm_key: SecretEdit,
+    change: impl FnOnce(&mut DeviceFields),
+) {
+    let id = company.devices[device];
+    let row = company.store.device(id).await.unwrap().unwrap();
+    let mut fields = DeviceFields::from(&row);
+    change(&mut fields);
+    let tx = company.store.begin_write().await.unwrap();
+    tx.edit_device(id, &fields, &SecretEdit::Keep, &comm_key, company.author())
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+}
+
+/// Polls until nothing is due; by device the failed step or `ok`.
+async fn poll(company: &Company) -> Vec<(String, String)> {
+    let polled = company.engine.poller.poll_once(None).await.unwrap();
+    company.engine.judge.drain().await.unwrap();
+    let mut results: Vec<_> = polled
+        .into_iter()
+        .map(|polled| {
+            let result = polled.result.map_or_else(|failure| failure.step, |_| "ok");
+            (polled.serial_number, result.to_owned())
+        })
+        .collect();
+    results.sort();
+    results
+}
+
+fn said(results: &[(&str, &str)]) -> Vec<(String, String)> {
+    results
+        .iter()
+        .map(|(serial, result)| ((*serial).to_owned(), (*result).to_owned()))
+        .collect()
+}
+
+/// Lets the workers run until `done`, at most some seconds.
+async fn run_until(company: &Company, done: impl AsyncFn() -> bool) {
+    let workers = company.engine.start().await.unwrap();
+    let began = Instant::now();
+    while !done().await {
+        assert!(
+            began.elapsed() < Duration::from_secs(20),
+            "it did not happen"
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    workers.stop().await.unwrap();
+}
+
+on_both_databases! {
+    async fn from_a_terminal_to_a_report(store: Store) {
+        let company = Company::new(store, 2, 1, "2026-03-02 12:00:00").await;
+        let terminal = terminal("SERIAL0").await;
+        locate(&company, 0, &terminal).await;
+        let mut changes = company.engine.changes.subscribe();
+        run_until(&company, async || company.status(1, "2026-03-02").await == "present").await;
+        let reports = company.reports().await;
+        let ben = &reports[&(company.people[1], "2026-03-02".parse().unwrap())];
+        assert_eq!((ben.first_in.as_deref(), ben.late_min), (Some("2026-03-02 09:25:00"), 25));
+        let (mut punches, mut days) = (0, 0);
+        while punches < 2 || days < 2 {
+            let change = changes.next().await.expect("the channel is open");
+            punches += change.punches.len();
+            days += change.days.len();
+        }
+        assert_eq!(company.store.marked_day_count().await.unwrap(), 0);
+        assert_eq!(terminal.counts().disables, 0);
+
+        // Nothing new: no punch rows, one more cycle.
+        assert_eq!(poll(&company).await, said(&[("SERIAL0", "ok")]));
+        assert_eq!(count_rows(&company.store, "punches").await, 2);
+        assert_eq!(count_rows(&company.store, "punch_sightings").await, 2);
+        assert_eq!(count_rows(&company.store, "poll_cycles").await, 2);
+        let row = company.store.device(company.devices[0]).await.unwrap().unwrap();
+        assert_eq!((row.record_count, row.clock_drift_s), (Some(2), Some(0)));
+        assert_eq!(row.lease_owner, None);
+    }
+
+    async fn another_serial_number_gives_no_punches_to_anybody(store: Store) {
+        let company = Company::new(store, 2, 1, "2026-03-02 12:00:00").await;
+        let stranger = terminal("SOMEBODY ELSE").await;
+        locate(&company, 0, &stranger).await;
+        assert_eq!(poll(&company).await, said(&[("SERIAL0", "identify")]));
+        assert_eq!(count_rows(&company.store, "punches").await, 0);
+        assert_eq!(count_rows(&company.store, "device_coverage").await, 0);
+        let row = company.store.device(company.devices[0]).await.unwrap().unwrap();
+        let message = row.last_error.expect("a failure says why");
+        assert!(message.contains("SOMEBODY ELSE") && message.contains("SERIAL0"), "{message}");
+    }
+
+    async fn an_outage_is_one_row_and_equal_failures_are_one_cycle(store: Store) {
+        let company = Company::new(store, 2, 1, "2026-03-02 12:00:00").await;
+        let terminal = terminal("SERIAL0").await;
+        locate(&company, 0, &terminal).await;
+        terminal.go_offline();
+        for minute in 1..4 {
+            assert_eq!(poll(&company).await, said(&[("SERIAL0", "connect")]));
+            company.clock.set(company.clock.now() + SignedDuration::from_mins(minute));
+        }
+        assert_eq!(count_rows(&company.store, "device_failures").await, 1);
+        assert_eq!(count_rows(&company.store, "poll_cycles").await, 1);
+        let row = company.store.device(company.devices[0]).await.unwrap().unwrap();
+        assert_eq!(row.fail_count, 3);
+        let next = row.next_poll_ms.expect("it is tried again");
+        assert!(next <= company.clock.now().as_millisecond() + 300_000, "within the poll interval");
+
+        terminal.go_online();
+        assert_eq!(poll(&company).await, said(&[("SERIAL0", "ok")]));
+        terminal.go_offline();
+        assert_eq!(poll(&company).await, said(&[("SERIAL0", "connect")]));
+        assert_eq!(count_rows(&company.store, "device_failures").await, 2, "a second outage");
+        assert_eq!(count_rows(&company.store, "poll_cycles").await, 3);
+    }
+
+    async fn refused_credentials_are_tried_once_and_wait_for_an_edit(store: Store) {
+        let folder = tempfile::tempdir().unwrap();
+        let key = SecretKey::create_file(&folder.path().join("muster.key")).unwrap();
+        let company = Company::new(store.with_secret_key(key), 2, 1, "2026-03-02 12:00:00").await;
+        let terminal = builder("SERIAL0").comm_key(4711).start("127.0.0.1:0").await.unwrap();
+        locate(&company, 0, &terminal).await;
+        edit_with(&company, 0, SecretEdit::Set(Secret::new("1234")), |_| {}).await;
+        assert_eq!(poll(&company).await, said(&[("SERIAL0", "sign_in")]));
+        let tried = terminal.counts().connections;
+        assert_eq!(poll(&company).await, said(&[("SERIAL0", "sign_in")]));
+        company.clock.set(company.clock.now() + SignedDuration::from_hours(2));
+        let now = company.clock.now();
+        let tx = company.store.begin_write().await.unwrap();
+        let real = company.clock.real_now();
+        let due = tx.claim_due_devices("me", now, real, real + SignedDuration::from_secs(9), 9).await.unwrap();
+        tx.rollback().await.unwrap();
+        assert_eq!(due, [], "it is not due");
+        assert_eq!(terminal.counts().connections, tried, "and was not tried again");
+
+        edit_with(&company, 0, SecretEdit::Set(Secret::new("4711")), |_| {}).await;
+        assert_eq!(poll(&company).await, said(&[("SERIAL0", "ok")]));
+        assert_eq!(count_rows(&company.store, "punches").await, 2);
+    }
+
+    async fn a_device_without_address_waits_and_does_not_fail(store: Store) {
+        let company = Company::new(store, 1, 1, "2026-03-02 12:00:00").await;
+        edit(&company, 0, |fields| fields.address = None).await;
+        assert_eq!(company.store.next_poll().await.unwrap(), None);
+        assert_eq!(poll(&company).await, said(&[("SERIAL0", "address")]));
+        assert_eq!(count_rows(&company.store, "device_failures").await, 0);
+        assert_eq!(count_rows(&company.store, "poll_cycles").await, 0);
+        let row = company.store.device(company.devices[0]).await.unwrap().unwrap();
+        assert_eq!((row.fail_count, row.lease_owner), (0, None));
+    }
+
+    async fn a_stalled_device_delays_nobody(store: Store) {
+        let mut company = Company::new(store, 2, 3, "2026-03-02 12:00:00").await;
+        let options = PollerOptions { deadline: Duration::from_secs(3), ..PollerOptions::default() };
+        company.engine = Engine::new(company.store.clone(), company.clock.clone(), options);
+        let mut terminals = Vec::new();
+        for device in 0..3 {
+            let terminal = terminal(&format!("SERIAL{device}")).await;
+            locate(&company, device, &terminal).await;
+            terminals.push(terminal);
+        }
+        terminals[0].set_fault(Fault::Silent);
+        terminals[1].set_fault(Fault::Dribble(Duration::from_millis(400)));
+        let began = Instant::now();
+        let read = async || {
+            let row = company.store.device(company.devices[2]).await.unwrap().unwrap();
+            row.last_read_ms.is_some()
+        };
+        run_until(&company, read).await;
+        assert!(began.elapsed() < Duration::from_secs(3), "the good one did not wait for the others");
+
+        let failed = async || count_rows(&company.store, "device_failures").await == 2;
+        let tx = company.store.begin_write().await.unwrap();
+        tx.poll_now(None, company.clock.now()).await.unwrap();
+        tx.commit().await.unwrap();
+        run_until(&company, failed).await;
+        assert!(began.elapsed() < Duration::from_secs(9), "and they were given up as a whole");
+    }
+
+    async fn a_device_of_a_dead_poller_is_read_by_another(store: Store) {
+        let company = Company::new(store, 1, 1, "2026-03-02 12:00:00").await;
+        let terminal = terminal("SERIAL0").await;
+        locate(&company, 0, &terminal).await;
+        let now = company.clock.real_now();
+        let claim = async |from: SignedDuration, until: SignedDuration| {
+            let tx = company.store.begin_write().await.unwrap();
+            let claimed = tx.claim_devices("dead", &company.devices, now + from, now + until).await.unwrap();
+            tx.commit().await.unwrap();
+            claimed
+        };
+        assert_eq!(claim(SignedDuration::ZERO, SignedDuration::from_secs(60)).await.len(), 1);
+        assert_eq!(poll(&company).await, said(&[("SERIAL0", "lease")]), "its lease lasts");
+        assert_eq!(claim(SignedDuration::from_secs(61), SignedDuration::from_secs(-1)).await.len(), 1);
+        assert_eq!(poll(&company).await, said(&[("SERIAL0", "ok")]), "its lease is over");
+    }
+
+    async fn a_test_tells_what_a_poll_would_read_and_stores_nothing(store: Store) {
+        let company = Company::new(store, 2, 1, "2026-03-02 12:00:00").await;
+        let terminal = terminal("SERIAL0").await;
+        locate(&company, 0, &terminal).await;
+        let test = company.engine.poller.test(company.devices[0]).await.unwrap().unwrap();
+        assert_eq!((test.identity.serial.as_str(), test.users, test.punches), ("SERIAL0", Some(2), 2));
+        assert_eq!(test.clock_drift_s, 0);
+        assert_eq!(count_rows(&company.store, "punches").await, 0);
+        terminal.go_offline();
+        let failure = company.engine.poller.test(company.devices[0]).await.unwrap().unwrap_err();
+        assert_eq!(failure.step, "connect");
+    }
+}

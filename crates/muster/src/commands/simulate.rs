@@ -1,0 +1,234 @@
+//! `muster simulate`: virtual terminals on this machine, for integrators and tests.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Context;
+use jiff::ToSpan;
+use jiff::tz::TimeZone;
+use simulators::{hik, zk};
+
+#[derive(clap::Subcommand)]
+pub enum Command {
+    /// ZKTeco terminals on TCP.
+    ///
+    /// Example: muster simulate zk --port 4370 --records 5000
+    Zk {
+        #[command(flatten)]
+        common: Common,
+        /// The comm key they ask for.
+        #[arg(long, default_value_t = 0)]
+        comm_key: u32,
+        /// A fault, e.g. cut=1000 or slow=3s; may be repeated. An unknown name lists all.
+        #[arg(long = "fault", value_name = "F")]
+        faults: Vec<zk::Fault>,
+    },
+    /// Hikvision terminals on HTTP.
+    ///
+    /// Example: muster simulate hik --port 8000 --count 2 --user admin --password Abc12345
+    Hik {
+        #[command(flatten)]
+        common: Common,
+        #[arg(long)]
+        user: String,
+        /// Password of the virtual terminals; there is no default.
+        #[arg(long)]
+        password: String,
+        /// A fault, e.g. cut or more-forever; may be repeated. An unknown name lists all.
+        #[arg(long = "fault", value_name = "F")]
+        faults: Vec<hik::Fault>,
+    },
+}
+
+#[derive(clap::Args)]
+pub struct Common {
+    /// The port of the first terminal, the others follow; 0 takes free ones.
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+    #[arg(long, default_value_t = 1)]
+    count: u16,
+    /// The serial number of the first terminal; the others count on.
+    #[arg(long)]
+    serial: Option<String>,
+    /// Punches in the log, up to today.
+    #[arg(long, default_value_t = 1000)]
+    records: usize,
+    /// People enrolled: 1001, 1002 …
+    #[arg(long, default_value_t = 50)]
+    people: usize,
+    /// Zone of the terminals' clocks; this machine's by default.
+    #[arg(long)]
+    zone: Option<String>,
+}
+
+impl Common {
+    fn zone(&self) -> anyhow::Result<TimeZone> {
+        match &self.zone {
+            Some(name) => TimeZone::get(name).with_context(|| format!("there is no zone {name}")),
+            None => Ok(TimeZone::system()),
+        }
+    }
+
+    fn address(&self, index: u16) -> SocketAddr {
+        let port = if self.port == 0 { 0 } else { self.port + index };
+        SocketAddr::from(([127, 0, 0, 1], port))
+    }
+
+    /// `serial` with its last digits counted on by `index`.
+    fn serial(&self, default: &str, index: u16) -> String {
+        let first = self.serial.as_deref().unwrap_or(default);
+        let letters = first.trim_end_matches(|c: char| c.is_ascii_digit());
+        let digits = &first[letters.len()..];
+        match digits.parse::<u64>() {
+            Ok(number) => format!(
+                "{letters}{:0width$}",
+                number + u64::from(index),
+                width = digits.len()
+            ),
+            Err(_) if index == 0 => first.to_owned(),
+            Err(_) => format!("{first}{index}"),
+        }
+    }
+}
+
+/// Runs until Ctrl-C.
+pub async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Zk {
+            common,
+            comm_key,
+            faults,
+        } => {
+            let zone = common.zone()?;
+            let clock = ingest::Clock::system();
+            let today = zone.to_datetime(clock.now()).date();
+            let records = zk::Records::new(
+                common.records,
+                common.people,
+                first_day(today, common.records, common.people),
+            );
+            let (users, log) = (
+                records.user_table(),
+                zk::Log::new(zk::LogLayout::Forty, records),
+            );
+            let mut running = Vec::new();
+            for index in 0..common.count {
+                let (clock, zone) = (clock.clone(), zone.clone());
+                let mut terminal = zk::VirtualTerminal::new(&common.serial("BRA5201160001", index))
+                    .comm_key(comm_key)
+                    .clock(Arc::new(move || zone.to_datetime(clock.now())))
+                    .users(users.clone())
+                    .log(log.clone());
+                for fault in &faults {
+                    terminal = terminal.fault(fault.clone());
+                }
+                let terminal = terminal
+                    .start(common.address(index))
+                    .await
+                    .context("the port cannot be opened")?;
+                let key = if comm_key == 0 {
+                    String::new()
+                } else {
+                    format!("{comm_key}@")
+                };
+                println!(
+                    "{}  zk://{key}{}",
+                    terminal.serial_number(),
+                    terminal.addr()
+                );
+                running.push(terminal);
+            }
+            wait_for_ctrl_c().await
+        }
+        Command::Hik {
+            common,
+            user,
+            password,
+            faults,
+        } => {
+            let zone = common.zone()?;
+            let clock = ingest::Clock::system();
+            let today = zone.to_datetime(clock.now()).date();
+            let start = first_day(today, common.records, common.people);
+            let mut running = Vec::new();
+            for index in 0..common.count {
+                let (clock, zone) = (clock.clone(), zone.clone());
+                let now: hik::Clock = Arc::new(move || clock.now().to_zoned(zone.clone()));
+                let login = hik::Login::new(user.as_str(), password.as_str());
+                let mut terminal =
+                    hik::VirtualTerminal::new(common.serial("GB9637211", index), login, now)
+                        .users((0..common.people).map(|n| {
+                            hik::User::new((1001 + n).to_string(), format!("Person {}", n + 1))
+                        }))
+                        .events((0..common.records).map(|n| {
+                            let (round, person) =
+                                (n / common.people.max(1), n % common.people.max(1));
+                            let day = start + ((round / 2) as i64).days();
+                            let hour = if round % 2 == 0 { 8 } else { 18 };
+                            hik::Event::face(
+                                (1001 + person).to_string(),
+                                day.at(hour, (person % 60) as i8, 0, 0),
+                            )
+                        }));
+                for fault in &faults {
+                    terminal = terminal.fault(fault.clone());
+                }
+                let terminal = terminal
+                    .start(common.address(index))
+                    .await
+                    .context("the port cannot be opened")?;
+                println!(
+                    "{}  hik://{}:{}@{}",
+                    terminal.serial_number(),
+                    url_part(&user),
+                    url_part(&password),
+                    terminal.addr()
+                );
+                running.push(terminal);
+            }
+            wait_for_ctrl_c().await
+        }
+    }
+}
+
+/// A user name or password as it is written in the URL of a terminal.
+fn url_part(text: &str) -> String {
+    let mut part = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '%' | '@' | ':' | '/' | '?' => part.push_str(&format!("%{:02X}", u32::from(character))),
+            _ => part.push(character),
+        }
+    }
+    part
+}
+
+/// The day on which a log of two punches per person and day begins, so that it ends yesterday.
+fn first_day(today: jiff::civil::Date, records: usize, people: usize) -> jiff::civil::Date {
+    today - (records.div_ceil(people.max(1) * 2) as i64).days()
+}
+
+async fn wait_for_ctrl_c() -> anyhow::Result<()> {
+    println!("running on this machine until Ctrl-C");
+    Ok(tokio::signal::ctrl_c().await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use terminals::Target;
+
+    use super::*;
+
+    #[test]
+    fn the_printed_url_signs_in_with_the_same_name_and_password() {
+        let (user, password) = ("a:dm/in", "p@ss:w?rd%40/x");
+        let url = format!(
+            "hik://{}:{}@127.0.0.1:80",
+            url_part(user),
+            url_part(password)
+        );
+        let target: Target = url.parse().unwrap();
+        assert_eq!(target.credentials.username.as_deref(), Some(user));
+        assert_eq!(target.credentials.password.as_deref(), Some(password));
+    }
+}

@@ -1,0 +1,806 @@
+//! `muster terminal`: talks to one terminal. Nothing is stored, here or there.
+
+use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use attendance::{Punch, PunchState, VerifyMode};
+use indicatif::ProgressBar;
+use ingest::Clock;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+use terminals::{Deadline, DeviceKind, DeviceUser, LogRead, Step, Target, Terminal, TerminalError};
+use tokio::sync::Notify;
+
+use crate::output::{self, Failure, Usage, count, plain};
+
+/// How far a terminal's clock may be off before it is worth a word.
+pub const CLOCK_TOLERANCE_S: i64 = 30;
+/// A test reads the log for so long; the rest is not needed to know that it can be read.
+const TEST_LOG_FOR: Duration = Duration::from_secs(10);
+
+#[derive(clap::Subcommand)]
+pub enum Command {
+    /// Shows who a terminal says it is, its clock, and how full it is.
+    ///
+    /// Example: muster terminal info zk://10.0.0.9
+    Info {
+        #[command(flatten)]
+        place: Place,
+        /// Prints one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Tries every step of a reading and stops at the first that fails, with what to do next.
+    ///
+    /// Example: muster terminal test hik://admin:Abc12345@10.0.0.10
+    Test {
+        #[command(flatten)]
+        place: Place,
+        /// The zone of the terminal's clock; this machine's by default.
+        #[arg(long, value_name = "ZONE")]
+        zone: Option<String>,
+    },
+    /// Prints every punch the terminal holds.
+    ///
+    /// Example: muster terminal punches zk://1234@10.0.0.9 --since 2026-11-01 --format csv
+    Punches {
+        #[command(flatten)]
+        place: Place,
+        /// How they are printed.
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+        /// Only punches from this time of the terminal's clock on: 2026-11-01 or 2026-11-01T08:30.
+        #[arg(long, value_name = "DATE[TIME]")]
+        since: Option<DateTime>,
+    },
+    /// Prints the people the terminal knows.
+    ///
+    /// Example: muster terminal users zk://10.0.0.9 --format jsonl
+    Users {
+        #[command(flatten)]
+        place: Place,
+        /// How they are printed.
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+    },
+}
+
+#[derive(clap::Args)]
+pub struct Place {
+    /// zk://[COMMKEY@]HOST[:4370], hik://USER:PASSWORD@HOST[:80] or hiks://…; in a user name or password, write @ : / ? and % as
+    /// %40 %3A %2F %3F and %25. Other people on this machine cannot see it in MUSTER_TERMINAL.
+    #[arg(value_name = "URL", env = "MUSTER_TERMINAL", hide_env_values = true)]
+    url: String,
+}
+
+impl Place {
+    fn target(&self) -> Result<Target, Usage> {
+        self.url.parse().map_err(|error| {
+            // The mistaken part could be a piece of the password.
+            Usage(match self.url.contains('@') && self.url.starts_with("hik") {
+                true => "this is no terminal URL: expected hik://USER:PASSWORD@HOST[:PORT], with @ : / ? and % in a user name \
+                         or password written as %40 %3A %2F %3F and %25"
+                    .to_owned(),
+                false => format!("{error}; for example zk://10.0.0.9 or hik://admin:PASSWORD@10.0.0.10"),
+            })
+        })
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    Table,
+    Csv,
+    /// One JSON object on each line.
+    Jsonl,
+    /// Only how many.
+    Count,
+}
+
+pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Info { place, json } => info(&place.target()?, json).await?,
+        Command::Test { place, zone } => {
+            let zone = match zone {
+                Some(name) => TimeZone::get(&name).map_err(|_| {
+                    Usage(format!(
+                        "{name:?} is no time zone; expected a name like Europe/Berlin"
+                    ))
+                })?,
+                None => TimeZone::system(),
+            };
+            return Ok(test(&place.target()?, &zone).await);
+        }
+        Command::Punches {
+            place,
+            format,
+            since,
+        } => punches(&place.target()?, format, since).await?,
+        Command::Users { place, format } => users(&place.target()?, format).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn info(target: &Target, json: bool) -> anyhow::Result<()> {
+    let failed = |error| failure(error, target);
+    let mut terminal = Terminal::connect(target).await.map_err(failed)?;
+    let clock = terminal.clock().await;
+    let users = match terminal.identity().users {
+        None if clock.is_ok() => terminal.users().await.ok().map(|users| users.len() as u64),
+        counted => counted.map(u64::from),
+    };
+    let identity = terminal.identity().clone();
+    terminal.close().await;
+    let clock = clock.map_err(failed)?;
+    let drift = drift(clock, &TimeZone::system());
+    if json {
+        let answer = serde_json::json!({
+            "kind": target.kind.as_str(),
+            "serial_number": identity.serial,
+            "model": identity.model,
+            "firmware": identity.firmware,
+            "clock": wall_text(clock),
+            "clock_drift_s": drift,
+            "users": users,
+            "records": identity.records,
+            "record_capacity": identity.record_capacity,
+        });
+        println!("{answer}");
+        return Ok(());
+    }
+    let number = |number: Option<u64>| number.map_or("not told".to_owned(), |n| n.to_string());
+    let records = match identity.record_capacity {
+        Some(capacity) => format!("{} of {capacity}", number(identity.records.map(u64::from))),
+        None => number(identity.records.map(u64::from)),
+    };
+    for (name, value) in [
+        ("serial number", identity.serial),
+        ("brand", target.kind.brand().to_owned()),
+        ("model", identity.model),
+        ("firmware", identity.firmware),
+        (
+            "clock",
+            format!("{}, {}", wall_text(clock), drift_text(drift)),
+        ),
+        ("users", number(users)),
+        ("records", records),
+    ] {
+        println!("{name:<15}{}", plain(&value));
+    }
+    Ok(())
+}
+
+/// Prints each step of a reading as it is done. Of a configured device, the serial number is checked too.
+pub async fn test(target: &Target, zone: &TimeZone) -> ExitCode {
+    println!("{} terminal at {}", target.kind.brand(), target.address());
+    let mut lines = StepLines::begin();
+    match test_steps(target, zone, &mut lines).await {
+        Ok(()) => {
+            println!("It can be read.");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            lines.failed();
+            println!("{}", plain(&story(&error)));
+            println!("{}", plain(&advice(&error, target)));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn test_steps(
+    target: &Target,
+    zone: &TimeZone,
+    lines: &mut StepLines,
+) -> Result<(), TerminalError> {
+    lines.start("connect");
+    let mut on_step = |step, took| match step {
+        Step::Connect => {
+            lines.done(took, "");
+            lines.start("sign in");
+        }
+        Step::SignIn => {
+            lines.done(took, "");
+            lines.start("serial");
+        }
+        _ => lines.took = took, // what it answered is shown when we have it
+    };
+    let mut terminal = Terminal::connect_watched(target, Deadline::none(), &mut on_step).await?;
+    let result = test_reading(&mut terminal, zone, lines).await;
+    terminal.close().await;
+    result
+}
+
+async fn test_reading(
+    terminal: &mut Terminal,
+    zone: &TimeZone,
+    lines: &mut StepLines,
+) -> Result<(), TerminalError> {
+    let identity = terminal.identity();
+    let mut who = identity.serial.clone();
+    for part in [&identity.model, &identity.firmware] {
+        if !part.is_empty() {
+            who = format!("{who}, {part}");
+        }
+    }
+    lines.done(lines.took, &who);
+
+    lines.start("clock");
+    let clock = terminal.clock().await?;
+    let off = drift(clock, zone);
+    let remark = match off.abs() > CLOCK_TOLERANCE_S {
+        true => format!(
+            ": more than {CLOCK_TOLERANCE_S} s, so set the clock, or say its zone if it is not {}",
+            zone.iana_name().unwrap_or("this one")
+        ),
+        false => String::new(),
+    };
+    let shown = format!("{}, {}{remark}", wall_text(clock), drift_text(off));
+    lines.finish(&shown);
+
+    lines.start("users");
+    let users = terminal.users().await?;
+    lines.finish(&count(users.len() as u64, "user", "users"));
+
+    lines.start("punches");
+    let mut seen = Seen::default();
+    let mut on_batch = |punches: &[Punch]| seen.add(punches);
+    let reading = tokio::time::timeout(TEST_LOG_FOR, terminal.punches(&mut on_batch)).await;
+    let whole = reading.ok().transpose()?;
+    lines.finish(&seen.text(whole.as_ref()));
+    if let Some(read) = &whole {
+        print_rejected(read, &mut io::stdout());
+    }
+    Ok(())
+}
+
+/// One line for each step: its name when it begins, so that a terminal that hangs shows where, and the rest when it is over.
+struct StepLines {
+    began: Instant,
+    /// Of a step that is over, while its line is not.
+    took: Duration,
+}
+
+impl StepLines {
+    fn begin() -> Self {
+        Self {
+            began: Instant::now(),
+            took: Duration::ZERO,
+        }
+    }
+
+    fn start(&mut self, step: &str) {
+        print!("  {step:<9}");
+        let _ = io::stdout().flush();
+        self.began = Instant::now();
+    }
+
+    fn done(&self, took: Duration, shows: &str) {
+        println!(
+            "{}",
+            format!("ok     {:>6} ms  {}", took.as_millis(), plain(shows)).trim_end()
+        );
+    }
+
+    fn finish(&self, shows: &str) {
+        self.done(self.began.elapsed(), shows);
+    }
+
+    fn failed(&self) {
+        println!("failed {:>6} ms", self.began.elapsed().as_millis());
+    }
+}
+
+/// What a log holds, without holding it.
+#[derive(Default)]
+struct Seen {
+    punches: u64,
+    first: Option<DateTime>,
+    last: Option<DateTime>,
+}
+
+impl Seen {
+    fn add(&mut self, punches: &[Punch]) {
+        self.punches += punches.len() as u64;
+        for clock in punches.iter().map(|punch| punch.clock) {
+            self.first = Some(self.first.map_or(clock, |first| first.min(clock)));
+            self.last = Some(self.last.map_or(clock, |last| last.max(clock)));
+        }
+    }
+
+    fn text(&self, whole: Option<&LogRead>) -> String {
+        let mut text = count(self.punches, "punch", "punches");
+        if let (Some(first), Some(last)) = (self.first, self.last) {
+            text = format!("{text}, {} to {}", wall_text(first), wall_text(last));
+        }
+        if whole.is_none() {
+            text = format!(
+                "{text}; stopped after {} s, there are more",
+                TEST_LOG_FOR.as_secs()
+            );
+        }
+        text
+    }
+}
+
+async fn users(target: &Target, format: Format) -> anyhow::Result<()> {
+    let failed = |error| failure(error, target);
+    let bar = output::progress(None, "reading the users");
+    let mut terminal = Terminal::connect(target).await.map_err(failed)?;
+    let users = terminal.users().await;
+    terminal.close().await;
+    bar.finish_and_clear();
+    let users = users.map_err(failed)?;
+    until_closed(print_users(&users, format))
+}
+
+fn print_users(users: &[DeviceUser], format: Format) -> io::Result<()> {
+    let mut out = BufWriter::new(io::stdout());
+    match format {
+        Format::Count => writeln!(out, "{}", users.len())?,
+        Format::Jsonl => {
+            for user in users {
+                let line = UserLine {
+                    user_id: user.id.as_str(),
+                    name: &user.name,
+                    admin: user.admin,
+                    card: user.card.as_deref(),
+                };
+                write_line(&mut out, &line)?;
+            }
+        }
+        Format::Csv => {
+            let mut csv = csv::Writer::from_writer(&mut out);
+            csv.write_record(["user_id", "name", "admin", "card"])?;
+            for user in users {
+                let (id, name) = (cell(user.id.as_str()), cell(&user.name));
+                let card = cell(user.card.as_deref().unwrap_or_default());
+                let admin = if user.admin { "true" } else { "false" };
+                csv.write_record([&*id, &*name, admin, &*card])?;
+            }
+            csv.flush()?;
+        }
+        Format::Table => {
+            let rows: Vec<_> = users
+                .iter()
+                .map(|user| {
+                    let right = if user.admin { "admin" } else { "" };
+                    let card = user.card.clone().unwrap_or_default();
+                    vec![
+                        user.id.to_string(),
+                        user.name.clone(),
+                        right.to_owned(),
+                        card,
+                    ]
+                })
+                .collect();
+            drop(out);
+            output::print_table(&["USER", "NAME", "RIGHT", "CARD"], &rows);
+            return Ok(());
+        }
+    }
+    out.flush()
+}
+
+/// A punch as scripts read it.
+#[derive(Serialize)]
+struct PunchLine<'a> {
+    user_id: &'a str,
+    clock: String,
+    state: PunchState,
+    verify: VerifyMode,
+    record: u64,
+}
+
+/// A device user as scripts read it.
+#[derive(Serialize)]
+struct UserLine<'a> {
+    user_id: &'a str,
+    name: &'a str,
+    admin: bool,
+    card: Option<&'a str>,
+}
+
+async fn punches(target: &Target, format: Format, since: Option<DateTime>) -> anyhow::Result<()> {
+    let failed = |error| failure(error, target);
+    let mut terminal = Terminal::connect(target).await.map_err(failed)?;
+    // A bar between the lines of the table would be in the way.
+    let watched = format == Format::Count || !io::stdout().is_terminal();
+    let records = terminal.identity().records.map(u64::from);
+    let bar = watched.then(|| output::progress(records, "reading the log"));
+    let mut printer = Printer::begin(format, since, bar);
+    let stop = Notify::new();
+    let read = {
+        let mut on_batch = |punches: &[Punch]| {
+            if printer.print(punches).is_err() {
+                stop.notify_one(); // nobody reads on: the log need not be read on either
+            }
+        };
+        tokio::select! {
+            read = terminal.punches(&mut on_batch) => Some(read),
+            () = stop.notified() => None,
+            _interrupted = tokio::signal::ctrl_c() => None,
+        }
+    };
+    terminal.close().await;
+    let written = printer.finish();
+    match read {
+        Some(Ok(read)) => {
+            print_rejected(&read, &mut io::stderr());
+            until_closed(written)
+        }
+        Some(Err(error)) => {
+            let mut failure = failure(error, target);
+            failure.what = format!(
+                "{}, and what was printed is not the whole log",
+                failure.what
+            );
+            Err(failure.into())
+        }
+        None => {
+            until_closed(written)?;
+            Ok(())
+        }
+    }
+}
+
+/// Writes punches as they come, a batch at a time.
+struct Printer {
+    format: Format,
+    since: Option<DateTime>,
+    bar: Option<ProgressBar>,
+    out: Out,
+    shown: u64,
+    /// The first error of writing; after it nothing is written any more.
+    failed: Option<io::Error>,
+}
+
+enum Out {
+    Plain(BufWriter<Stdout>),
+    Csv(Box<csv::Writer<Stdout>>),
+}
+
+impl Printer {
+    fn begin(format: Format, since: Option<DateTime>, bar: Option<ProgressBar>) -> Self {
+        let out = match format {
+            Format::Csv => Out::Csv(Box::new(csv::Writer::from_writer(io::stdout()))),
+            _ => Out::Plain(BufWriter::new(io::stdout())),
+        };
+        let mut printer = Self {
+            format,
+            since,
+            bar,
+            out,
+            shown: 0,
+            failed: None,
+        };
+        printer.failed = printer.headings().err();
+        printer
+    }
+
+    fn headings(&mut self) -> io::Result<()> {
+        match &mut self.out {
+            Out::Csv(csv) => csv.write_record(["user_id", "clock", "state", "verify", "record"])?,
+            Out::Plain(out) if self.format == Format::Table => {
+                writeln!(
+                    out,
+                    "{:<12}  {:<19}  {:<12}  {:<8}  RECORD",
+                    "USER", "CLOCK", "STATE", "VERIFY"
+                )?;
+            }
+            Out::Plain(_) => {}
+        }
+        Ok(())
+    }
+
+    /// An error once nothing can be written any more.
+    fn print(&mut self, punches: &[Punch]) -> Result<(), ()> {
+        if self.failed.is_none() {
+            self.failed = self.write(punches).err();
+        }
+        if let Some(bar) = &self.bar {
+            bar.inc(punches.len() as u64);
+        }
+        if self.failed.is_some() {
+            Err(())
+        } else {
+            Ok(())
+        }
+    }
+
+    fn write(&mut self, punches: &[Punch]) -> io::Result<()> {
+        for punch in punches {
+            if self.since.is_some_and(|since| punch.clock < since) {
+                continue;
+            }
+            self.shown += 1;
+            let Punch {
+                user,
+                clock,
+                state,
+                verify,
+                record,
+                ..
+            } = punch;
+            let clock = wall_text(*clock);
+            match (&mut self.out, self.format) {
+                (_, Format::Count) => {}
+                (Out::Csv(csv), _) => csv.write_record([
+                    &*cell(user.as_str()),
+                    &*clock,
+                    state.as_str(),
+                    verify.as_str(),
+                    &record.to_string(),
+                ])?,
+                (Out::Plain(out), Format::Jsonl) => {
+                    let line = PunchLine {
+                        user_id: user.as_str(),
+                        clock,
+                        state: *state,
+                        verify: *verify,
+                        record: *record,
+                    };
+                    write_line(out, &line)?;
+                }
+                (Out::Plain(out), _) => {
+                    let user = plain(user.as_str());
+                    writeln!(
+                        out,
+                        "{user:<12}  {clock}  {state:<12}  {verify:<8}  {record}"
+                    )?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> io::Result<()> {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        match &mut self.out {
+            Out::Csv(csv) => csv.flush(),
+            Out::Plain(out) => {
+                if self.format == Format::Count {
+                    writeln!(out, "{}", self.shown)?;
+                }
+                out.flush()
+            }
+        }
+    }
+}
+
+fn write_line(out: &mut impl Write, line: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, line)?;
+    writeln!(out)
+}
+
+/// A reader that has seen enough, as in `… | head`, is no failure.
+fn until_closed(written: io::Result<()>) -> anyhow::Result<()> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.context("the output cannot be written"),
+    }
+}
+
+/// A cell that no spreadsheet takes for a formula. What a terminal holds was typed by anybody.
+fn cell(text: &str) -> String {
+    match text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        true => format!("'{text}"),
+        false => text.to_owned(),
+    }
+}
+
+/// What could not be understood, so that nobody takes the rest for everything.
+fn print_rejected(read: &LogRead, out: &mut dyn Write) {
+    let Some(first) = read.parked.first() else {
+        return;
+    };
+    let many = count(read.rejected, "record", "records");
+    let reason = plain(&first.reason);
+    let _ = writeln!(
+        out,
+        "{many} cannot be understood, the first: {reason}. A poll keeps such records aside."
+    );
+}
+
+/// The wall time as it is written everywhere.
+fn wall_text(clock: DateTime) -> String {
+    clock.strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+/// How far a terminal's clock in that zone is ahead of ours, in seconds.
+fn drift(clock: DateTime, zone: &TimeZone) -> i64 {
+    let ours = zone.to_datetime(Clock::system().now());
+    clock.duration_since(ours).as_secs_f64().round() as i64
+}
+
+pub fn drift_text(seconds: i64) -> String {
+    let way = if seconds < 0 { "behind" } else { "ahead" };
+    let (days, hours) = (seconds.abs() / 86_400, seconds.abs() / 3600 % 24);
+    let (minutes, rest) = (seconds.abs() / 60 % 60, seconds.abs() % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) if rest <= 1 => "on time".to_owned(),
+        (0, 0, 0) => format!("{rest} s {way}"),
+        (0, 0, _) => format!("{minutes} min {rest} s {way}"),
+        (0, ..) => format!("{hours} h {minutes} min {way}"),
+        _ => format!("{days} d {hours} h {way}"),
+    }
+}
+
+fn failure(error: TerminalError, target: &Target) -> Failure {
+    Failure {
+        what: format!("{} failed at {}", step_name(error.step()), target.address()),
+        next: advice(&error, target),
+        source: Some(Box::new(error)),
+    }
+}
+
+/// The step as people say it.
+fn step_name(step: Step) -> &'static str {
+    match step {
+        Step::Resolve => "finding the address",
+        Step::Connect => "connecting",
+        Step::SignIn => "signing in",
+        Step::Identify => "reading the serial number",
+        Step::Clock => "reading the clock",
+        Step::Counters => "reading the counters",
+        Step::Users => "reading the users",
+        Step::Punches => "reading the punches",
+    }
+}
+
+/// The same for the name that is stored with a failure; `None` for what is no step of a conversation.
+pub fn stored_step_name(name: &str) -> Option<&'static str> {
+    let steps = [
+        Step::Resolve,
+        Step::Connect,
+        Step::SignIn,
+        Step::Identify,
+        Step::Clock,
+        Step::Counters,
+        Step::Users,
+        Step::Punches,
+    ];
+    let step = steps.into_iter().find(|step| step.as_str() == name)?;
+    Some(step_name(step))
+}
+
+/// An error with its causes in one sentence.
+fn story(error: &TerminalError) -> String {
+    let mut story = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        story = format!("{story}: {error}");
+        cause = error.source();
+    }
+    let first_word = story.split(' ').next().unwrap_or_default();
+    // A host name keeps its case.
+    if first_word.chars().all(|letter| letter.is_ascii_lowercase())
+        && let Some(first) = story.get_mut(..1)
+    {
+        first.make_ascii_uppercase();
+    }
+    format!("{story}.")
+}
+
+/// What it means and what to do. A target with a serial number is a configured device.
+fn advice(error: &TerminalError, target: &Target) -> String {
+    let device = target.serial.as_deref();
+    let edit = |flag: &str| match device {
+        Some(serial) => format!("Set it with `muster device edit {serial} {flag}`."),
+        None => "Correct it in the URL.".to_owned(),
+    };
+    let once =
+        "Muster tried it once and will not try again by itself, so the terminal does not lock.";
+    match error {
+        TerminalError::Resolve { .. } => {
+            "Check the spelling of the host name, or use the IP address from the terminal's network menu.".to_owned()
+        }
+        TerminalError::Unreachable { .. }
+        | TerminalError::Timeout {
+            step: Step::Resolve | Step::Connect,
+            ..
+        } => format!(
+            "The terminal does not answer at {}, port {}. Check its power and network cable, and the address in its network menu.{}",
+            target.host,
+            target.port,
+            match target.kind {
+                DeviceKind::Zk => " Some terminals serve one connection at a time: stop other software that reads it.",
+                DeviceKind::Hik => "",
+            }
+        ),
+        TerminalError::AuthRefused if target.kind == DeviceKind::Zk => {
+            format!("Comm key refused. {once} Compare it with the terminal's menu Comm. › PC connection. {}", edit("--comm-key-stdin"))
+        }
+        TerminalError::AuthRefused => {
+            format!("User name or password refused. {once} {}", edit("--username NAME --password-stdin"))
+        }
+        TerminalError::KeyRequired => {
+            let set = match device {
+                Some(_) => edit("--comm-key-stdin"),
+                None => "Put it before the host: zk://COMMKEY@HOST.".to_owned(),
+            };
+            format!("The key is in the terminal's menu Comm. › PC connection. {set}")
+        }
+        TerminalError::Locked { for_secs } => {
+            let wait = match for_secs {
+                Some(seconds) => format!("{} min", seconds.div_ceil(60)),
+                None => "half an hour".to_owned(),
+            };
+            format!("Somebody tried wrong passwords. Wait {wait}, then try again with the right one.")
+        }
+        TerminalError::WrongSerial { found, expected, .. } => format!(
+            "{} answers as {}, but {expected} is registered there. No punch was taken. Find where {expected} is now and set its \
+             address, or register the terminal that answers as a device of its own.",
+            target.host,
+            if found.is_empty() { "a terminal without serial number" } else { found }
+        ),
+        TerminalError::Timeout { .. } | TerminalError::Cut { .. } => {
+            "The terminal was reached and then fell silent. Nothing of an interrupted reading is kept, and nothing is lost: it is still \
+             on the terminal. Check the network between, and try again."
+                .to_owned()
+        }
+        TerminalError::Refused { step: Step::SignIn, .. } if target.kind == DeviceKind::Hik => {
+            edit("--username NAME --password-stdin")
+        }
+        TerminalError::Refused { .. } => {
+            "The terminal answered and said no. It may be busy: try again in a minute. If it stays so, its firmware or the account does \
+             not allow this step."
+                .to_owned()
+        }
+        TerminalError::Malformed { .. } | TerminalError::TooLarge { .. } => format!(
+            "Something answers at {}, but not as {} terminals do. Check address and port; if they are right, the firmware speaks in a way \
+             that this version does not know.",
+            target.address(),
+            target.kind.brand()
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drift_is_said_as_people_say_it() {
+        let check = |seconds, expected| assert_eq!(drift_text(seconds), expected);
+        check(0, "on time");
+        check(-1, "on time");
+        check(3, "3 s ahead");
+        check(-48, "48 s behind");
+        check(95, "1 min 35 s ahead");
+        check(-3600, "1 h 0 min behind");
+        check(-820_800_000, "9500 d 0 h behind");
+    }
+
+    #[test]
+    fn no_cell_is_a_formula() {
+        assert_eq!(cell("=1+1"), "'=1+1");
+        assert_eq!(cell("0042"), "0042");
+    }
+
+    #[test]
+    fn a_mistaken_url_does_not_show_its_password() {
+        for url in [
+            "hik://admin:top?secret@h",
+            "hik://admin:top/secret@h:x",
+            "hik://admin:topsecret@h:99999",
+        ] {
+            let place = Place {
+                url: url.to_owned(),
+            };
+            let error = place.target().expect_err("no URL").to_string();
+            assert!(
+                error.contains("%3F") && !error.contains("secret"),
+                "{error}"
+            );
+        }
+    }
+}

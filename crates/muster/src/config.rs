@@ -1,0 +1,353 @@
+//! `muster.toml`, its environment variables and flags, in one place.
+//!
+//! Precedence: flag, environment variable, file, default. Paths in the file are relative to the file.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use serde::{Deserialize, Serialize};
+
+/// Every key with its environment variable. A test compares it with the struct.
+const KEYS: &[(&str, &str)] = &[
+    ("database", "MUSTER_DATABASE"),
+    ("listen", "MUSTER_LISTEN"),
+    ("secret_key_file", "MUSTER_SECRET_KEY_FILE"),
+    ("secure_cookies", "MUSTER_SECURE_COOKIES"),
+    ("poll.interval_secs", "MUSTER_POLL_INTERVAL_SECS"),
+    ("poll.deadline_secs", "MUSTER_POLL_DEADLINE_SECS"),
+    ("poll.concurrency", "MUSTER_POLL_CONCURRENCY"),
+    ("log.filter", "MUSTER_LOG_FILTER"),
+    ("log.format", "MUSTER_LOG_FORMAT"),
+];
+
+/// The effective configuration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// `sqlite://PATH` or `postgres://…`.
+    pub database: String,
+    /// Where the pages are served.
+    pub listen: SocketAddr,
+    /// Holds the key that device passwords are encrypted with. Keep a copy apart from the database.
+    pub secret_key_file: PathBuf,
+    /// Set when people reach the pages by HTTPS only, through a proxy.
+    pub secure_cookies: bool,
+    pub poll: Poll,
+    pub log: Log,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Poll {
+    /// For devices that have no interval of their own when they are added.
+    pub interval_secs: u32,
+    /// One read of one terminal as a whole.
+    pub deadline_secs: u32,
+    /// Terminals read at the same time.
+    pub concurrency: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// As understood by `tracing-subscriber`, e.g. `info,ingest=debug`.
+    pub filter: String,
+    pub format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            database: "sqlite://muster.db".into(),
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            secret_key_file: "muster.key".into(),
+            secure_cookies: false,
+            poll: Poll::default(),
+            log: Log::default(),
+        }
+    }
+}
+
+impl Default for Poll {
+    fn default() -> Self {
+        Self {
+            interval_secs: 300,
+            deadline_secs: 60,
+            concurrency: 64,
+        }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            filter: "info".into(),
+            format: LogFormat::Text,
+        }
+    }
+}
+
+impl Poll {
+    pub fn deadline(&self) -> Duration {
+        Duration::from_secs(self.deadline_secs.into())
+    }
+}
+
+/// Values given as flags; they win over everything else.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Flags {
+    /// The configuration file; without one the defaults hold.
+    #[arg(
+        long,
+        global = true,
+        env = "MUSTER_CONFIG",
+        default_value = "muster.toml",
+        value_name = "FILE",
+        help_heading = "Configuration"
+    )]
+    pub config: PathBuf,
+    /// The database, e.g. sqlite://muster.db or postgres://user@host/muster.
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        help_heading = "Configuration"
+    )]
+    pub database: Option<String>,
+}
+
+impl Config {
+    /// Reads the file (it may be missing), the environment and the flags.
+    ///
+    /// # Errors
+    /// When the file is no TOML, or a key or value is unknown; the message names file and key.
+    pub fn load(flags: &Flags) -> anyhow::Result<Self> {
+        let text = match std::fs::read_to_string(&flags.config) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(error) => {
+                return Err(error)
+                    .with_context(|| format!("{} cannot be read", flags.config.display()));
+            }
+        };
+        let folder = flags.config.parent().unwrap_or(Path::new(""));
+        Self::from_parts(&text, folder, |name| std::env::var(name).ok(), flags).with_context(|| {
+            format!(
+                "the configuration in {} or its MUSTER_… variables cannot be used",
+                flags.config.display()
+            )
+        })
+    }
+
+    fn from_parts(
+        text: &str,
+        folder: &Path,
+        env: impl Fn(&str) -> Option<String>,
+        flags: &Flags,
+    ) -> anyhow::Result<Self> {
+        let mut table: toml::Table = text.parse()?;
+        let mut from_outside = |key: &str, value: String| -> anyhow::Result<()> {
+            let (holder, leaf) = match key.split_once('.') {
+                None => (&mut table, key),
+                Some((section, leaf)) => {
+                    let section = table
+                        .entry(section)
+                        .or_insert_with(|| toml::Table::new().into());
+                    (
+                        section
+                            .as_table_mut()
+                            .with_context(|| format!("{key}: not a section"))?,
+                        leaf,
+                    )
+                }
+            };
+            // A number or truth value is written as in the file; everything else is text.
+            let parsed = format!("v = {value}")
+                .parse::<toml::Table>()
+                .ok()
+                .and_then(|mut t| t.remove("v"));
+            let value = match parsed {
+                Some(plain @ (toml::Value::Integer(_) | toml::Value::Boolean(_))) => plain,
+                _ => toml::Value::String(value),
+            };
+            holder.insert(leaf.to_owned(), value);
+            Ok(())
+        };
+        for (key, variable) in KEYS {
+            if let Some(value) = env(variable) {
+                from_outside(key, value)?;
+            }
+        }
+        if let Some(database) = &flags.database {
+            from_outside("database", database.clone())?;
+        }
+        let mut config: Self = table.try_into()?;
+        config.place_paths(
+            folder,
+            flags.database.is_some() || env("MUSTER_DATABASE").is_some(),
+        );
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Paths of the file are relative to it, so that `muster --config /etc/muster/muster.toml` works from anywhere.
+    fn place_paths(&mut self, folder: &Path, database_from_outside: bool) {
+        if self.secret_key_file.is_relative() {
+            self.secret_key_file = folder.join(&self.secret_key_file);
+        }
+        if let Some(path) = self.database.strip_prefix("sqlite://")
+            && Path::new(path).is_relative()
+            && !database_from_outside
+        {
+            self.database = format!("sqlite://{}", folder.join(path).display());
+        }
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        if !["sqlite://", "postgres://", "postgresql://"]
+            .iter()
+            .any(|scheme| self.database.starts_with(scheme))
+        {
+            bail!(
+                "database: {:?} does not begin with sqlite:// or postgres://",
+                without_password(&self.database)
+            );
+        }
+        for (key, value, least) in [
+            ("poll.interval_secs", self.poll.interval_secs, 10),
+            ("poll.deadline_secs", self.poll.deadline_secs, 1),
+            ("poll.concurrency", self.poll.concurrency.into(), 1),
+        ] {
+            if value < least {
+                bail!("{key}: {value} is less than {least}");
+            }
+        }
+        tracing_subscriber::EnvFilter::try_new(&self.log.filter)
+            .with_context(|| format!("log.filter: {:?} is no filter", self.log.filter))?;
+        Ok(())
+    }
+
+    /// The effective values as TOML, without the password in the database URL.
+    pub fn printable(&self) -> String {
+        let shown = Self {
+            database: without_password(&self.database),
+            ..self.clone()
+        };
+        toml::to_string_pretty(&shown).expect("plain values are TOML")
+    }
+
+    /// The file that holds the SQLite database; `None` on PostgreSQL.
+    pub fn sqlite_file(&self) -> Option<&Path> {
+        self.database
+            .strip_prefix("sqlite://")
+            .map(|path| Path::new(path.split('?').next().unwrap_or(path)))
+    }
+}
+
+fn without_password(url: &str) -> String {
+    let hidden = || {
+        let (scheme, rest) = url.split_once("://")?;
+        let (sign_in, place) = rest.rsplit_once('@')?;
+        let (user, _) = sign_in.split_once(':')?;
+        Some(format!("{scheme}://{user}:***@{place}"))
+    };
+    hidden().unwrap_or_else(|| url.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str, env: &[(&str, &str)], flags: &Flags) -> anyhow::Result<Config> {
+        let env = |name: &str| {
+            env.iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| (*value).to_owned())
+        };
+        Config::from_parts(text, Path::new("/etc/muster"), env, flags)
+    }
+
+    #[test]
+    fn flag_beats_environment_beats_file_beats_default() {
+        let file = "database = \"sqlite://file.db\"\nlisten = \"127.0.0.1:1\"\n[poll]\ninterval_secs = 60\n";
+        let env = [
+            ("MUSTER_LISTEN", "127.0.0.1:2"),
+            ("MUSTER_DATABASE", "sqlite://env.db"),
+            ("MUSTER_POLL_CONCURRENCY", "7"),
+        ];
+        let flags = Flags {
+            database: Some("sqlite://flag.db".into()),
+            ..Flags::default()
+        };
+        let config = load(file, &env, &flags).expect("a good configuration");
+        assert_eq!(config.database, "sqlite://flag.db");
+        assert_eq!(config.listen.port(), 2);
+        assert_eq!(
+            (
+                config.poll.interval_secs,
+                config.poll.concurrency,
+                config.poll.deadline_secs
+            ),
+            (60, 7, 60)
+        );
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_file() {
+        let config = load("", &[], &Flags::default()).expect("the defaults");
+        assert_eq!(config.database, "sqlite:///etc/muster/muster.db");
+        assert_eq!(config.secret_key_file, Path::new("/etc/muster/muster.key"));
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let error = |text: &str| {
+            format!(
+                "{:#}",
+                load(text, &[], &Flags::default()).expect_err("a mistake")
+            )
+        };
+        assert!(error("listne = 1").contains("listne"));
+        assert!(error("[poll]\ninterval_secs = 1").contains("poll.interval_secs"));
+        assert!(error("[log]\nfilter = \"ingest=loud\"").contains("log.filter"));
+        assert!(error("database = \"mysql://root:secret@h/x\"").contains("sqlite://"));
+        assert!(!error("database = \"mysql://root:secret@h/x\"").contains("secret"));
+    }
+
+    #[test]
+    fn the_password_of_the_database_is_not_printed() {
+        let config = load(
+            "database = \"postgres://m:secret@h/x\"",
+            &[],
+            &Flags::default(),
+        )
+        .expect("a good configuration");
+        assert!(config.printable().contains("postgres://m:***@h/x"));
+    }
+
+    #[test]
+    fn every_key_has_a_variable() {
+        let table: toml::Table =
+            toml::from_str(&toml::to_string(&Config::default()).expect("TOML")).expect("TOML");
+        let mut keys = Vec::new();
+        for (name, value) in &table {
+            match value.as_table() {
+                Some(section) => keys.extend(section.keys().map(|leaf| format!("{name}.{leaf}"))),
+                None => keys.push(name.clone()),
+            }
+        }
+        keys.sort();
+        let mut listed: Vec<_> = KEYS.iter().map(|(key, _)| (*key).to_owned()).collect();
+        listed.sort();
+        assert_eq!(keys, listed);
+    }
+}

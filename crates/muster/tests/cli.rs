@@ -1,0 +1,948 @@
+//! The program as people and scripts run it, with bad input: each mistake has a message that names the step, and loses nothing.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime, date};
+use jiff::tz::TimeZone;
+use serde_json::Value;
+use simulators::{hik, zk};
+use store::{Author, Store, sql};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::process::Command;
+
+/// Longer than any of these commands takes, shorter than anybody's patience.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A folder with a database, as `muster init` leaves it.
+struct Office {
+    folder: TempDir,
+}
+
+/// What a command said.
+#[derive(Debug)]
+struct Said {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Office {
+    async fn open() -> Self {
+        let office = Self {
+            folder: tempfile::tempdir().expect("a folder"),
+        };
+        office.run(&["init"]).await.done();
+        office
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("MUSTER_")) {
+            command.env_remove(name);
+        }
+        command.env_remove("RUST_LOG").env("TZ", "UTC");
+        command
+            .args(args)
+            .current_dir(self.folder.path())
+            .kill_on_drop(true);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    async fn run(&self, args: &[&str]) -> Said {
+        self.run_with(args, "").await
+    }
+
+    async fn run_with(&self, args: &[&str], input: &str) -> Said {
+        let mut child = self
+            .command(args)
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect("muster starts");
+        let mut stdin = child.stdin.take().expect("a pipe");
+        // A command that does not read its input may have ended already.
+        let _ = stdin.write_all(input.as_bytes()).await;
+        drop(stdin);
+        let ended = tokio::time::timeout(LIMIT, child.wait_with_output()).await;
+        let output = ended.expect("it ends in time").expect("it runs");
+        Said {
+            code: output.status.code().expect("it ends by itself"),
+            out: String::from_utf8(output.stdout).expect("UTF-8"),
+            err: String::from_utf8(output.stderr).expect("UTF-8"),
+        }
+    }
+
+    fn file(&self, name: &str, content: impl AsRef<[u8]>) {
+        std::fs::write(self.folder.path().join(name), content).expect("a new file");
+    }
+
+    async fn add_zk(&self, terminal: &zk::RunningTerminal, serial: &str) {
+        let address = terminal.addr().to_string();
+        let args = [
+            "device",
+            "add",
+            "--kind",
+            "zk",
+            "--serial",
+            serial,
+            "--address",
+            &address,
+        ];
+        self.run(&args).await.done();
+    }
+
+    async fn add_hik(&self, terminal: &hik::RunningTerminal, password: &str) {
+        let address = terminal.addr().to_string();
+        let args = [
+            "device",
+            "add",
+            "--kind",
+            "hik",
+            "--serial",
+            terminal.label_serial(),
+        ];
+        let more = [
+            "--address",
+            &address,
+            "--username",
+            "operator",
+            "--password-stdin",
+        ];
+        self.run_with(&[&args[..], &more[..]].concat(), password)
+            .await
+            .done();
+    }
+
+    async fn poll(&self) -> (Said, Value) {
+        let said = self.run(&["poll", "--json"]).await;
+        let totals = serde_json::from_str(&said.out).expect("standard output is one JSON object");
+        (said, totals)
+    }
+
+    async fn devices(&self) -> Vec<Value> {
+        let said = self.run(&["device", "list", "--json"]).await.done();
+        serde_json::from_str(&said.out).expect("a JSON array")
+    }
+
+    async fn store(&self) -> Store {
+        let file = self.folder.path().join("muster.db");
+        let url = format!("sqlite://{}", file.display());
+        Store::open(&url).await.expect("it is there")
+    }
+
+    /// How many rows a table has.
+    async fn rows(&self, table: &str) -> i64 {
+        let store = self.store().await;
+        let text = format!("SELECT COUNT(*) FROM {table}");
+        let row = sql::one(store.read(), &text, []).await.expect("a table");
+        row.expect("one row").try_get_by_index(0).expect("a number")
+    }
+}
+
+impl Said {
+    #[track_caller]
+    fn done(self) -> Self {
+        assert_eq!(self.code, 0, "{self:?}");
+        self
+    }
+
+    /// It ended with that code, and its message has each of these parts.
+    #[track_caller]
+    fn failed(&self, code: i32, parts: &[&str]) {
+        assert_eq!(self.code, code, "{self:?}");
+        for part in parts {
+            assert!(
+                self.out.contains(part) || self.err.contains(part),
+                "{part:?} is not in {self:?}"
+            );
+        }
+        assert!(!self.err.contains("panicked"), "{self:?}");
+    }
+}
+
+fn monday() -> Date {
+    date(2026, 3, 2)
+}
+
+fn evening() -> DateTime {
+    monday().at(20, 0, 0, 0)
+}
+
+/// A terminal with 200 punches of ten people in March 2026, and its clock in the evening of the 2nd.
+async fn zk_terminal(serial: &str) -> zk::RunningTerminal {
+    start_zk(zk::VirtualTerminal::new(serial)).await
+}
+
+async fn start_zk(terminal: zk::VirtualTerminal) -> zk::RunningTerminal {
+    let records = zk::Records::new(200, 10, date(2026, 2, 10));
+    let terminal = terminal
+        .clock(zk::stopped(evening()))
+        .users(records.user_table())
+        .log(zk::Log::new(zk::LogLayout::Forty, records));
+    terminal.start("127.0.0.1:0").await.expect("a free port")
+}
+
+async fn hik_terminal() -> hik::RunningTerminal {
+    let now = evening().to_zoned(TimeZone::UTC).expect("a time");
+    let login = hik::Login::new("operator", "Abc12345");
+    hik::VirtualTerminal::new("GB9637211", login, hik::stopped(now))
+        .users([hik::User::new("1042", "Aziza K.")])
+        .events([
+            hik::Event::face("1042", monday().at(8, 58, 30, 0)),
+            hik::Event::face("1042", monday().at(18, 3, 0, 0)),
+        ])
+        .start("127.0.0.1:0")
+        .await
+        .expect("a free port")
+}
+
+fn zk_url(terminal: &zk::RunningTerminal) -> String {
+    format!("zk://{}", terminal.addr())
+}
+
+#[track_caller]
+fn assert_counts(totals: &Value, expected: [(&str, u64); 7]) {
+    for (name, number) in expected {
+        assert_eq!(totals[name], number, "{name} of {totals}");
+    }
+}
+
+#[tokio::test]
+async fn polling_stores_each_punch_once_and_counts_what_came() {
+    let office = Office::open().await;
+    let terminal = zk_terminal("A8N5201160001").await;
+    office.add_zk(&terminal, "A8N5201160001").await;
+    let (said, totals) = office.poll().await;
+    said.done();
+    let names: Vec<_> = totals
+        .as_object()
+        .expect("an object")
+        .keys()
+        .map(String::as_str)
+        .collect();
+    let expected = [
+        "devices",
+        "duplicate",
+        "failed",
+        "new",
+        "ok",
+        "read",
+        "rejected",
+        "seconds",
+    ];
+    assert_eq!(names, expected);
+    assert!(
+        totals["seconds"]
+            .as_f64()
+            .is_some_and(|seconds| seconds > 0.0)
+    );
+    assert_counts(
+        &totals,
+        [
+            ("devices", 1),
+            ("ok", 1),
+            ("failed", 0),
+            ("read", 200),
+            ("new", 200),
+            ("duplicate", 0),
+            ("rejected", 0),
+        ],
+    );
+
+    assert!(terminal.punch("1001", evening(), 1, 1));
+    let (said, totals) = office.poll().await;
+    said.done();
+    assert_eq!(totals["new"], 1);
+    assert_eq!(office.rows("punches").await, 201);
+    assert_eq!(terminal.counts().disables, 0);
+}
+
+#[tokio::test]
+async fn polled_punches_of_imported_people_are_judged() {
+    let office = Office::open().await;
+    let terminal = zk_terminal("A8N5201160001").await;
+    office.add_zk(&terminal, "A8N5201160001").await;
+    office.file(
+        "people.csv",
+        "code,first_name,device_id,employed_from\nE1,Ada,1001,2026-02-01\n",
+    );
+    let dry = office
+        .run(&["employee", "import", "people.csv", "--dry-run"])
+        .await
+        .done();
+    assert!(dry.out.contains("1 person would be added"), "{dry:?}");
+    assert_eq!(office.rows("employees").await, 0);
+    office
+        .run(&["employee", "import", "people.csv"])
+        .await
+        .done();
+    assert_eq!(office.rows("employees").await, 1);
+
+    let lines = office.run(&["poll"]).await.done();
+    assert!(lines.out.contains("A8N5201160001"), "{lines:?}");
+    assert!(
+        lines
+            .out
+            .contains("200 read, 200 new, 0 duplicate, 0 rejected"),
+        "{lines:?}"
+    );
+    assert!(
+        office
+            .rows("attendance_reports WHERE first_in IS NOT NULL")
+            .await
+            >= 10
+    );
+    office
+        .run(&["judge", "--from", "2026-02-01", "--to", "2026-03-31"])
+        .await
+        .done();
+    office.run(&["judge", "--check"]).await.done();
+}
+
+#[tokio::test]
+async fn a_changed_report_is_found_by_checking_and_mended_by_judging() {
+    let office = Office::open().await;
+    let terminal = zk_terminal("A8N5201160001").await;
+    office.add_zk(&terminal, "A8N5201160001").await;
+    office.file(
+        "people.csv",
+        "code,first_name,device_id,employed_from\nE1,Ada,1001,2026-02-01\n",
+    );
+    office
+        .run(&["employee", "import", "people.csv"])
+        .await
+        .done();
+    office.run(&["poll"]).await.done();
+
+    // Somebody changes the rules past the pages, which would have marked the days.
+    let store = office.store().await;
+    let tx = store.begin_write().await.expect("a writer");
+    let author = Author {
+        account: None,
+        at: Timestamp::UNIX_EPOCH,
+    };
+    let set = tx.set_setting("policy", Some("{\"debounce_s\":86400}"), author);
+    set.await.expect("a setting");
+    tx.commit().await.expect("it is kept");
+    let said = office.run(&["judge", "--check"]).await;
+    said.failed(1, &["2026-02-10  E1 Ada: last_out", "reports differ"]);
+    office.run(&["judge"]).await.done();
+    office.run(&["judge", "--check"]).await.done();
+}
+
+#[tokio::test]
+async fn unknown_columns_of_a_file_are_named() {
+    let office = Office::open().await;
+    office.file("people.csv", "code,frist_name\n1,Ada\n");
+    let said = office.run(&["employee", "import", "people.csv"]).await;
+    said.failed(
+        1,
+        &[
+            "nothing of people.csv was imported",
+            "unknown column \"frist_name\"",
+            "code,first_name,",
+        ],
+    );
+    office.file("devices.csv", "kind,serial_number,adress\nzk,A1,10.0.0.9\n");
+    let said = office.run(&["device", "import", "devices.csv"]).await;
+    said.failed(
+        1,
+        &[
+            "nothing of devices.csv was imported",
+            "unknown column \"adress\"",
+            "kind,serial_number,",
+        ],
+    );
+    assert_eq!(
+        (office.rows("employees").await, office.devices().await.len()),
+        (0, 0)
+    );
+}
+
+#[tokio::test]
+async fn a_file_with_a_mistake_is_imported_not_at_all() {
+    let office = Office::open().await;
+    let mistakes = "kind,serial_number,name,site,address,port,username,password,comm_key,zone,mode\n\
+                    zk,A1,Gate,,10.0.0.9,,,,,,\n\
+                    zk,A1,Gate again,,10.0.0.10,,,,,,\n\
+                    suprema,A2,,,,,,,,,\n\
+                    zk,A3,,,10.0.0.11,70000,,,,,\n\
+                    zk,A4,,,10.0.0.12,,,,secret9,,\n\
+                    hik,A5,,,10.0.0.13,,,,,,\n\
+                    zk,A6,,Mars,,,,,,,\n\
+                    zk,A7,,,,,,,,Europe/Atlantis,\n\
+                    zk,A8,,,,,,,,,push\n\
+                    zk,,,,,,,,,,\n";
+    office.file("devices.csv", mistakes);
+    let said = office.run(&["device", "import", "devices.csv"]).await;
+    said.failed(
+        1,
+        &[
+            "devices.csv:3: the serial number stands in line 2 already",
+            "devices.csv:4: there is no kind \"suprema\"; the kinds are zk and hik",
+            "devices.csv:5: the port \"70000\" is not a number from 1 to 65535",
+            "devices.csv:6: the comm key is not a number",
+            "devices.csv:7: a Hikvision terminal needs a user name and a password",
+            "devices.csv:8: there is no site \"Mars\"",
+            "devices.csv:9: \"Europe/Atlantis\" is no time zone",
+            "devices.csv:10: this version cannot do push yet",
+            "devices.csv:11: a device needs a serial number",
+            "nothing of devices.csv was imported: 9 lines are wrong",
+        ],
+    );
+    assert!(!said.err.contains("secret9"), "{said:?}");
+    assert_eq!(
+        (office.devices().await.len(), office.rows("sites").await),
+        (0, 0)
+    );
+
+    office.file("people.csv", "code,first_name,employed_from,shift\n1,Ada,2026-02-31,\n,Bob,,\n3,Cyd,,Night\n3,Dee,,\n4,Eve,,\n");
+    let said = office.run(&["employee", "import", "people.csv"]).await;
+    said.failed(
+        1,
+        &[
+            "people.csv:2: employed_from \"2026-02-31\" is no date",
+            "people.csv:3: an employee needs a code",
+            "people.csv:4: there is no shift \"Night\"",
+            "people.csv:5: code 3 stands in line 4 already",
+            "4 lines are wrong",
+        ],
+    );
+    assert_eq!(office.rows("employees").await, 0);
+}
+
+#[tokio::test]
+async fn files_that_are_no_utf_8_or_hold_nul_are_refused_with_their_line() {
+    let office = Office::open().await;
+    office.file("latin.csv", b"code,first_name\n1,Ada\n2,Jos\xe9\n");
+    let said = office.run(&["employee", "import", "latin.csv"]).await;
+    said.failed(1, &["line 3 is not UTF-8 text"]);
+    office.file("nul.csv", "code,first_name\n1,A\0da\n");
+    let said = office.run(&["employee", "import", "nul.csv"]).await;
+    said.failed(1, &["line 2", "first_name", "NUL"]);
+    let said = office.run(&["employee", "import", "nowhere.csv"]).await;
+    said.failed(1, &["nowhere.csv cannot be opened"]);
+    assert_eq!(office.rows("employees").await, 0);
+}
+
+#[tokio::test]
+async fn a_file_of_devices_is_imported_as_a_whole() {
+    let office = Office::open().await;
+    let file = "kind,serial_number,name,address,port,username,password,comm_key,zone\n\
+                zk,A1,Main gate,10.0.0.9,,,,1234,Asia/Karachi\n\
+                hik,B1,Lobby,10.0.0.10:8000,,admin,Abc12345,,\n\
+                zk,C1,Cellar,,,,,,\n";
+    office.file("devices.csv", file);
+    let dry = office
+        .run(&["device", "import", "devices.csv", "--dry-run"])
+        .await
+        .done();
+    assert!(dry.out.contains("3 devices would be added"), "{dry:?}");
+    assert_eq!(office.devices().await.len(), 0);
+    office
+        .run(&["device", "import", "devices.csv"])
+        .await
+        .done();
+    let devices = office.devices().await;
+    let shown: Vec<_> = devices
+        .iter()
+        .map(|device| (&device["name"], &device["port"], &device["condition"]))
+        .collect();
+    let expected = serde_json::json!([
+        ["Cellar", null, "waits for an address"],
+        ["Lobby", 8000, "not read yet"],
+        ["Main gate", null, "not read yet"],
+    ]);
+    assert_eq!(serde_json::to_value(shown).expect("JSON"), expected);
+    assert!(!format!("{devices:?}").contains("Abc12345"));
+}
+
+#[tokio::test]
+async fn a_serial_number_is_registered_once() {
+    let office = Office::open().await;
+    let add = ["device", "add", "--kind", "zk", "--serial", "A1"];
+    let first = office.run(&add).await.done();
+    assert!(first.out.contains("made the first site, Main"), "{first:?}");
+    let said = office.run(&add).await;
+    said.failed(
+        1,
+        &[
+            "a device with serial number A1 exists already",
+            "muster device edit A1",
+        ],
+    );
+    assert_eq!(office.devices().await.len(), 1);
+
+    office.run(&["device", "remove", "A1"]).await.done();
+    assert_eq!(office.devices().await.len(), 0);
+    office
+        .run(&["device", "remove", "A1"])
+        .await
+        .failed(1, &["there is no device with serial number \"A1\""]);
+    office.run(&add).await.done();
+}
+
+#[tokio::test]
+async fn what_cannot_be_asked_for_is_wrong_usage() {
+    let office = Office::open().await;
+    let zk = |more: &[&'static str]| {
+        [&["device", "add", "--kind", "zk", "--serial", "A1"], more].concat()
+    };
+    for (args, part) in [
+        (zk(&["--mode", "live"]), "cannot do live yet"),
+        (zk(&["--address", "zk://10.0.0.9"]), "without zk://"),
+        (zk(&["--address", "10.0.0.9:0"]), "from 1 to 65535"),
+        (
+            zk(&["--username", "admin"]),
+            "a ZKTeco terminal has a comm key",
+        ),
+        (
+            zk(&["--site", "Mars"]),
+            "there is no site \"Mars\"; the sites are Main",
+        ),
+        (zk(&["--zone", "Europe/Atlantis"]), "is no time zone"),
+        (zk(&["--interval", "1"]), "10..=86400"),
+        (
+            vec!["device", "add", "--kind", "suprema", "--serial", "A1"],
+            "zk, hik",
+        ),
+        (
+            vec!["terminal", "info", "10.0.0.9"],
+            "zk://, hik:// or hiks://",
+        ),
+        (
+            vec![
+                "terminal",
+                "punches",
+                "zk://10.0.0.9",
+                "--since",
+                "yesterday",
+            ],
+            "yesterday",
+        ),
+        (
+            vec!["judge", "--from", "2026-03-02", "--to", "2026-03-01"],
+            "is before",
+        ),
+    ] {
+        office.run(&args).await.failed(2, &[part]);
+    }
+    let said = office
+        .run(&["terminal", "info", "hik://admin:s3cret?x@10.0.0.9"])
+        .await;
+    said.failed(2, &["this is no terminal URL"]);
+    assert!(!said.err.contains("s3cret"), "{said:?}");
+    assert_eq!(office.devices().await.len(), 0);
+}
+
+#[tokio::test]
+async fn an_unreachable_terminal_fails_at_connecting_and_delays_nobody() {
+    let office = Office::open().await;
+    let (gone, good) = (zk_terminal("GONE1").await, zk_terminal("GOOD1").await);
+    office.add_zk(&gone, "GONE1").await;
+    office.add_zk(&good, "GOOD1").await;
+    gone.go_offline();
+    let (said, totals) = office.poll().await;
+    said.failed(1, &["connecting: no connection to", "GONE1"]);
+    assert_counts(
+        &totals,
+        [
+            ("devices", 2),
+            ("ok", 1),
+            ("failed", 1),
+            ("read", 200),
+            ("new", 200),
+            ("duplicate", 0),
+            ("rejected", 0),
+        ],
+    );
+    let said = office.run(&["device", "test", "GONE1"]).await;
+    said.failed(
+        1,
+        &[
+            "connect  failed",
+            "The terminal does not answer at 127.0.0.1, port",
+            "power and network cable",
+        ],
+    );
+
+    gone.go_online();
+    let said = office.run(&["device", "poll", "GONE1"]).await.done();
+    assert!(said.out.contains("200 new"), "{said:?}");
+    assert_eq!(office.rows("punches").await, 400);
+    assert!(
+        office
+            .devices()
+            .await
+            .iter()
+            .all(|device| device["condition"] != "not read yet")
+    );
+}
+
+#[tokio::test]
+async fn a_wrong_comm_key_is_tried_once_until_it_is_changed() {
+    let office = Office::open().await;
+    let terminal = start_zk(zk::VirtualTerminal::new("KEY1").comm_key(1234)).await;
+    let address = terminal.addr().to_string();
+    let add = [
+        "device",
+        "add",
+        "--kind",
+        "zk",
+        "--serial",
+        "KEY1",
+        "--address",
+        &address,
+        "--comm-key-stdin",
+    ];
+    office.run_with(&add, "99\n").await.done();
+    let (said, totals) = office.poll().await;
+    said.failed(1, &["signing in: the terminal refused the credentials"]);
+    assert_eq!(
+        (&totals["failed"], terminal.counts().auth_refused),
+        (&Value::from(1), 1)
+    );
+
+    office
+        .poll()
+        .await
+        .0
+        .failed(1, &["not tried again before `muster device edit KEY1`"]);
+    office
+        .run(&["device", "test", "KEY1"])
+        .await
+        .failed(1, &["the credentials were refused before"]);
+    assert_eq!(terminal.counts().auth_attempts, 1);
+    assert_eq!(office.devices().await[0]["needs_edit"], true);
+
+    office
+        .run_with(&["device", "edit", "KEY1", "--comm-key-stdin"], "1234")
+        .await
+        .done();
+    let (said, totals) = office.poll().await;
+    said.done();
+    assert_eq!(totals["new"], 200);
+
+    let url = format!("zk://7@{address}");
+    let said = office.run(&["terminal", "test", &url]).await;
+    said.failed(
+        1,
+        &["sign in  failed", "Comm key refused. Muster tried it once"],
+    );
+    let said = office.run(&["terminal", "info", &zk_url(&terminal)]).await;
+    said.failed(
+        1,
+        &["signing in failed", "wants a comm key", "zk://COMMKEY@HOST"],
+    );
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_tried_once_until_it_is_changed() {
+    let office = Office::open().await;
+    let terminal = hik_terminal().await;
+    office.add_hik(&terminal, "wr0ng-s3cret").await;
+    let (said, totals) = office.poll().await;
+    said.failed(1, &["signing in: the terminal refused the credentials"]);
+    assert_eq!(totals["failed"], 1);
+    let again = office.poll().await.0;
+    again.failed(
+        1,
+        &[
+            "signing in:",
+            "not tried again before `muster device edit GB9637211`",
+        ],
+    );
+    assert_eq!(terminal.counts().refused_sign_ins, 1);
+    let listed = office.run(&["device", "list"]).await.done();
+    assert!(
+        listed.out.contains("waits for new credentials"),
+        "{listed:?}"
+    );
+    for said in [said, again, listed] {
+        assert!(!format!("{said:?}").contains("wr0ng-s3cret"), "{said:?}");
+    }
+
+    office
+        .run_with(
+            &["device", "edit", "GB9637211", "--password-stdin"],
+            "Abc12345",
+        )
+        .await
+        .done();
+    let (said, totals) = office.poll().await;
+    said.done();
+    assert_eq!(totals["new"], 2);
+}
+
+#[tokio::test]
+async fn a_terminal_with_another_serial_number_gives_no_punches() {
+    let office = Office::open().await;
+    let terminal = zk_terminal("BRA5201160077").await;
+    office.add_zk(&terminal, "AEH2194760215").await;
+    let (said, totals) = office.poll().await;
+    said.failed(
+        1,
+        &[
+            "reading the serial number:",
+            "BRA5201160077",
+            "expected AEH2194760215",
+        ],
+    );
+    assert_eq!(
+        (&totals["read"], office.rows("punches").await),
+        (&Value::from(0), 0)
+    );
+    let said = office.run(&["device", "test", "AEH2194760215"]).await;
+    said.failed(
+        1,
+        &[
+            "serial   failed",
+            "answers as BRA5201160077, but AEH2194760215 is registered there. No punch was taken.",
+        ],
+    );
+
+    // The device has never answered, so the mistyped number is a new registration.
+    office
+        .run(&["device", "remove", "AEH2194760215"])
+        .await
+        .done();
+    office.add_zk(&terminal, "BRA5201160077").await;
+    office.poll().await.0.done();
+    assert_eq!(office.rows("punches").await, 200);
+}
+
+#[tokio::test]
+async fn a_transfer_that_is_cut_stores_nothing_and_loses_nothing() {
+    let office = Office::open().await;
+    let terminal = zk_terminal("CUT1").await;
+    terminal.set_fault(zk::Fault::CutLog(3000));
+    office.add_zk(&terminal, "CUT1").await;
+    let (said, totals) = office.poll().await;
+    said.failed(1, &["reading the punches: the connection was cut"]);
+    assert_eq!(
+        (&totals["read"], office.rows("punches").await),
+        (&Value::from(0), 0)
+    );
+    let said = office
+        .run(&[
+            "terminal",
+            "punches",
+            &zk_url(&terminal),
+            "--format",
+            "count",
+        ])
+        .await;
+    said.failed(
+        1,
+        &[
+            "reading the punches failed",
+            "not the whole log",
+            "nothing is lost",
+        ],
+    );
+
+    terminal.clear_faults();
+    let (said, totals) = office.poll().await;
+    said.done();
+    assert_eq!(
+        (&totals["new"], office.rows("punches").await),
+        (&Value::from(200), 200)
+    );
+}
+
+#[tokio::test]
+async fn impossible_dates_are_counted_kept_aside_and_shown() {
+    let office = Office::open().await;
+    let zk = zk_terminal("DATE1").await;
+    zk.set_fault(zk::Fault::ImpossibleTime(17));
+    office.add_zk(&zk, "DATE1").await;
+    let hik = hik_terminal().await;
+    hik.set_fault(hik::Fault::ImpossibleTime(Some(1)));
+    office.add_hik(&hik, "Abc12345").await;
+    let (said, totals) = office.poll().await;
+    said.done();
+    assert_eq!(
+        (&totals["new"], &totals["rejected"]),
+        (&Value::from(200), &Value::from(2))
+    );
+    assert_eq!(
+        (office.rows("punches").await, office.rows("parked").await),
+        (200, 2)
+    );
+
+    let said = office
+        .run(&["terminal", "punches", &zk_url(&zk), "--format", "count"])
+        .await
+        .done();
+    assert_eq!(said.out, "199\n");
+    assert!(
+        said.err
+            .contains("1 record cannot be understood, the first: impossible date"),
+        "{said:?}"
+    );
+}
+
+#[tokio::test]
+async fn names_with_nul_or_in_no_utf_8_are_read_without_harm() {
+    let office = Office::open().await;
+    let terminal = zk::VirtualTerminal::new("NAME1")
+        .clock(zk::stopped(evening()))
+        .users([
+            zk::User::new(1, "1001").named(b"Ada\0left over"),
+            zk::User::new(2, "1002").named(b"\xff\xfe\x80broken"),
+            zk::User::new(3, "1003").named("\u{1b}[2Jclear"),
+        ])
+        .records([zk::Record::new(1, "1001", monday().at(8, 58, 30, 0), 0, 1)])
+        .start("127.0.0.1:0")
+        .await
+        .expect("a free port");
+    let url = zk_url(&terminal);
+    let said = office
+        .run(&["terminal", "users", &url, "--format", "jsonl"])
+        .await
+        .done();
+    let users: Vec<Value> = said
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    assert_eq!((users.len(), &users[0]["name"]), (3, &Value::from("Ada")));
+    let table = office.run(&["terminal", "users", &url]).await.done();
+    assert!(!table.out.contains('\u{1b}'), "{table:?}");
+
+    let hik = hik_terminal().await;
+    hik.add_user(hik::User::new("7", "A\0da"));
+    hik.set_fault(hik::Fault::InvalidUtf8Name(Some("1042".to_owned())));
+    office.add_zk(&terminal, "NAME1").await;
+    office.add_hik(&hik, "Abc12345").await;
+    let (said, totals) = office.poll().await;
+    said.done();
+    assert_eq!(
+        (&totals["new"], office.rows("device_users").await),
+        (&Value::from(3), 5)
+    );
+    assert_eq!(
+        office
+            .rows("device_users WHERE instr(name, char(0)) > 0")
+            .await,
+        0
+    );
+}
+
+#[tokio::test]
+async fn punches_come_as_a_table_as_csv_as_json_lines_or_as_their_number() {
+    let office = Office::open().await;
+    let terminal = zk::VirtualTerminal::new("LOG1")
+        .clock(zk::stopped(evening()))
+        .users([zk::User::new(1, "0042")])
+        .records([
+            zk::Record::new(1, "0042", monday().at(8, 58, 30, 0), 0, 1),
+            zk::Record::new(1, "0042", monday().at(18, 3, 0, 0), 1, 15),
+        ])
+        .start("127.0.0.1:0")
+        .await
+        .expect("a free port");
+    let url = zk_url(&terminal);
+    let punches = async |more: &[&str]| {
+        let said = office
+            .run(&[&["terminal", "punches", &url], more].concat())
+            .await;
+        said.done().out
+    };
+    let last = "{\"user_id\":\"0042\",\"clock\":\"2026-03-02 18:03:00\",\"state\":\"out\",\"verify\":\"face\",\"record\":1}\n";
+    let first = "{\"user_id\":\"0042\",\"clock\":\"2026-03-02 08:58:30\",\"state\":\"in\",\"verify\":\"finger\",\"record\":0}\n";
+    assert_eq!(
+        punches(&["--format", "jsonl"]).await,
+        format!("{first}{last}")
+    );
+    assert_eq!(
+        punches(&["--format", "jsonl", "--since", "2026-03-02T12:00"]).await,
+        last
+    );
+    assert_eq!(
+        punches(&["--format", "count", "--since", "2026-03-02"]).await,
+        "2\n"
+    );
+    assert_eq!(
+        punches(&["--format", "csv"]).await,
+        "user_id,clock,state,verify,record\n0042,2026-03-02 08:58:30,in,finger,0\n0042,2026-03-02 18:03:00,out,face,1\n"
+    );
+    assert!(
+        punches(&[])
+            .await
+            .contains("0042          2026-03-02 18:03:00  out           face      1")
+    );
+
+    let said = office
+        .run(&["terminal", "info", &url, "--json"])
+        .await
+        .done();
+    let info: Value = serde_json::from_str(&said.out).expect("JSON");
+    assert_eq!(
+        (&info["serial_number"], &info["records"]),
+        (&Value::from("LOG1"), &Value::from(2))
+    );
+    let said = office
+        .run(&["terminal", "test", &url, "--zone", "UTC"])
+        .await
+        .done();
+    for step in [
+        "connect  ok",
+        "sign in  ok",
+        "serial   ok",
+        "clock    ok",
+        "users    ok",
+        "punches  ok",
+    ] {
+        assert!(said.out.contains(step), "{step} is not in {said:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_on_the_same_file_does_the_reading() {
+    let office = Office::open().await;
+    let terminal = zk_terminal("SRV1").await;
+    let mut server = office
+        .command(&["serve", "--listen", "127.0.0.1:0"])
+        .spawn()
+        .expect("it starts");
+    let mut lines = BufReader::new(server.stdout.take().expect("a pipe")).lines();
+    let ready = async {
+        while let Some(line) = lines.next_line().await.expect("text") {
+            if line.contains("listens on") {
+                return;
+            }
+        }
+        panic!("the server ended");
+    };
+    tokio::time::timeout(LIMIT, ready)
+        .await
+        .expect("it starts in time");
+
+    office
+        .run(&["serve", "--listen", "127.0.0.1:0"])
+        .await
+        .failed(1, &["another `muster serve` uses"]);
+    office.add_zk(&terminal, "SRV1").await;
+    office.poll().await.0.done();
+    assert_eq!(office.rows("punches").await, 200);
+    assert!(terminal.punch("1001", evening(), 1, 1));
+    let (said, totals) = office.poll().await;
+    said.done();
+    assert_eq!(totals["new"], 1);
+    let lease = "devices WHERE lease_owner IS NOT NULL";
+    assert_eq!(office.rows(lease).await, 0);
+    server.kill().await.expect("it was running");
+    let (said, totals) = office.poll().await;
+    said.done();
+    assert_eq!(
+        (&totals["ok"], &totals["new"]),
+        (&Value::from(1), &Value::from(0))
+    );
+}

@@ -1,0 +1,178 @@
+//! From when to when a device has been read, and the times it did not record or we did not read. Without coverage nobody is absent.
+
+use attendance::DeviceId;
+use jiff::Timestamp;
+
+use crate::sql;
+use crate::times::instant;
+use crate::{StoreError, WriteTx};
+
+/// Why a device has a gap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GapCause {
+    /// The live or push contact was lost; a complete read closes it.
+    Contact,
+    /// The device's clock was wrong, so what it recorded cannot be dated (R31).
+    Clock,
+}
+
+impl GapCause {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Contact => "contact",
+            Self::Clock => "clock",
+        }
+    }
+}
+
+impl WriteTx {
+    /// A read brought everything the device recorded from `from` to `to`. What is covered only grows.
+    ///
+    /// Marks the reports that waited for more than was covered, and, when the log reaches back further than was known, those
+    /// of the days on which the device now is relevant.
+    pub async fn advance_coverage(
+        &self,
+        device: DeviceId,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<(), StoreError> {
+        let known = sql::one(
+            &self.tx,
+            "SELECT covered_from_ms, covered_to_ms FROM device_coverage WHERE device_id = $1",
+            [device.0.into()],
+        )
+        .await?;
+        let (known_from, known_to) = match known {
+            Some(row) => (
+                Some(instant(row.try_get_by_index(0)?)),
+                Some(instant(row.try_get_by_index(1)?)),
+            ),
+            None => (None, None),
+        };
+        let reaches_back = known_from.is_none_or(|known| from < known);
+        let reaches_on = known_to.is_none_or(|known| known < to);
+        if !reaches_back && !reaches_on {
+            return Ok(());
+        }
+        let from = known_from.map_or(from, |known| known.min(from));
+        let to = known_to.map_or(to, |known| known.max(to));
+        sql::run(
+            &self.tx,
+            "INSERT INTO device_coverage (device_id, covered_from_ms, covered_to_ms) VALUES ($1, $2, $3) \
+             ON CONFLICT (device_id) DO UPDATE SET covered_from_ms = excluded.covered_from_ms, \
+             covered_to_ms = excluded.covered_to_ms",
+            [
+                device.0.into(),
+                from.as_millisecond().into(),
+                to.as_millisecond().into(),
+            ],
+        )
+        .await?;
+        if reaches_back {
+            self.mark_device(device, from, "device in service").await?;
+        } else {
+            self.mark_waiting(device, known_to).await?;
+        }
+        Ok(())
+    }
+
+    /// Notes a time the device did not record, or we could not read. `to` is open when `None`. The same gap twice is one.
+    pub async fn add_gap(
+        &self,
+        device: DeviceId,
+        from: Timestamp,
+        to: Option<Timestamp>,
+        cause: GapCause,
+    ) -> Result<(), StoreError> {
+        let added = sql::run(
+            &self.tx,
+            "INSERT INTO device_gaps (device_id, from_ms, to_ms, cause) SELECT $1, $2, $3, $4 WHERE NOT EXISTS \
+             (SELECT 1 FROM device_gaps WHERE device_id = $1 AND from_ms = $2 AND cause = $4)",
+            [
+                device.0.into(),
+                from.as_millisecond().into(),
+                to.map(Timestamp::as_millisecond).into(),
+                cause.as_str().into(),
+            ],
+        )
+        .await?;
+        if added > 0 {
+            self.mark_device(device, from, "gap").await?;
+        }
+        Ok(())
+    }
+
+    /// A complete read brought what a lost contact had missed.
+    pub async fn close_contact_gaps(&self, device: DeviceId) -> Result<(), StoreError> {
+        let closed = sql::all(
+            &self.tx,
+            "DELETE FROM device_gaps WHERE device_id = $1 AND cause = $2 RETURNING from_ms",
+            [device.0.into(), GapCause::Contact.as_str().into()],
+        )
+        .await?;
+        let mut earliest: Option<i64> = None;
+        for row in &closed {
+            let from: i64 = row.try_get_by_index(0)?;
+            earliest = Some(earliest.map_or(from, |earliest| earliest.min(from)));
+        }
+        if let Some(from) = earliest {
+            self.mark_device(device, instant(from), "gap closed")
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entities::device_coverage;
+    use crate::testing::{count_rows, device, employee, marked_days, report, site};
+    use crate::{Store, on_both_databases};
+    use sea_orm::EntityTrait as _;
+
+    on_both_databases! {
+        async fn coverage_only_grows(store: Store) {
+            let at = |secs| Timestamp::from_second(secs).unwrap();
+            let tx = store.begin_write().await.unwrap();
+            let site = site(&tx).await;
+            let gate = device(&tx, site, "G").await;
+            for (from, to, expected) in [
+                (50, 100, (50, 100)),
+                (80, 90, (50, 100)),
+                (70, 120, (50, 120)),
+                (20, 60, (20, 120)),
+            ] {
+                tx.advance_coverage(gate, at(from), at(to)).await.unwrap();
+                let row = device_coverage::Entity::find_by_id(gate.0).one(&tx.tx).await.unwrap().unwrap();
+                assert_eq!((row.covered_from_ms / 1000, row.covered_to_ms / 1000), expected);
+            }
+        }
+
+        async fn a_gap_marks_its_days_and_a_read_closes_lost_contacts_only(store: Store) {
+            let at: Timestamp = "2026-03-02T08:00:00Z".parse().unwrap();
+            let tx = store.begin_write().await.unwrap();
+            let site = site(&tx).await;
+            let person = employee(&tx, site, "1").await;
+            let gate = device(&tx, site, "G").await;
+            for day in ["2026-02-01", "2026-03-02"] {
+                report(&tx, person, day).await;
+            }
+            let clear = async |tx: &WriteTx| sql::run(&tx.tx, "DELETE FROM marked_days", []).await.unwrap();
+            clear(&tx).await;
+            for cause in [GapCause::Contact, GapCause::Clock, GapCause::Contact] {
+                tx.add_gap(gate, at, None, cause).await.unwrap();
+            }
+            tx.commit().await.unwrap();
+            assert_eq!(count_rows(&store, "device_gaps").await, 2);
+            assert_eq!(marked_days(&store, person).await, ["2026-03-02".parse().unwrap()]);
+
+            let tx = store.begin_write().await.unwrap();
+            clear(&tx).await;
+            tx.close_contact_gaps(gate).await.unwrap();
+            tx.commit().await.unwrap();
+            assert_eq!(count_rows(&store, "device_gaps").await, 1);
+            assert_eq!(marked_days(&store, person).await, ["2026-03-02".parse().unwrap()]);
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! Employee-days that wait to be judged.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "marked_days")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub employee_id: i64,
+    #[sea_orm(primary_key, auto_increment = false, column_type = "Text")]
+    pub workday: String,
+    /// Incremented by every marking; a save removes only what it judged.
+    pub generation: i64,
+    #[sea_orm(column_type = "Text")]
+    pub cause: String,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub lease_owner: Option<String>,
+    pub lease_until_ms: Option<i64>,
+}
+
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,60 @@
+//! What can go wrong in the store.
+
+use crate::secrets::SecretError;
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("the database {url} cannot be opened")]
+    Open {
+        /// Without its password.
+        url: String,
+        #[source]
+        source: sea_orm::DbErr,
+    },
+    #[error("{0} is no database URL: expected sqlite://PATH or postgres://…")]
+    Url(String),
+    /// The tables are missing or older than this program.
+    #[error("the database is not migrated: {pending} migrations are pending")]
+    NotMigrated { pending: usize },
+    #[error("the database refused")]
+    Database(#[from] sea_orm::DbErr),
+    /// A unique value exists already, e.g. "a device with serial number 123".
+    #[error("{what} {value} exists already")]
+    Duplicate { what: &'static str, value: String },
+    /// An id or name that was asked for by a person does not exist.
+    #[error("there is no {what} {value}")]
+    NotFound { what: &'static str, value: String },
+    /// A value a person entered cannot be stored; the message says why.
+    #[error("{0}")]
+    Invalid(String),
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    #[error("a stored {what} cannot be understood")]
+    Corrupt {
+        what: &'static str,
+        #[source]
+        source: serde_json::Error,
+    },
+    #[error("the connection for notifications is gone")]
+    Listen(#[source] sea_orm::sqlx::Error),
+}
+
+impl StoreError {
+    /// Turns the violation of a unique key into [`StoreError::Duplicate`]; other errors pass unchanged.
+    pub(crate) fn duplicate(error: sea_orm::DbErr, what: &'static str, value: &str) -> Self {
+        match error.sql_err() {
+            Some(sea_orm::SqlErr::UniqueConstraintViolation(_)) => Self::Duplicate {
+                what,
+                value: value.to_owned(),
+            },
+            _ => Self::Database(error),
+        }
+    }
+
+    pub(crate) fn not_found(what: &'static str, value: impl ToString) -> Self {
+        Self::NotFound {
+            what,
+            value: value.to_string(),
+        }
+    }
+}

@@ -1,0 +1,759 @@
+//! Whose punch it is: candidates for a device user, the users themselves, and what happens when the answer changes.
+//!
+//! The order of the levels and what counts as ambiguous is a rule of `attendance`; here its inputs are loaded and its answers kept.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use attendance::{Candidate, DeviceId, DeviceUserId, EmployeeId, Match, MatchBy, PunchId};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use sea_orm::{QueryResult, Value};
+
+use crate::punches::TouchedPunch;
+use crate::sql::{self, Column};
+use crate::times::{day, instant, wall};
+use crate::{StoreError, Whose, WriteTx};
+
+/// A person in a terminal's own list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedUser<'a> {
+    pub user: &'a str,
+    pub name: &'a str,
+    pub admin: bool,
+    pub card: Option<&'a str>,
+}
+
+/// What a change of identity moved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Touched {
+    /// Punches that now belong to somebody else, or to nobody.
+    pub punches: u64,
+    /// Employee-days on which such a punch lies.
+    pub days: u64,
+}
+
+impl std::ops::AddAssign for Touched {
+    fn add_assign(&mut self, other: Self) {
+        self.punches += other.punches;
+        self.days += other.days;
+    }
+}
+
+/// A dated statement of a person: this user of this device is that employee.
+#[derive(Clone, Debug)]
+pub struct NewLink<'a> {
+    pub device: DeviceId,
+    pub user: &'a DeviceUserId,
+    pub employee: EmployeeId,
+    /// Both inclusive, device wall dates; open where `None`.
+    pub from: Option<Date>,
+    pub to: Option<Date>,
+    /// Where it came from, e.g. `inbox`.
+    pub origin: &'a str,
+    pub author: Option<attendance::AccountId>,
+}
+
+/// Who a device user could be.
+pub type Candidates = HashMap<String, Vec<Candidate>>;
+
+/// When and where somebody works: what decides on which dates a punch counts.
+#[derive(Clone, Debug)]
+pub(crate) struct Employment {
+    pub zone: TimeZone,
+    pub from: Option<Date>,
+    pub to: Option<Date>,
+}
+
+impl Employment {
+    pub(crate) fn covers(&self, day: Date) -> bool {
+        self.from.is_none_or(|from| from <= day) && self.to.is_none_or(|to| day <= to)
+    }
+}
+
+impl WriteTx {
+    /// Everybody that any of these users of `device` could be, by any level, whenever employed.
+    pub async fn candidates(
+        &self,
+        device: DeviceId,
+        users: &BTreeSet<&str>,
+    ) -> Result<Candidates, StoreError> {
+        let users: Vec<_> = users.iter().map(|user| (device.0, user)).collect();
+        let by_device = self.candidates_of(sql::json(&users)).await?;
+        Ok(by_device
+            .into_iter()
+            .map(|((_, user), candidates)| (user, candidates))
+            .collect())
+    }
+
+    /// The same for pairs of device and user, bound as JSON.
+    async fn candidates_of(
+        &self,
+        pairs: Value,
+    ) -> Result<HashMap<(i64, String), Vec<Candidate>>, StoreError> {
+        let table = sql::json_rows(
+            self.backend(),
+            1,
+            "r",
+            &[("device_id", Column::Int), ("user_id", Column::Text)],
+        );
+        let level = |by: MatchBy, column: &str| {
+            format!(
+                "SELECT r.device_id, r.user_id, '{}', e.id, e.employed_from, e.employed_to, NULL, NULL \
+                 FROM {table} CROSS JOIN employees e WHERE e.{column} = r.user_id",
+                by.as_str()
+            )
+        };
+        let rows = sql::all(
+            &self.tx,
+            &format!(
+                "SELECT r.device_id, r.user_id, '{}', e.id, e.employed_from, e.employed_to, l.from_date, l.to_date \
+                 FROM {table} CROSS JOIN identity_links l CROSS JOIN employees e \
+                 WHERE l.device_id = r.device_id AND l.user_id = r.user_id AND e.id = l.employee_id UNION ALL {} UNION ALL {} UNION ALL {}",
+                MatchBy::Link.as_str(),
+                level(MatchBy::DeviceId, "device_id"),
+                level(MatchBy::Code, "code"),
+                level(MatchBy::Username, "username"),
+            ),
+            [pairs],
+        )
+        .await?;
+        let mut candidates: HashMap<(i64, String), Vec<Candidate>> = HashMap::new();
+        for row in &rows {
+            let by: String = row.try_get_by_index(2)?;
+            let candidate = Candidate {
+                employee: EmployeeId(row.try_get_by_index(3)?),
+                by: MatchBy::from_name(&by).expect("written by the query itself"),
+                employed_from: optional_day(row, 4)?,
+                employed_to: optional_day(row, 5)?,
+                linked_from: optional_day(row, 6)?,
+                linked_to: optional_day(row, 7)?,
+            };
+            candidates
+                .entry((row.try_get_by_index(0)?, row.try_get_by_index(1)?))
+                .or_default()
+                .push(candidate);
+        }
+        Ok(candidates)
+    }
+
+    /// Those of `users` that this device has never shown.
+    pub async fn unseen_users<'a>(
+        &self,
+        device: DeviceId,
+        users: &BTreeSet<&'a str>,
+    ) -> Result<BTreeSet<&'a str>, StoreError> {
+        if users.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let rows = sql::all(
+            &self.tx,
+            &format!(
+                "SELECT user_id FROM device_users WHERE device_id = $2 AND user_id IN {}",
+                sql::in_texts(self.backend(), 1)
+            ),
+            [
+                sql::json(&users.iter().collect::<Vec<_>>()),
+                device.0.into(),
+            ],
+        )
+        .await?;
+        let mut unseen = users.clone();
+        for row in &rows {
+            unseen.remove(row.try_get_by_index::<String>(0)?.as_str());
+        }
+        Ok(unseen)
+    }
+
+    /// Keeps users of a device that were not known, matched as of `today`. Those among `listed` are enrolled; the others were
+    /// only seen to punch. Returns the employees who are now enrolled.
+    pub async fn see_users(
+        &self,
+        device: DeviceId,
+        users: &BTreeSet<&str>,
+        listed: &[ListedUser<'_>],
+        candidates: &Candidates,
+        today: Date,
+        seen: Timestamp,
+    ) -> Result<BTreeSet<EmployeeId>, StoreError> {
+        let mut enrolled = BTreeSet::new();
+        if users.is_empty() {
+            return Ok(enrolled);
+        }
+        let listed: HashMap<&str, &ListedUser<'_>> =
+            listed.iter().map(|listed| (listed.user, listed)).collect();
+        let rows: Vec<_> = users
+            .iter()
+            .map(|&user| {
+                let found = attendance::find_employee(
+                    candidates.get(user).map_or(&[][..], Vec::as_slice),
+                    today,
+                );
+                let (employee, by, ambiguous) = columns(found);
+                let listed = listed.get(user);
+                if listed.is_some() {
+                    enrolled.extend(employee.map(EmployeeId));
+                }
+                (
+                    user,
+                    listed.map_or("", |listed| listed.name),
+                    listed.is_some_and(|listed| listed.admin),
+                    listed.and_then(|listed| listed.card),
+                    listed.is_some(),
+                    employee,
+                    by,
+                    ambiguous,
+                )
+            })
+            .collect();
+        sql::run(
+            &self.tx,
+            &format!(
+                "INSERT INTO device_users (device_id, user_id, name, admin, card, enrolled, employee_id, match_by, ambiguous, \
+                 first_seen_ms, last_seen_ms) SELECT $2, r.user_id, r.name, r.admin, r.card, r.enrolled, r.employee_id, \
+                 r.match_by, r.ambiguous, $3, $3 FROM {} WHERE true ON CONFLICT DO NOTHING",
+                sql::json_rows(
+                    self.backend(),
+                    1,
+                    "r",
+                    &[
+                        ("user_id", Column::Text),
+                        ("name", Column::Text),
+                        ("admin", Column::Bool),
+                        ("card", Column::Text),
+                        ("enrolled", Column::Bool),
+                        ("employee_id", Column::Int),
+                        ("match_by", Column::Text),
+                        ("ambiguous", Column::Bool),
+                    ]
+                )
+            ),
+            [
+                sql::json(&rows),
+                device.0.into(),
+                seen.as_millisecond().into(),
+            ],
+        )
+        .await?;
+        Ok(enrolled)
+    }
+
+    /// Takes over a terminal's whole user list; every user must have been passed to [`WriteTx::see_users`] before. Rows that
+    /// say the same already are not written. Returns the known employees who were enrolled or removed.
+    pub async fn store_user_list(
+        &self,
+        device: DeviceId,
+        users: &[ListedUser<'_>],
+        seen: Timestamp,
+    ) -> Result<BTreeSet<EmployeeId>, StoreError> {
+        let rows: Vec<_> = users
+            .iter()
+            .map(|user| (user.user, user.name, user.admin, user.card))
+            .collect();
+        let json = sql::json(&rows);
+        let table = sql::json_rows(
+            self.backend(),
+            1,
+            "r",
+            &[
+                ("user_id", Column::Text),
+                ("name", Column::Text),
+                ("admin", Column::Bool),
+                ("card", Column::Text),
+            ],
+        );
+        let enrolled = sql::all(
+            &self.tx,
+            &format!(
+                "SELECT u.employee_id FROM {table} CROSS JOIN device_users u WHERE u.device_id = $2 AND u.user_id = r.user_id \
+                 AND NOT u.enrolled AND u.employee_id IS NOT NULL"
+            ),
+            [json.clone(), device.0.into()],
+        )
+        .await?;
+        sql::run(
+            &self.tx,
+            &format!(
+                "INSERT INTO device_users (device_id, user_id, name, admin, card, enrolled, first_seen_ms, last_seen_ms) \
+                 SELECT $2, r.user_id, r.name, r.admin, r.card, true, $3, $3 FROM {table} WHERE true \
+                 ON CONFLICT (device_id, user_id) DO UPDATE SET name = excluded.name, admin = excluded.admin, \
+                 card = excluded.card, enrolled = true, last_seen_ms = excluded.last_seen_ms \
+                 WHERE NOT device_users.enrolled OR device_users.name <> excluded.name OR device_users.admin <> excluded.admin \
+                 OR COALESCE(device_users.card, '') <> COALESCE(excluded.card, '') OR device_users.last_seen_ms < $4"
+            ),
+            [
+                json.clone(),
+                device.0.into(),
+                seen.as_millisecond().into(),
+                (seen.as_millisecond() - A_DAY_MS).into(),
+            ],
+        )
+        .await?;
+        let removed = sql::all(
+            &self.tx,
+            &format!(
+                "UPDATE device_users SET enrolled = false, last_seen_ms = $3 WHERE device_id = $2 AND enrolled \
+                 AND user_id NOT IN (SELECT r.user_id FROM {table}) RETURNING employee_id"
+            ),
+            [json, device.0.into(), seen.as_millisecond().into()],
+        )
+        .await?;
+        let mut employees = BTreeSet::new();
+        for row in enrolled.iter().chain(&removed) {
+            employees.extend(row.try_get_by_index::<Option<i64>>(0)?.map(EmployeeId));
+        }
+        Ok(employees)
+    }
+
+    /// Marks the dates of these punches, the days before and after, and what a late arrival changes besides: no day between
+    /// somebody's first punch and `now` stays unjudged, and a punch makes its device relevant for the 60 days that follow.
+    pub async fn mark_punches(
+        &self,
+        punches: &[TouchedPunch],
+        now: Timestamp,
+        cause: &str,
+    ) -> Result<(), StoreError> {
+        let employees: BTreeSet<EmployeeId> =
+            punches.iter().filter_map(|punch| punch.employee).collect();
+        if employees.is_empty() {
+            return Ok(());
+        }
+        let employees: Vec<EmployeeId> = employees.into_iter().collect();
+        let employments = self.employments(&employees).await?;
+        let mut days = BTreeSet::new();
+        let mut late: BTreeMap<EmployeeId, (Date, Date)> = BTreeMap::new();
+        for punch in punches {
+            let Some(id) = punch.employee else { continue };
+            let Some(employment) = employments.get(&id) else {
+                continue;
+            };
+            let date = employment.zone.to_datetime(punch.instant).date();
+            days.extend(
+                around(date)
+                    .filter(|day| employment.covers(*day))
+                    .map(|day| (id, day)),
+            );
+            let today = employment.zone.to_datetime(now).date();
+            if date < yesterday(today) {
+                let span = late.entry(id).or_insert((date, date));
+                *span = (span.0.min(date), span.1.max(date));
+            }
+        }
+        if !late.is_empty() {
+            let ids: Vec<EmployeeId> = late.keys().copied().collect();
+            let first_known: HashMap<EmployeeId, Date> =
+                self.first_known_days(&ids).await?.into_iter().collect();
+            for (&id, &(first, _)) in &late {
+                let Some(employment) = employments.get(&id) else {
+                    continue;
+                };
+                let today = employment.zone.to_datetime(now).date();
+                let until = first_known.get(&id).copied().unwrap_or(today).min(today);
+                let first = first.max(days_after(today, -LONGEST_HISTORY_DAYS));
+                days.extend(
+                    first
+                        .series(jiff::Span::new().days(1))
+                        .take_while(|day| *day <= until)
+                        .filter(|day| employment.covers(*day))
+                        .map(|day| (id, day)),
+                );
+            }
+            let spans: Vec<_> = late
+                .iter()
+                .map(|(id, (first, last))| {
+                    let last = days_after(*last, RELEVANT_AFTER_PUNCH_DAYS);
+                    (*id, *first, last)
+                })
+                .collect();
+            self.mark_report_spans(&spans, cause).await?;
+        }
+        self.mark_days(days, cause).await?;
+        Ok(())
+    }
+
+    /// Adds a statement whose punches these are, and resolves the user's stored punches again.
+    pub async fn link_user(
+        &self,
+        link: &NewLink<'_>,
+        now: Timestamp,
+    ) -> Result<Touched, StoreError> {
+        sql::run(
+            &self.tx,
+            "INSERT INTO identity_links (device_id, user_id, employee_id, from_date, to_date, origin, author_id, made_ms) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            [
+                link.device.0.into(),
+                link.user.as_str().into(),
+                link.employee.0.into(),
+                link.from.map(|day| day.to_string()).into(),
+                link.to.map(|day| day.to_string()).into(),
+                link.origin.into(),
+                link.author.map(|id| id.0).into(),
+                now.as_millisecond().into(),
+            ],
+        )
+        .await?;
+        self.resolve_users(&[(link.device, link.user.as_str())], now, "mapping")
+            .await
+    }
+
+    /// Takes all statements about a device user back, and resolves its stored punches again.
+    pub async fn unlink_user(
+        &self,
+        device: DeviceId,
+        user: &DeviceUserId,
+        now: Timestamp,
+    ) -> Result<Touched, StoreError> {
+        sql::run(
+            &self.tx,
+            "DELETE FROM identity_links WHERE device_id = $1 AND user_id = $2",
+            [device.0.into(), user.as_str().into()],
+        )
+        .await?;
+        self.resolve_users(&[(device, user.as_str())], now, "mapping")
+            .await
+    }
+
+    /// Takes the newest statement back that this user is that employee, and resolves its stored punches again. Others stay.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such statement.
+    pub async fn take_link_back(
+        &self,
+        device: DeviceId,
+        user: &DeviceUserId,
+        employee: EmployeeId,
+        now: Timestamp,
+    ) -> Result<Touched, StoreError> {
+        let removed = sql::run(
+            &self.tx,
+            "DELETE FROM identity_links WHERE id = \
+             (SELECT MAX(id) FROM identity_links WHERE device_id = $1 AND user_id = $2 AND employee_id = $3)",
+            [device.0.into(), user.as_str().into(), employee.0.into()],
+        )
+        .await?;
+        if removed == 0 {
+            return Err(StoreError::not_found(
+                "mapping of device user",
+                user.as_str(),
+            ));
+        }
+        self.resolve_users(&[(device, user.as_str())], now, "mapping")
+            .await
+    }
+
+    /// To be called after employees were added or edited in any field that decides whose punch it is or when they are
+    /// employed. Resolves every device user concerned, and marks every day of these people.
+    pub async fn resolve_employees(
+        &self,
+        employees: &[EmployeeId],
+        now: Timestamp,
+    ) -> Result<Touched, StoreError> {
+        if employees.is_empty() {
+            return Ok(Touched::default());
+        }
+        let ids = sql::in_ids(self.backend(), 1);
+        // Users these people have now, users they had until now, and users several people claimed until now.
+        let rows = sql::all(
+            &self.tx,
+            &format!(
+                "SELECT u.device_id, u.user_id FROM device_users u WHERE u.ambiguous OR u.employee_id IN {ids} \
+                 UNION SELECT DISTINCT p.device_id, p.user_id FROM punches p WHERE p.employee_id IN {ids} \
+                 UNION SELECT u.device_id, u.user_id FROM employees e JOIN device_users u ON u.user_id = e.code WHERE e.id IN {ids} \
+                 UNION SELECT u.device_id, u.user_id FROM employees e JOIN device_users u ON u.user_id = e.device_id WHERE e.id IN {ids} \
+                 UNION SELECT u.device_id, u.user_id FROM employees e JOIN device_users u ON u.user_id = e.username WHERE e.id IN {ids} \
+                 UNION SELECT l.device_id, l.user_id FROM identity_links l WHERE l.employee_id IN {ids}"
+            ),
+            [sql::json(employees)],
+        )
+        .await?;
+        let users = rows
+            .iter()
+            .map(|row| Ok((DeviceId(row.try_get_by_index(0)?), row.try_get_by_index(1)?)))
+            .collect::<Result<Vec<(DeviceId, String)>, StoreError>>()?;
+        let users: Vec<(DeviceId, &str)> = users
+            .iter()
+            .map(|(device, user)| (*device, user.as_str()))
+            .collect();
+        let cause = "employee edited";
+        let touched = self.resolve_users(&users, now, cause).await?;
+        self.mark_reports(Whose::Employees(employees), None, None, cause)
+            .await?;
+        // Employment may now begin earlier than the first report, or there was none yet.
+        let employments = self.employments(employees).await?;
+        let first_punches = self.first_punches(employees).await?;
+        let first_known: HashMap<EmployeeId, Date> = self
+            .first_known_days(employees)
+            .await?
+            .into_iter()
+            .collect();
+        let mut days = Vec::new();
+        for (&id, employment) in &employments {
+            let today = employment.zone.to_datetime(now).date();
+            let first_punch = first_punches
+                .get(&id)
+                .map(|at| employment.zone.to_datetime(*at).date());
+            let first = [first_punch, first_known.get(&id).copied(), Some(today)]
+                .into_iter()
+                .flatten()
+                .min()
+                .unwrap_or(today)
+                .max(days_after(today, -LONGEST_HISTORY_DAYS));
+            days.extend(
+                first
+                    .series(jiff::Span::new().days(1))
+                    .take_while(|day| *day <= today)
+                    .filter(|day| employment.covers(*day))
+                    .map(|day| (id, day)),
+            );
+        }
+        self.mark_days(days, cause).await?;
+        Ok(touched)
+    }
+
+    /// Asks again whose the stored punches of these users are, each as of its own date, and marks the dates of all that moved.
+    pub async fn resolve_users(
+        &self,
+        users: &[(DeviceId, &str)],
+        now: Timestamp,
+        cause: &str,
+    ) -> Result<Touched, StoreError> {
+        if users.is_empty() {
+            return Ok(Touched::default());
+        }
+        let pairs: Vec<_> = users
+            .iter()
+            .map(|(device, user)| (device.0, user))
+            .collect();
+        let pairs = sql::json(&pairs);
+        let candidates = self.candidates_of(pairs.clone()).await?;
+        let table = sql::json_rows(
+            self.backend(),
+            1,
+            "r",
+            &[("device_id", Column::Int), ("user_id", Column::Text)],
+        );
+        let stored = sql::all(
+            &self.tx,
+            &format!(
+                "SELECT p.id, p.device_id, p.user_id, p.clock, p.instant_ms, p.employee_id FROM {table} \
+                 CROSS JOIN punches p WHERE p.device_id = r.device_id AND p.user_id = r.user_id"
+            ),
+            [pairs.clone()],
+        )
+        .await?;
+        let find = |device: i64, user: &str, date: Date| {
+            let candidates = candidates.get(&(device, user.to_owned()));
+            attendance::find_employee(candidates.map_or(&[][..], Vec::as_slice), date)
+        };
+        let mut moved: BTreeMap<Option<i64>, Vec<i64>> = BTreeMap::new();
+        let mut touched = Vec::new();
+        let mut ambiguous = BTreeSet::new();
+        for row in &stored {
+            let (id, device): (i64, i64) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+            let user: String = row.try_get_by_index(2)?;
+            let date = wall(&row.try_get_by_index::<String>(3)?).date();
+            let before: Option<i64> = row.try_get_by_index(5)?;
+            let found = find(device, &user, date);
+            if matches!(found, Match::Ambiguous { .. }) {
+                ambiguous.insert((device, user));
+            }
+            let after = columns(found).0;
+            if after == before {
+                continue;
+            }
+            moved.entry(after).or_default().push(id);
+            for employee in [before, after].into_iter().flatten() {
+                touched.push(TouchedPunch {
+                    id: PunchId(id),
+                    employee: Some(EmployeeId(employee)),
+                    instant: instant(row.try_get_by_index(4)?),
+                });
+            }
+        }
+        for (employee, ids) in &moved {
+            sql::run(
+                &self.tx,
+                &format!(
+                    "UPDATE punches SET employee_id = $2 WHERE id IN {}",
+                    sql::in_ids(self.backend(), 1)
+                ),
+                [sql::json(ids), (*employee).into()],
+            )
+            .await?;
+        }
+        let matches: Vec<_> = users
+            .iter()
+            .map(|(device, user)| {
+                let (employee, by, unsure) = columns(find(device.0, user, now_date(now)));
+                let unsure = unsure || ambiguous.contains(&(device.0, (*user).to_owned()));
+                (device.0, user, employee, by, unsure)
+            })
+            .collect();
+        let before = sql::all(
+            &self.tx,
+            &format!(
+                "SELECT u.device_id, u.user_id, u.employee_id FROM {table} \
+                 CROSS JOIN device_users u WHERE u.device_id = r.device_id AND u.user_id = r.user_id"
+            ),
+            [pairs],
+        )
+        .await?;
+        sql::run(
+            &self.tx,
+            &format!(
+                "INSERT INTO device_users (device_id, user_id, employee_id, match_by, ambiguous, first_seen_ms, last_seen_ms) \
+                 SELECT u.device_id, u.user_id, r.employee_id, r.match_by, r.ambiguous, u.first_seen_ms, u.last_seen_ms \
+                 FROM {} CROSS JOIN device_users u WHERE u.device_id = r.device_id AND u.user_id = r.user_id \
+                 ON CONFLICT (device_id, user_id) DO UPDATE SET employee_id = excluded.employee_id, \
+                 match_by = excluded.match_by, ambiguous = excluded.ambiguous",
+                sql::json_rows(
+                    self.backend(),
+                    1,
+                    "r",
+                    &[
+                        ("device_id", Column::Int),
+                        ("user_id", Column::Text),
+                        ("employee_id", Column::Int),
+                        ("match_by", Column::Text),
+                        ("ambiguous", Column::Bool),
+                    ]
+                )
+            ),
+            [sql::json(&matches)],
+        )
+        .await?;
+        self.mark_punches(&touched, now, cause).await?;
+        // Being listed on a terminal makes it relevant, with or without punches.
+        let mut listed = BTreeSet::new();
+        for row in &before {
+            let user: String = row.try_get_by_index(1)?;
+            let before: Option<i64> = row.try_get_by_index(2)?;
+            let after = columns(find(row.try_get_by_index(0)?, &user, now_date(now))).0;
+            if before != after {
+                listed.extend([before, after].into_iter().flatten().map(EmployeeId));
+            }
+        }
+        let listed: Vec<EmployeeId> = listed.into_iter().collect();
+        if !listed.is_empty() {
+            self.mark_reports(Whose::Employees(&listed), None, None, cause)
+                .await?;
+        }
+        let employees: BTreeSet<EmployeeId> =
+            touched.iter().filter_map(|punch| punch.employee).collect();
+        let employees: Vec<EmployeeId> = employees.into_iter().collect();
+        let employments = self.employments(&employees).await?;
+        let days: BTreeSet<(EmployeeId, Date)> = touched
+            .iter()
+            .filter_map(|punch| {
+                let id = punch.employee?;
+                let zone = &employments.get(&id)?.zone;
+                Some((id, zone.to_datetime(punch.instant).date()))
+            })
+            .collect();
+        Ok(Touched {
+            punches: moved.values().map(|ids| ids.len() as u64).sum(),
+            days: days.len() as u64,
+        })
+    }
+
+    pub(crate) async fn employments(
+        &self,
+        employees: &[EmployeeId],
+    ) -> Result<HashMap<EmployeeId, Employment>, StoreError> {
+        let rows = sql::all(
+            &self.tx,
+            &format!(
+                "SELECT e.id, s.zone, e.employed_from, e.employed_to FROM employees e JOIN sites s ON s.id = e.site_id \
+                 WHERE e.id IN {}",
+                sql::in_ids(self.backend(), 1)
+            ),
+            [sql::json(employees)],
+        )
+        .await?;
+        let mut zones: HashMap<String, TimeZone> = HashMap::new();
+        let mut employments = HashMap::new();
+        for row in &rows {
+            let name: String = row.try_get_by_index(1)?;
+            let zone = zones
+                .entry(name)
+                .or_insert_with_key(|name| zone(name))
+                .clone();
+            employments.insert(
+                EmployeeId(row.try_get_by_index(0)?),
+                Employment {
+                    zone,
+                    from: optional_day(row, 2)?,
+                    to: optional_day(row, 3)?,
+                },
+            );
+        }
+        Ok(employments)
+    }
+
+    async fn first_punches(
+        &self,
+        employees: &[EmployeeId],
+    ) -> Result<HashMap<EmployeeId, Timestamp>, StoreError> {
+        let rows = sql::all(
+            &self.tx,
+            &format!(
+                "SELECT e.id, (SELECT min(p.instant_ms) FROM punches p WHERE p.employee_id = e.id) FROM employees e \
+                 WHERE e.id IN {}",
+                sql::in_ids(self.backend(), 1)
+            ),
+            [sql::json(employees)],
+        )
+        .await?;
+        let mut first = HashMap::new();
+        for row in &rows {
+            if let Some(ms) = row.try_get_by_index(1)? {
+                first.insert(EmployeeId(row.try_get_by_index(0)?), instant(ms));
+            }
+        }
+        Ok(first)
+    }
+}
+
+/// Days are opened backwards to somebody's first punch, but not further: a terminal whose clock was reset to 2015 must not
+/// create ten years of reports.
+pub(crate) const LONGEST_HISTORY_DAYS: i32 = 400;
+/// A device is relevant for who punched on it within so many days (R: relevance of devices).
+pub(crate) const RELEVANT_AFTER_PUNCH_DAYS: i32 = 60;
+const A_DAY_MS: i64 = 86_400_000;
+
+/// The zone of that name; UTC for a name that no longer exists, since it was checked when it was entered.
+pub(crate) fn zone(name: &str) -> TimeZone {
+    TimeZone::get(name).unwrap_or(TimeZone::UTC)
+}
+
+pub(crate) fn days_after(date: Date, days: i32) -> Date {
+    date.saturating_add(jiff::Span::new().days(days))
+}
+
+fn yesterday(today: Date) -> Date {
+    days_after(today, -1)
+}
+
+fn around(date: Date) -> impl Iterator<Item = Date> {
+    (-1..=1).map(move |days| days_after(date, days))
+}
+
+/// A device user is shown with whom it matches today; half a day of difference between zones changes nothing there.
+fn now_date(now: Timestamp) -> Date {
+    TimeZone::UTC.to_datetime(now).date()
+}
+
+fn columns(found: Match) -> (Option<i64>, Option<&'static str>, bool) {
+    match found {
+        Match::One { employee, by } => (Some(employee.0), Some(by.as_str()), false),
+        Match::Ambiguous { by } => (None, Some(by.as_str()), true),
+        Match::Nobody => (None, None, false),
+    }
+}
+
+fn optional_day(row: &QueryResult, at: usize) -> Result<Option<Date>, StoreError> {
+    Ok(row
+        .try_get_by_index::<Option<String>>(at)?
+        .map(|text| day(&text)))
+}

@@ -1,0 +1,36 @@
+//! Everything that is kept: schema, entities, queries. The only crate with SQL in it.
+//!
+//! Owns transactions and what is unique; decides nothing about attendance. Times are arguments: application time and the
+//! real time of leases alike.
+
+pub mod accounts;
+pub mod audit;
+pub mod calendar;
+pub mod corrections;
+pub mod coverage;
+mod database;
+pub mod devices;
+pub mod entities;
+mod error;
+pub mod failures;
+pub mod files;
+pub mod identity;
+pub mod marks;
+mod migrations;
+pub mod parked;
+pub mod people;
+pub mod polling;
+pub mod punches;
+pub mod reports;
+pub mod secrets;
+mod settings;
+pub mod sql;
+#[cfg(any(test, feature = "test-support"))]
+pub mod testing;
+pub mod times;
+pub mod views;
+
+pub use audit::Author;
+pub use database::{ForeignWrites, ReadTx, Store, WriteTx};
+pub use error::StoreError;
+pub use marks::Whose;

@@ -1,0 +1,568 @@
+//! Employee-days that wait to be judged, and who judges them.
+//!
+//! A mark is written in the transaction of the change that caused it, so a crash cannot lose a judgement. It carries a
+//! generation: a save removes the mark only where nothing was marked again in between.
+
+use std::collections::BTreeSet;
+
+use attendance::{DeviceId, EmployeeId, SiteId};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Span, Timestamp};
+
+use crate::identity::{LONGEST_HISTORY_DAYS, days_after, zone};
+use crate::sql::{self, Column};
+use crate::times::day;
+use crate::{Store, StoreError, WriteTx};
+
+/// One marked employee-day, as claimed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    pub employee: EmployeeId,
+    pub workday: Date,
+    pub generation: i64,
+    /// One lower-case phrase: why it was last marked.
+    pub cause: String,
+}
+
+/// Whose days.
+#[derive(Clone, Copy, Debug)]
+pub enum Whose<'a> {
+    Everybody,
+    Site(SiteId),
+    Employees(&'a [EmployeeId]),
+}
+
+impl WriteTx {
+    /// Marks these days for judging. Days may repeat; a day that is marked already gets a new generation.
+    pub async fn mark_days(
+        &self,
+        days: impl IntoIterator<Item = (EmployeeId, Date)>,
+        cause: &str,
+    ) -> Result<u64, StoreError> {
+        // In order, so that two nodes that mark the same days wait for each other instead of locking each other out.
+        let days: BTreeSet<(EmployeeId, Date)> = days.into_iter().collect();
+        if days.is_empty() {
+            return Ok(0);
+        }
+        let rows: Vec<_> = days
+            .iter()
+            .map(|(id, day)| (id.0, day.to_string()))
+            .collect();
+        Ok(sql::run(
+            &self.tx,
+            &format!(
+                "INSERT INTO marked_days (employee_id, workday, generation, cause) \
+                 SELECT r.employee_id, r.workday, 1, $2 FROM {} WHERE true {MARK_AGAIN}",
+                sql::json_rows(
+                    self.backend(),
+                    1,
+                    "r",
+                    &[("employee_id", Column::Int), ("workday", Column::Text)]
+                )
+            ),
+            [sql::json(&rows), cause.into()],
+        )
+        .await?)
+    }
+
+    /// Marks the days in `from..=to` that have a report. For changes of shifts, calendars and rules, which make no day exist
+    /// that did not exist before.
+    pub async fn mark_reports(
+        &self,
+        whose: Whose<'_>,
+        from: Option<Date>,
+        to: Option<Date>,
+        cause: &str,
+    ) -> Result<u64, StoreError> {
+        if matches!(whose, Whose::Employees([])) {
+            return Ok(0);
+        }
+        let (filter, value) = match whose {
+            Whose::Everybody => ("$4 = $4".to_owned(), 0.into()),
+            Whose::Site(site) => (
+                "employee_id IN (SELECT id FROM employees WHERE site_id = $4)".to_owned(),
+                site.0.into(),
+            ),
+            Whose::Employees(ids) => (
+                format!("employee_id IN {}", sql::in_ids(self.backend(), 4)),
+                sql::json(ids),
+            ),
+        };
+        self.mark_claimed_again().await?;
+        Ok(sql::run(
+            &self.tx,
+            &format!(
+                "INSERT INTO marked_days (employee_id, workday, generation, cause) \
+                 SELECT employee_id, workday, 1, $1 FROM attendance_reports \
+                 WHERE workday >= $2 AND workday <= $3 AND {filter} ORDER BY employee_id, workday {MARK_AGAIN}"
+            ),
+            [
+                cause.into(),
+                from.unwrap_or(Date::MIN).to_string().into(),
+                to.unwrap_or(Date::MAX).to_string().into(),
+                value,
+            ],
+        )
+        .await?)
+    }
+
+    /// Marks the reports in these spans of days, both inclusive, of these people.
+    pub(crate) async fn mark_report_spans(
+        &self,
+        spans: &[(EmployeeId, Date, Date)],
+        cause: &str,
+    ) -> Result<u64, StoreError> {
+        let rows: Vec<_> = spans
+            .iter()
+            .map(|(id, from, to)| (id.0, from.to_string(), to.to_string()))
+            .collect();
+        self.mark_claimed_again().await?;
+        Ok(sql::run(
+            &self.tx,
+            &format!(
+                "INSERT INTO marked_days (employee_id, workday, generation, cause) \
+                 SELECT DISTINCT a.employee_id, a.workday, 1, $2 FROM {} CROSS JOIN attendance_reports a \
+                 WHERE a.employee_id = r.employee_id AND a.workday >= r.from_day AND a.workday <= r.to_day {MARK_AGAIN}",
+                sql::json_rows(
+                    self.backend(),
+                    1,
+                    "r",
+                    &[
+                        ("employee_id", Column::Int),
+                        ("from_day", Column::Text),
+                        ("to_day", Column::Text),
+                    ]
+                )
+            ),
+            [sql::json(&rows), cause.into()],
+        )
+        .await?)
+    }
+
+    /// Marks the reports from the day before `from` on that a device can concern: those of its site, and of people it knows.
+    pub async fn mark_device(
+        &self,
+        device: DeviceId,
+        from: Timestamp,
+        cause: &str,
+    ) -> Result<u64, StoreError> {
+        let from = TimeZone::UTC.to_datetime(from).date();
+        self.mark_claimed_again().await?;
+        Ok(sql::run(
+            &self.tx,
+            &format!(
+                "INSERT INTO marked_days (employee_id, workday, generation, cause) \
+                 SELECT employee_id, workday, 1, $3 FROM attendance_reports WHERE workday >= $2 AND employee_id IN \
+                 (SELECT e.id FROM employees e JOIN devices d ON d.site_id = e.site_id WHERE d.id = $1 \
+                 UNION SELECT employee_id FROM device_users WHERE device_id = $1 AND employee_id IS NOT NULL) \
+                 ORDER BY employee_id, workday {MARK_AGAIN}"
+            ),
+            [
+                device.0.into(),
+                from.saturating_sub(Span::new().days(2)).to_string().into(),
+                cause.into(),
+            ],
+        )
+        .await?)
+    }
+
+    /// A day that is being judged at this moment may have been loaded before the change, and may have no report yet by which
+    /// the statements above would find it.
+    async fn mark_claimed_again(&self) -> Result<(), StoreError> {
+        sql::run(
+            &self.tx,
+            "UPDATE marked_days SET generation = generation + 1 WHERE lease_owner IS NOT NULL",
+            [],
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Marks the reports that could differ by `now` without any new data (their `recheck_at_ms`), unless they are marked.
+    pub async fn mark_due(&self, now: Timestamp) -> Result<u64, StoreError> {
+        Ok(sql::run(
+            &self.tx,
+            "INSERT INTO marked_days (employee_id, workday, generation, cause) \
+             SELECT employee_id, workday, 1, 'time passed' FROM attendance_reports \
+             WHERE recheck_at_ms <= $1 ORDER BY employee_id, workday ON CONFLICT DO NOTHING",
+            [now.as_millisecond().into()],
+        )
+        .await?)
+    }
+
+    /// A device has been read further than `from`: marks the reports that wait for coverage beyond that and that the device can
+    /// concern, which are those of people it knows and of people no device lists.
+    pub async fn mark_waiting(
+        &self,
+        device: DeviceId,
+        from: Option<Timestamp>,
+    ) -> Result<u64, StoreError> {
+        Ok(sql::run(
+            &self.tx,
+            &format!(
+                "INSERT INTO marked_days (employee_id, workday, generation, cause) \
+                 SELECT employee_id, workday, 1, 'coverage' FROM attendance_reports r WHERE waits_below_ms > $1 \
+                 AND (EXISTS (SELECT 1 FROM device_users u WHERE u.device_id = $2 AND u.employee_id = r.employee_id) \
+                 OR NOT EXISTS (SELECT 1 FROM device_users u WHERE u.employee_id = r.employee_id AND u.enrolled)) \
+                 ORDER BY employee_id, workday {MARK_AGAIN}"
+            ),
+            [
+                from.map_or(i64::MIN, Timestamp::as_millisecond).into(),
+                device.0.into(),
+            ],
+        )
+        .await?)
+    }
+
+    /// Marks the days up to `today` that were not opened yet, for everybody of a site who is employed then and has no report of
+    /// them. The first time that is today alone.
+    pub async fn open_days(&self, site: SiteId, today: Date) -> Result<u64, StoreError> {
+        let key = format!("opened_to.{site}");
+        let opened = sql::one(
+            &self.tx,
+            "SELECT value FROM settings WHERE key = $1",
+            [key.as_str().into()],
+        )
+        .await?;
+        let opened: Option<String> = opened.map(|row| row.try_get_by_index(0)).transpose()?;
+        let first = match opened {
+            Some(opened) => {
+                days_after(day(&opened), 1).max(days_after(today, -LONGEST_HISTORY_DAYS))
+            }
+            None => today,
+        };
+        let mut marked = 0;
+        for workday in first
+            .series(Span::new().days(1))
+            .take_while(|day| *day <= today)
+        {
+            marked += sql::run(
+                &self.tx,
+                "INSERT INTO marked_days (employee_id, workday, generation, cause) \
+                 SELECT e.id, $2, 1, 'day opened' FROM employees e WHERE e.site_id = $1 \
+                 AND (e.employed_from IS NULL OR e.employed_from <= $2) AND (e.employed_to IS NULL OR e.employed_to >= $2) \
+                 AND NOT EXISTS (SELECT 1 FROM attendance_reports r WHERE r.employee_id = e.id AND r.workday = $2) \
+                 ORDER BY e.id ON CONFLICT DO NOTHING",
+                [site.0.into(), workday.to_string().into()],
+            )
+            .await?;
+        }
+        sql::run(
+            &self.tx,
+            "INSERT INTO settings (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            [key.into(), today.to_string().into()],
+        )
+        .await?;
+        Ok(marked)
+    }
+
+    /// The earliest day on which each of these people has a report or a mark; people without any are left out.
+    pub async fn first_known_days(
+        &self,
+        employees: &[EmployeeId],
+    ) -> Result<Vec<(EmployeeId, Date)>, StoreError> {
+        let rows = sql::all(
+            &self.tx,
+            &format!(
+                "SELECT e.id, (SELECT min(r.workday) FROM attendance_reports r WHERE r.employee_id = e.id), \
+                 (SELECT min(m.workday) FROM marked_days m WHERE m.employee_id = e.id) \
+                 FROM employees e WHERE e.id IN {}",
+                sql::in_ids(self.backend(), 1)
+            ),
+            [sql::json(employees)],
+        )
+        .await?;
+        let mut known = Vec::new();
+        for row in &rows {
+            let reported: Option<String> = row.try_get_by_index(1)?;
+            let marked: Option<String> = row.try_get_by_index(2)?;
+            if let Some(first) = reported.iter().chain(&marked).min() {
+                known.push((EmployeeId(row.try_get_by_index(0)?), day(first)));
+            }
+        }
+        Ok(known)
+    }
+
+    /// Takes up to `limit` marked days that nobody holds, those from `recent` on before all others.
+    ///
+    /// The lease is in real time: another judge may take the days over after `real_until`. Older days come employee by employee,
+    /// because neighbouring days are judged from the same punches.
+    pub async fn claim_marked_days(
+        &self,
+        owner: &str,
+        real_now: Timestamp,
+        real_until: Timestamp,
+        recent: Option<Date>,
+        limit: usize,
+    ) -> Result<Vec<Mark>, StoreError> {
+        if let Some(recent) = recent {
+            let marks = self
+                .claim_from(owner, real_now, real_until, recent, limit)
+                .await?;
+            if !marks.is_empty() {
+                return Ok(marks);
+            }
+        }
+        self.claim_from(owner, real_now, real_until, Date::MIN, limit)
+            .await
+    }
+
+    /// The same, only days from `from` on.
+    pub async fn claim_from(
+        &self,
+        owner: &str,
+        real_now: Timestamp,
+        real_until: Timestamp,
+        from: Date,
+        limit: usize,
+    ) -> Result<Vec<Mark>, StoreError> {
+        let rows = sql::all(
+            &self.tx,
+            &format!(
+                "UPDATE marked_days SET lease_owner = $1, lease_until_ms = $2 WHERE (employee_id, workday) IN \
+                 (SELECT employee_id, workday FROM marked_days \
+                 WHERE workday >= $3 AND (lease_until_ms IS NULL OR lease_until_ms <= $4) \
+                 ORDER BY employee_id, workday LIMIT $5 {}) \
+                 RETURNING employee_id, workday, generation, cause",
+                sql::skip_locked(self.backend())
+            ),
+            [
+                owner.into(),
+                real_until.as_millisecond().into(),
+                from.to_string().into(),
+                real_now.as_millisecond().into(),
+                (limit as i64).into(),
+            ],
+        )
+        .await?;
+        let mut marks = rows
+            .iter()
+            .map(|row| {
+                Ok(Mark {
+                    employee: EmployeeId(row.try_get_by_index(0)?),
+                    workday: day(&row.try_get_by_index::<String>(1)?),
+                    generation: row.try_get_by_index(2)?,
+                    cause: row.try_get_by_index(3)?,
+                })
+            })
+            .collect::<Result<Vec<_>, StoreError>>()?;
+        marks.sort_by_key(|mark| (mark.employee, mark.workday));
+        Ok(marks)
+    }
+
+    /// Gives up the marks of a claim: removes those that were not marked again, frees the others. Returns the days that were
+    /// still held by `owner`; only their reports may be saved.
+    pub(crate) async fn finish_marks(
+        &self,
+        owner: &str,
+        marks: &[Mark],
+    ) -> Result<BTreeSet<(EmployeeId, Date)>, StoreError> {
+        let rows: Vec<_> = marks
+            .iter()
+            .map(|mark| (mark.employee.0, mark.workday.to_string(), mark.generation))
+            .collect();
+        let json = sql::json(&rows);
+        let table = sql::json_rows(
+            self.backend(),
+            1,
+            "r",
+            &[
+                ("employee_id", Column::Int),
+                ("workday", Column::Text),
+                ("generation", Column::Int),
+            ],
+        );
+        let removed = sql::all(
+            &self.tx,
+            &format!(
+                "DELETE FROM marked_days WHERE lease_owner = $2 AND (employee_id, workday, generation) IN \
+                 (SELECT r.employee_id, r.workday, r.generation FROM {table}) RETURNING employee_id, workday"
+            ),
+            [json.clone(), owner.into()],
+        )
+        .await?;
+        let mut held = BTreeSet::new();
+        let mut add = |rows: &[sea_orm::QueryResult]| -> Result<(), StoreError> {
+            for row in rows {
+                let workday: String = row.try_get_by_index(1)?;
+                held.insert((EmployeeId(row.try_get_by_index(0)?), day(&workday)));
+            }
+            Ok(())
+        };
+        add(&removed)?;
+        if removed.len() < marks.len() {
+            let freed = sql::all(
+                &self.tx,
+                &format!(
+                    "UPDATE marked_days SET lease_owner = NULL, lease_until_ms = NULL WHERE lease_owner = $2 \
+                     AND (employee_id, workday) IN (SELECT r.employee_id, r.workday FROM {table}) \
+                     RETURNING employee_id, workday"
+                ),
+                [json, owner.into()],
+            )
+            .await?;
+            add(&freed)?;
+        }
+        Ok(held)
+    }
+
+    /// Frees every mark `owner` holds, for a judge that stops.
+    pub async fn release_marks(&self, owner: &str) -> Result<(), StoreError> {
+        sql::run(
+            &self.tx,
+            "UPDATE marked_days SET lease_owner = NULL, lease_until_ms = NULL WHERE lease_owner = $1",
+            [owner.into()],
+        )
+        .await?;
+        Ok(())
+    }
+}
+
+impl Store {
+    /// How many employee-days wait to be judged.
+    pub async fn marked_day_count(&self) -> Result<u64, StoreError> {
+        let row = sql::one(self.read(), "SELECT count(*) FROM marked_days", []).await?;
+        Ok(match row {
+            Some(row) => row.try_get_by_index::<i64>(0)?.unsigned_abs(),
+            None => 0,
+        })
+    }
+
+    /// Every site with its zone.
+    pub async fn site_zones(&self) -> Result<Vec<(SiteId, TimeZone)>, StoreError> {
+        let rows = sql::all(self.read(), "SELECT id, zone FROM sites ORDER BY id", []).await?;
+        rows.iter()
+            .map(|row| {
+                let name: String = row.try_get_by_index(1)?;
+                Ok((SiteId(row.try_get_by_index(0)?), zone(&name)))
+            })
+            .collect()
+    }
+
+    /// Whether [`WriteTx::mark_due`] has something to mark.
+    pub async fn has_due_reports(&self, now: Timestamp) -> Result<bool, StoreError> {
+        let row = sql::one(
+            self.read(),
+            "SELECT 1 FROM attendance_reports r WHERE r.recheck_at_ms <= $1 AND NOT EXISTS (SELECT 1 FROM marked_days m \
+             WHERE m.employee_id = r.employee_id AND m.workday = r.workday) LIMIT 1",
+            [now.as_millisecond().into()],
+        )
+        .await?;
+        Ok(row.is_some())
+    }
+}
+
+/// The generation of a mark is read by its claim, so one that nobody holds need not be written again: the first reading of a
+/// log touches most days many times.
+const MARK_AGAIN: &str = "ON CONFLICT (employee_id, workday) \
+     DO UPDATE SET generation = marked_days.generation + 1, cause = excluded.cause \
+     WHERE marked_days.lease_owner IS NOT NULL";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::on_both_databases;
+    use crate::testing::{author, device, employee, employee_fields, marked_days, report, site};
+
+    fn date(text: &str) -> Date {
+        text.parse().unwrap()
+    }
+
+    fn at(secs: i64) -> Timestamp {
+        Timestamp::from_second(secs).unwrap()
+    }
+
+    on_both_databases! {
+        async fn recent_days_are_claimed_first_and_each_once(store: Store) {
+            let tx = store.begin_write().await.unwrap();
+            let site = site(&tx).await;
+            let (a, b) = (employee(&tx, site, "1").await, employee(&tx, site, "2").await);
+            tx.release_marks("nobody").await.unwrap();
+            let days = [(a, "2026-01-02"), (a, "2026-03-02"), (b, "2026-01-01"), (b, "2026-03-02")];
+            sql::run(&tx.tx, "DELETE FROM marked_days", []).await.unwrap();
+            tx.mark_days(days.map(|(id, day)| (id, date(day))), "test").await.unwrap();
+            let claim = async |owner: &str, limit| {
+                let recent = Some(date("2026-03-01"));
+                let claimed = tx.claim_marked_days(owner, at(100), at(200), recent, limit).await.unwrap();
+                claimed.into_iter().map(|mark| (mark.employee, mark.workday)).collect::<Vec<_>>()
+            };
+            let recent = [(a, date("2026-03-02")), (b, date("2026-03-02"))];
+            assert_eq!(claim("first", 9).await, recent);
+            assert_eq!(claim("second", 1).await, [(a, date("2026-01-02"))]);
+            assert_eq!(claim("third", 9).await, [(b, date("2026-01-01"))]);
+            assert_eq!(claim("fourth", 9).await, []);
+            // The lease of the first is over.
+            let late = tx.claim_marked_days("fifth", at(200), at(300), None, 2).await.unwrap();
+            assert_eq!(late.len(), 2);
+        }
+
+        async fn reports_are_marked_by_person_site_and_days(store: Store) {
+            let tx = store.begin_write().await.unwrap();
+            let here = site(&tx).await;
+            let there = tx.add_site("Lahore", "Asia/Karachi", author()).await.unwrap();
+            let a = employee(&tx, here, "1").await;
+            let b = tx.add_employee(&employee_fields(there, "2"), author()).await.unwrap();
+            for day in ["2026-03-01", "2026-03-02", "2026-03-03"] {
+                report(&tx, a, day).await;
+                report(&tx, b, day).await;
+            }
+            let clear = async || sql::run(&tx.tx, "DELETE FROM marked_days", []).await.unwrap();
+            clear().await;
+            assert_eq!(tx.mark_reports(Whose::Everybody, None, None, "test").await.unwrap(), 6);
+            clear().await;
+            let (from, to) = (Some(date("2026-03-02")), Some(date("2026-03-02")));
+            assert_eq!(tx.mark_reports(Whose::Site(there), from, to, "test").await.unwrap(), 1);
+            assert_eq!(tx.mark_reports(Whose::Employees(&[a]), from, None, "test").await.unwrap(), 2);
+            assert_eq!(tx.mark_reports(Whose::Employees(&[]), None, None, "test").await.unwrap(), 0);
+            tx.commit().await.unwrap();
+            assert_eq!(marked_days(&store, a).await, [date("2026-03-02"), date("2026-03-03")]);
+            assert_eq!(marked_days(&store, b).await, [date("2026-03-02")]);
+        }
+
+        async fn due_reports_are_marked_once(store: Store) {
+            let tx = store.begin_write().await.unwrap();
+            let site = site(&tx).await;
+            let a = employee(&tx, site, "1").await;
+            report(&tx, a, "2026-03-02").await;
+            sql::run(&tx.tx, "UPDATE attendance_reports SET recheck_at_ms = 5000", []).await.unwrap();
+            sql::run(&tx.tx, "DELETE FROM marked_days", []).await.unwrap();
+            tx.commit().await.unwrap();
+            assert!(!store.has_due_reports(at(4)).await.unwrap());
+            assert!(store.has_due_reports(at(5)).await.unwrap());
+            let tx = store.begin_write().await.unwrap();
+            assert_eq!(tx.mark_due(at(4)).await.unwrap(), 0);
+            assert_eq!(tx.mark_due(at(5)).await.unwrap(), 1);
+            assert_eq!(tx.mark_due(at(6)).await.unwrap(), 0, "it waits already");
+            tx.commit().await.unwrap();
+            assert!(!store.has_due_reports(at(6)).await.unwrap());
+        }
+
+        async fn coverage_marks_what_waits_for_it_and_only_where_it_matters(store: Store) {
+            let tx = store.begin_write().await.unwrap();
+            let site = site(&tx).await;
+            let people = [employee(&tx, site, "1").await, employee(&tx, site, "2").await, employee(&tx, site, "3").await];
+            let (gate, back) = (device(&tx, site, "G").await, device(&tx, site, "B").await);
+            for person in people {
+                report(&tx, person, "2026-03-02").await;
+            }
+            sql::run(&tx.tx, "UPDATE attendance_reports SET waits_below_ms = 5000", []).await.unwrap();
+            // The first is listed at the gate, the second at the back, the third nowhere.
+            for (device, person) in [(gate, people[0]), (back, people[1])] {
+                sql::run(
+                    &tx.tx,
+                    "INSERT INTO device_users (device_id, user_id, employee_id, enrolled, first_seen_ms, last_seen_ms) \
+                     VALUES ($1, 'x', $2, true, 0, 0)",
+                    [device.0.into(), person.0.into()],
+                ).await.unwrap();
+            }
+            let marked = async |from| {
+                sql::run(&tx.tx, "DELETE FROM marked_days", []).await.unwrap();
+                tx.mark_waiting(gate, from).await.unwrap()
+            };
+            assert_eq!(marked(Some(at(3))).await, 2, "the first and the third");
+            assert_eq!(marked(None).await, 2);
+            assert_eq!(marked(Some(at(5))).await, 0, "nothing waits beyond that");
+        }
+    }
+}

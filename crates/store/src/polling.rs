@@ -1,0 +1,505 @@
+//! Which device is read when, by whom, and what came of it.
+
+use std::collections::HashMap;
+
+use attendance::DeviceId;
+use jiff::Timestamp;
+
+use crate::identity::zone;
+use crate::sql::{self, in_ids, skip_locked};
+use crate::times::wall;
+use crate::{Store, StoreError, WriteTx};
+
+/// How the last read of a device went, and when the next one is due.
+#[derive(Clone, Debug)]
+pub struct ReadState<'a> {
+    pub device: DeviceId,
+    /// Whose lease it was: nothing is written when another worker has taken the device over.
+    pub owner: &'a str,
+    /// Application time.
+    pub at: Timestamp,
+    pub next_poll: Timestamp,
+    pub outcome: ReadOutcome<'a>,
+}
+
+#[derive(Clone, Debug)]
+pub enum ReadOutcome<'a> {
+    Complete {
+        read_position: &'a str,
+        /// Terminal minus server, in seconds.
+        clock_drift_s: i64,
+        model: &'a str,
+        firmware: &'a str,
+        user_count: Option<u32>,
+        record_count: Option<u32>,
+        record_capacity: Option<u32>,
+    },
+    Failed {
+        step: &'a str,
+        message: &'a str,
+        /// Nothing is tried again before a person edits the credentials.
+        needs_edit: bool,
+    },
+}
+
+/// One read of one device, for the device's page.
+#[derive(Clone, Copy, Debug)]
+pub struct Cycle<'a> {
+    pub device: DeviceId,
+    pub began: Timestamp,
+    pub ended: Timestamp,
+    pub read: u64,
+    pub new: u64,
+    pub duplicate: u64,
+    pub rejected: u64,
+    /// Step and message.
+    pub error: Option<(&'a str, &'a str)>,
+}
+
+/// The dated zones of a device, as intake needs them.
+#[derive(Clone, Debug)]
+pub struct DeviceZones {
+    /// From which device wall time on; in order, the first from the beginning of time.
+    zones: Vec<(jiff::civil::DateTime, String, jiff::tz::TimeZone)>,
+}
+
+impl DeviceZones {
+    /// The zone in which this wall time is read, with its IANA name.
+    pub fn at(&self, clock: jiff::civil::DateTime) -> (&str, &jiff::tz::TimeZone) {
+        let (_, name, zone) = self
+            .zones
+            .iter()
+            .rev()
+            .find(|(from, ..)| *from <= clock)
+            .or(self.zones.first())
+            .expect("a device has a zone, its site's if no other");
+        (name, zone)
+    }
+}
+
+impl WriteTx {
+    /// Takes up to `limit` devices whose poll is due and that nobody reads. Their lease is in real time.
+    ///
+    /// A device without address waits, and one whose credentials were refused waits for an edit.
+    pub async fn claim_due_devices(
+        &self,
+        owner: &str,
+        now: Timestamp,
+        real_now: Timestamp,
+        real_until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<DeviceId>, StoreError> {
+        let rows = sql::all(
+            &self.tx,
+            &format!(
+                "UPDATE devices SET lease_owner = $1, lease_until_ms = $2 WHERE id IN (SELECT id FROM devices \
+                 WHERE {POLLED} AND (next_poll_ms IS NULL OR next_poll_ms <= $3) \
+                 AND (lease_until_ms IS NULL OR lease_until_ms <= $4) ORDER BY next_poll_ms, id LIMIT $5 {}) RETURNING id",
+                skip_locked(self.backend())
+            ),
+            [
+                owner.into(),
+                real_until.as_millisecond().into(),
+                now.as_millisecond().into(),
+                real_now.as_millisecond().into(),
+                (limit as i64).into(),
+            ],
+        )
+        .await?;
+        device_ids(&rows)
+    }
+
+    /// Takes these devices, due or not, as far as nobody reads them.
+    pub async fn claim_devices(
+        &self,
+        owner: &str,
+        devices: &[DeviceId],
+        real_now: Timestamp,
+        real_until: Timestamp,
+    ) -> Result<Vec<DeviceId>, StoreError> {
+        let rows = sql::all(
+            &self.tx,
+            &format!(
+                "UPDATE devices SET lease_owner = $1, lease_until_ms = $2 WHERE id IN (SELECT id FROM devices \
+                 WHERE id IN {} AND (lease_until_ms IS NULL OR lease_until_ms <= $4) ORDER BY id {}) RETURNING id",
+                in_ids(self.backend(), 3),
+                skip_locked(self.backend())
+            ),
+            [
+                owner.into(),
+                real_until.as_millisecond().into(),
+                sql::json(devices),
+                real_now.as_millisecond().into(),
+            ],
+        )
+        .await?;
+        device_ids(&rows)
+    }
+
+    /// Asks whoever polls to read these devices now; without names, all that are polled. Returns those that will be read.
+    pub async fn poll_now(
+        &self,
+        devices: Option<&[DeviceId]>,
+        now: Timestamp,
+    ) -> Result<Vec<DeviceId>, StoreError> {
+        let named = match devices {
+            Some(_) => format!("AND id IN {}", in_ids(self.backend(), 2)),
+            None => "AND $2 = $2".to_owned(),
+        };
+        let rows = sql::all(
+            &self.tx,
+            &format!("UPDATE devices SET next_poll_ms = $1 WHERE {POLLED} {named} RETURNING id"),
+            [
+                now.as_millisecond().into(),
+                sql::json(devices.unwrap_or_default()),
+            ],
+        )
+        .await?;
+        device_ids(&rows)
+    }
+
+    /// Whether the lease of a device is still `owner`'s, who then keeps it until the end of this transaction.
+    pub async fn holds_device(&self, owner: &str, device: DeviceId) -> Result<bool, StoreError> {
+        let held = sql::run(
+            &self.tx,
+            "UPDATE devices SET lease_owner = lease_owner WHERE id = $1 AND lease_owner = $2",
+            [device.0.into(), owner.into()],
+        )
+        .await?;
+        Ok(held > 0)
+    }
+
+    /// Keeps how a read went and gives the device back. `false`, and nothing written, when its lease had passed to another.
+    pub async fn finish_read(&self, state: &ReadState<'_>) -> Result<bool, StoreError> {
+        let at = state.at.as_millisecond();
+        let next = state.next_poll.as_millisecond();
+        let changed = match &state.outcome {
+            ReadOutcome::Complete {
+                read_position,
+                clock_drift_s,
+                model,
+                firmware,
+                user_count,
+                record_count,
+                record_capacity,
+            } => {
+                sql::run(
+                    &self.tx,
+                    "UPDATE devices SET lease_owner = NULL, lease_until_ms = NULL, next_poll_ms = $3, fail_count = 0, \
+                     last_error = NULL, last_error_step = NULL, needs_edit = false, last_contact_ms = $4, last_read_ms = $4, \
+                     read_position = $5, clock_drift_s = $6, model = $7, firmware = $8, user_count = $9, record_count = $10, \
+                     record_capacity = $11, first_verified_ms = COALESCE(first_verified_ms, $4) \
+                     WHERE id = $1 AND lease_owner = $2",
+                    [
+                        state.device.0.into(),
+                        state.owner.into(),
+                        next.into(),
+                        at.into(),
+                        (*read_position).into(),
+                        (*clock_drift_s).into(),
+                        (*model).into(),
+                        (*firmware).into(),
+                        user_count.map(i64::from).into(),
+                        record_count.map(i64::from).into(),
+                        record_capacity.map(i64::from).into(),
+                    ],
+                )
+                .await?
+            }
+            ReadOutcome::Failed {
+                step,
+                message,
+                needs_edit,
+            } => {
+                sql::run(
+                    &self.tx,
+                    "UPDATE devices SET lease_owner = NULL, lease_until_ms = NULL, next_poll_ms = $3, \
+                     fail_count = fail_count + 1, last_error = $4, last_error_step = $5, needs_edit = $6 \
+                     WHERE id = $1 AND lease_owner = $2",
+                    [
+                        state.device.0.into(),
+                        state.owner.into(),
+                        next.into(),
+                        (*message).into(),
+                        (*step).into(),
+                        (*needs_edit).into(),
+                    ],
+                )
+                .await?
+            }
+        };
+        Ok(changed > 0)
+    }
+
+    /// Gives one device back without any news.
+    pub async fn release_device(&self, owner: &str, device: DeviceId) -> Result<(), StoreError> {
+        sql::run(
+            &self.tx,
+            "UPDATE devices SET lease_owner = NULL, lease_until_ms = NULL WHERE id = $1 AND lease_owner = $2",
+            [device.0.into(), owner.into()],
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Prolongs the lease of every device `owner` holds.
+    pub async fn renew_devices(
+        &self,
+        owner: &str,
+        real_until: Timestamp,
+    ) -> Result<(), StoreError> {
+        sql::run(
+            &self.tx,
+            "UPDATE devices SET lease_until_ms = $2 WHERE lease_owner = $1",
+            [owner.into(), real_until.as_millisecond().into()],
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Frees every device `owner` holds, for a poller that stops.
+    pub async fn release_devices(&self, owner: &str) -> Result<(), StoreError> {
+        sql::run(
+            &self.tx,
+            "UPDATE devices SET lease_owner = NULL, lease_until_ms = NULL WHERE lease_owner = $1",
+            [owner.into()],
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Ends every lease on devices and marked days, whoever has it: for a server that starts and is known to be alone on its
+    /// database, so that nothing waits for the leases of one that was killed.
+    pub async fn end_all_leases(&self) -> Result<(), StoreError> {
+        for table in ["devices", "marked_days"] {
+            let end = format!(
+                "UPDATE {table} SET lease_owner = NULL, lease_until_ms = NULL WHERE lease_owner IS NOT NULL"
+            );
+            sql::run(&self.tx, &end, []).await?;
+        }
+        Ok(())
+    }
+
+    /// Keeps a cycle. A failure equal to the one before it only prolongs that row.
+    pub async fn record_cycle(&self, cycle: &Cycle<'_>) -> Result<(), StoreError> {
+        let (step, error) = cycle.error.unzip();
+        if error.is_some() {
+            let folded = sql::run(
+                &self.tx,
+                "UPDATE poll_cycles SET ended_ms = $2, folded = folded + 1 \
+                 WHERE id = (SELECT max(id) FROM poll_cycles WHERE device_id = $1) AND error = $3 AND step = $4",
+                [
+                    cycle.device.0.into(),
+                    cycle.ended.as_millisecond().into(),
+                    error.into(),
+                    step.into(),
+                ],
+            )
+            .await?;
+            if folded > 0 {
+                return Ok(());
+            }
+        }
+        let count = |n: u64| -> sea_orm::Value { i64::try_from(n).unwrap_or(i64::MAX).into() };
+        sql::run(
+            &self.tx,
+            "INSERT INTO poll_cycles (device_id, began_ms, ended_ms, read, new, duplicate, rejected, error, step) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            [
+                cycle.device.0.into(),
+                cycle.began.as_millisecond().into(),
+                cycle.ended.as_millisecond().into(),
+                count(cycle.read),
+                count(cycle.new),
+                count(cycle.duplicate),
+                count(cycle.rejected),
+                error.into(),
+                step.into(),
+            ],
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Forgets the cycles that began before `before`.
+    pub async fn forget_cycles(&self, before: Timestamp) -> Result<u64, StoreError> {
+        Ok(sql::run(
+            &self.tx,
+            "DELETE FROM poll_cycles WHERE began_ms < $1",
+            [before.as_millisecond().into()],
+        )
+        .await?)
+    }
+
+    /// The zones of a device: its own as dated, and its site's before and without them.
+    pub async fn device_zones(&self, device: DeviceId) -> Result<DeviceZones, StoreError> {
+        let rows = sql::all(
+            &self.tx,
+            "SELECT '', s.zone FROM devices d JOIN sites s ON s.id = d.site_id WHERE d.id = $1 \
+             UNION ALL SELECT z.from_clock, z.zone FROM device_zones z WHERE z.device_id = $1 ORDER BY 1",
+            [device.0.into()],
+        )
+        .await?;
+        let mut zones = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let from: String = row.try_get_by_index(0)?;
+            let name: String = row.try_get_by_index(1)?;
+            let tz = zone(&name);
+            zones.push((wall(&from), name, tz));
+        }
+        if zones.is_empty() {
+            return Err(StoreError::not_found("device", device));
+        }
+        Ok(DeviceZones { zones })
+    }
+}
+
+impl Store {
+    /// When the next poll is due, of the devices nobody reads; `None` when no device is polled.
+    pub async fn next_poll(&self) -> Result<Option<Timestamp>, StoreError> {
+        let row = sql::one(
+            self.read(),
+            &format!(
+                "SELECT min(COALESCE(next_poll_ms, 0)) FROM devices WHERE {POLLED} AND lease_owner IS NULL"
+            ),
+            [],
+        )
+        .await?;
+        Ok(match row {
+            Some(row) => row
+                .try_get_by_index::<Option<i64>>(0)?
+                .map(crate::times::instant),
+            None => None,
+        })
+    }
+
+    /// The latest cycle of each of these devices that ended at or after `since`.
+    pub async fn cycles_since(
+        &self,
+        devices: &[DeviceId],
+        since: Timestamp,
+    ) -> Result<HashMap<DeviceId, crate::entities::poll_cycles::Model>, StoreError> {
+        use sea_orm::FromQueryResult as _;
+        let rows = sql::all(
+            self.read(),
+            &format!(
+                "SELECT id, device_id, began_ms, ended_ms, read, new, duplicate, rejected, error, step, folded \
+                 FROM poll_cycles WHERE device_id IN {} AND ended_ms >= $2 ORDER BY id",
+                in_ids(self.backend(), 1)
+            ),
+            [sql::json(devices), since.as_millisecond().into()],
+        )
+        .await?;
+        let mut latest = HashMap::new();
+        for row in &rows {
+            let cycle = crate::entities::poll_cycles::Model::from_query_result(row, "")?;
+            latest.insert(DeviceId(cycle.device_id), cycle);
+        }
+        Ok(latest)
+    }
+}
+
+/// Devices that are read by polling, as far as they themselves decide.
+const POLLED: &str = "enabled AND NOT needs_edit AND retired_ms IS NULL AND address IS NOT NULL AND address <> '' \
+     AND (',' || mode || ',') LIKE '%,poll,%'";
+
+fn device_ids(rows: &[sea_orm::QueryResult]) -> Result<Vec<DeviceId>, StoreError> {
+    rows.iter()
+        .map(|row| Ok(DeviceId(row.try_get_by_index(0)?)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::on_both_databases;
+    use crate::testing::{author, count_rows, device, site};
+
+    fn at(secs: i64) -> Timestamp {
+        Timestamp::from_second(secs).unwrap()
+    }
+
+    on_both_databases! {
+        async fn only_devices_that_are_polled_and_due_are_claimed(store: Store) {
+            let tx = store.begin_write().await.unwrap();
+            let site = site(&tx).await;
+            let mut ids = Vec::new();
+            for (serial, column) in [
+                ("due", "next_poll_ms = 1000"),
+                ("new", "next_poll_ms = NULL"),
+                ("later", "next_poll_ms = 9000"),
+                ("off", "enabled = false"),
+                ("refused", "needs_edit = true"),
+                ("lost", "address = NULL"),
+                ("pushing", "mode = 'push'"),
+                ("leased", "lease_owner = 'x', lease_until_ms = 60000"),
+                ("forgotten", "lease_owner = 'x', lease_until_ms = 40000"),
+            ] {
+                let id = device(&tx, site, serial).await;
+                let both = format!("UPDATE devices SET next_poll_ms = 1000, {column} WHERE id = $1");
+                let one = format!("UPDATE devices SET {column} WHERE id = $1");
+                let sql = if column.starts_with("next_poll_ms") { one } else { both };
+                sql::run(&tx.tx, &sql, [id.0.into()]).await.unwrap();
+                ids.push(id);
+            }
+            let retired = device(&tx, site, "retired").await;
+            tx.retire_device(retired, author()).await.unwrap();
+            let mut claimed = tx.claim_due_devices("me", at(5), at(50), at(60), 99).await.unwrap();
+            claimed.sort();
+            assert_eq!(claimed, [ids[0], ids[1], ids[8]]);
+            assert_eq!(tx.claim_due_devices("you", at(5), at(50), at(60), 99).await.unwrap(), []);
+            tx.commit().await.unwrap();
+            assert_eq!(store.next_poll().await.unwrap(), Some(at(9)), "that of the later one");
+
+            let tx = store.begin_write().await.unwrap();
+            assert_eq!(tx.poll_now(Some(&[ids[2], ids[3]]), at(6)).await.unwrap(), [ids[2]]);
+            assert_eq!(tx.claim_due_devices("you", at(6), at(50), at(60), 99).await.unwrap(), [ids[2]]);
+        }
+
+        async fn the_end_of_a_read_is_refused_to_who_lost_the_lease(store: Store) {
+            let tx = store.begin_write().await.unwrap();
+            let site = site(&tx).await;
+            let gate = device(&tx, site, "G").await;
+            let claim = async |owner: &str, now| tx.claim_devices(owner, &[gate], at(now), at(now + 10)).await.unwrap();
+            assert_eq!(claim("first", 0).await, [gate]);
+            assert_eq!(claim("second", 5).await, []);
+            assert_eq!(claim("second", 10).await, [gate]);
+            let state = |owner| ReadState {
+                device: gate,
+                owner,
+                at: at(20),
+                next_poll: at(320),
+                outcome: ReadOutcome::Failed { step: "connect", message: "refused", needs_edit: false },
+            };
+            assert!(!tx.finish_read(&state("first")).await.unwrap());
+            assert!(tx.finish_read(&state("second")).await.unwrap());
+            let row = tx.device_row(gate).await.unwrap();
+            assert_eq!((row.fail_count, row.next_poll_ms, row.lease_owner), (1, Some(320_000), None));
+            assert_eq!((row.last_error.as_deref(), row.last_error_step.as_deref()), (Some("refused"), Some("connect")));
+        }
+
+        async fn equal_failures_are_one_cycle_and_old_cycles_are_forgotten(store: Store) {
+            let tx = store.begin_write().await.unwrap();
+            let site = site(&tx).await;
+            let gate = device(&tx, site, "G").await;
+            let record = async |began, error| {
+                let cycle = Cycle { device: gate, began: at(began), ended: at(began + 1), read: 0, new: 0, duplicate: 0, rejected: 0, error };
+                tx.record_cycle(&cycle).await.unwrap();
+            };
+            record(10, None).await;
+            record(20, Some(("connect", "refused"))).await;
+            record(30, Some(("connect", "refused"))).await;
+            record(40, Some(("connect", "unreachable"))).await;
+            record(50, None).await;
+            record(60, None).await;
+            assert_eq!(tx.forget_cycles(at(20)).await.unwrap(), 1);
+            tx.commit().await.unwrap();
+            assert_eq!(count_rows(&store, "poll_cycles").await, 4);
+            let since = store.cycles_since(&[gate], at(55)).await.unwrap();
+            assert_eq!(since[&gate].began_ms, 60_000);
+            let folded = sql::one(store.read(), "SELECT began_ms, ended_ms FROM poll_cycles WHERE folded = 1", []).await.unwrap().unwrap();
+            let span: (i64, i64) = (folded.try_get_by_index(0).unwrap(), folded.try_get_by_index(1).unwrap());
+            assert_eq!(span, (20_000, 31_000));
+        }
+    }
+}

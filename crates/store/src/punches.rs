@@ -1,0 +1,213 @@
+//! Writing what devices and files said. The database decides what is new.
+
+use attendance::{DeviceId, EmployeeId, PunchId, PunchState, VerifyMode, Way};
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use sea_orm::Value;
+
+use crate::sql::{self, Column};
+use crate::times::{instant, wall_text};
+use crate::{StoreError, WriteTx};
+
+/// A punch with everything decided that is decided before it is stored.
+#[derive(Clone, Debug)]
+pub struct PunchRow<'a> {
+    pub user: &'a str,
+    /// Device wall time, whole seconds.
+    pub clock: DateTime,
+    /// The second occurrence of a repeated autumn hour.
+    pub fold: bool,
+    /// IANA name of the zone in which `clock` was read.
+    pub zone: &'a str,
+    pub instant: Timestamp,
+    pub state: PunchState,
+    pub verify: VerifyMode,
+    /// The device's clock was known to be wrong (R30).
+    pub suspect: bool,
+    /// `None` while nobody, or nobody certain, is matched.
+    pub employee: Option<EmployeeId>,
+}
+
+/// A punch that was stored, or whose state changed because a better way in has now seen it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TouchedPunch {
+    pub id: PunchId,
+    pub employee: Option<EmployeeId>,
+    pub instant: Timestamp,
+}
+
+/// What [`WriteTx::insert_punches`] did.
+#[derive(Clone, Debug, Default)]
+pub struct Inserted {
+    /// Stored for the first time.
+    pub new: Vec<TouchedPunch>,
+    /// Known before, and now with another state.
+    pub restated: Vec<TouchedPunch>,
+}
+
+impl WriteTx {
+    /// Stores what is new by (device, user id, wall clock, fold), and one sighting per punch and way.
+    ///
+    /// Repeating a batch writes nothing. The state of a punch is that of the best way that has seen it: poll, push, live, import.
+    pub async fn insert_punches(
+        &self,
+        device: DeviceId,
+        way: Way,
+        received: Timestamp,
+        rows: &[PunchRow<'_>],
+    ) -> Result<Inserted, StoreError> {
+        if rows.is_empty() {
+            return Ok(Inserted::default());
+        }
+        let json = sql::json(
+            &rows
+                .iter()
+                .map(|row| {
+                    (
+                        row.user,
+                        wall_text(row.clock),
+                        i64::from(row.fold),
+                        row.zone,
+                        row.instant.as_millisecond(),
+                        row.state.as_str(),
+                        row.verify.as_str(),
+                        row.suspect,
+                        row.employee.map(|id| id.0),
+                    )
+                })
+                .collect::<Vec<_>>(),
+        );
+        let table = sql::json_rows(
+            self.backend(),
+            1,
+            "r",
+            &[
+                ("user_id", Column::Text),
+                ("clock", Column::Text),
+                ("fold", Column::Int),
+                ("zone", Column::Text),
+                ("instant_ms", Column::Int),
+                ("state", Column::Text),
+                ("verify", Column::Text),
+                ("suspect", Column::Bool),
+                ("employee_id", Column::Int),
+            ],
+        );
+        let shared = || -> [Value; 4] {
+            [
+                json.clone(),
+                device.0.into(),
+                received.as_millisecond().into(),
+                way.as_str().into(),
+            ]
+        };
+        let returned = sql::all(
+            &self.tx,
+            &format!(
+                "INSERT INTO punches (device_id, user_id, clock, fold, zone, instant_ms, received_ms, source, state, verify, \
+                 suspect, employee_id) \
+                 SELECT $2, r.user_id, r.clock, r.fold, r.zone, r.instant_ms, $3, $4, r.state, r.verify, r.suspect, \
+                 r.employee_id FROM {table} WHERE true \
+                 ON CONFLICT DO NOTHING RETURNING id, employee_id, instant_ms"
+            ),
+            shared(),
+        )
+        .await?;
+        let new = touched(&returned)?;
+        let restated = if new.len() == rows.len() {
+            self.sight_new(device, way, received, &new).await?;
+            Vec::new()
+        } else {
+            let sighted = sql::all(
+                &self.tx,
+                &format!(
+                    // CROSS JOIN: SQLite keeps its order, so each row is looked up by the unique key. Left to itself it may
+                    // walk the whole log of the device for each row.
+                    "INSERT INTO punch_sightings (punch_id, way, first_ms, state) \
+                     SELECT p.id, $4, $3, r.state FROM {table} CROSS JOIN punches p \
+                     WHERE p.device_id = $2 AND p.user_id = r.user_id AND p.clock = r.clock AND p.fold = r.fold \
+                     ON CONFLICT DO NOTHING RETURNING punch_id"
+                ),
+                shared(),
+            )
+            .await?;
+            let first: std::collections::HashSet<PunchId> =
+                new.iter().map(|punch| punch.id).collect();
+            let mut again = Vec::new();
+            for row in &sighted {
+                let id: i64 = row.try_get_by_index(0)?;
+                if !first.contains(&PunchId(id)) {
+                    again.push(id);
+                }
+            }
+            self.choose_states(&again).await?
+        };
+        Ok(Inserted { new, restated })
+    }
+
+    /// The first sighting repeats what the punch says of itself.
+    async fn sight_new(
+        &self,
+        device: DeviceId,
+        way: Way,
+        received: Timestamp,
+        new: &[TouchedPunch],
+    ) -> Result<(), StoreError> {
+        let ids = || new.iter().map(|punch| punch.id.0);
+        let (Some(first), Some(last)) = (ids().min(), ids().max()) else {
+            return Ok(());
+        };
+        sql::run(
+            &self.tx,
+            "INSERT INTO punch_sightings (punch_id, way, first_ms, state) \
+             SELECT id, source, received_ms, state FROM punches \
+             WHERE device_id = $1 AND id BETWEEN $2 AND $3 AND source = $4 AND received_ms = $5 ON CONFLICT DO NOTHING",
+            [
+                device.0.into(),
+                first.into(),
+                last.into(),
+                way.as_str().into(),
+                received.as_millisecond().into(),
+            ],
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Gives punches that were seen by another way the state of the best way; returns those that changed.
+    async fn choose_states(&self, ids: &[i64]) -> Result<Vec<TouchedPunch>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ranks: String = Way::ALL
+            .iter()
+            .enumerate()
+            .map(|(rank, way)| format!(" WHEN '{way}' THEN {rank}"))
+            .collect();
+        let best = format!(
+            "(SELECT s.state FROM punch_sightings s WHERE s.punch_id = punches.id ORDER BY CASE s.way{ranks} END LIMIT 1)"
+        );
+        let rows = sql::all(
+            &self.tx,
+            &format!(
+                "UPDATE punches SET state = {best} WHERE id IN {} AND state <> {best} RETURNING id, employee_id, instant_ms",
+                sql::in_ids(self.backend(), 1)
+            ),
+            [sql::json(ids)],
+        )
+        .await?;
+        touched(&rows)
+    }
+}
+
+fn touched(rows: &[sea_orm::QueryResult]) -> Result<Vec<TouchedPunch>, StoreError> {
+    rows.iter()
+        .map(|row| {
+            Ok(TouchedPunch {
+                id: PunchId(row.try_get_by_index(0)?),
+                employee: row.try_get_by_index::<Option<i64>>(1)?.map(EmployeeId),
+                instant: instant(row.try_get_by_index(2)?),
+            })
+        })
+        .collect()
+}

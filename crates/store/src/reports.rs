@@ -1,0 +1,1199 @@
+//! Everything a judgement is made from, loaded for many employee-days at once, and what it says, saved with its versions.
+//!
+//! What is loaded are rows; turning them into the engine's inputs is `ingest`'s work.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use attendance::{
+    DayPart, DepartmentId, DeviceId, Direction, EmployeeId, PunchState, Report, Shift, ShiftId,
+    SiteId, Status,
+};
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime, Weekday};
+use jiff::tz::TimeZone;
+use sea_orm::{ConnectionTrait, FromQueryResult, QueryResult};
+use serde::Serialize;
+
+use crate::identity::{days_after, zone};
+use crate::marks::Mark;
+use crate::sql::{self, Column};
+use crate::times::{day, instant, wall, wall_text};
+use crate::{ReadTx, StoreError, WriteTx};
+
+/// Days beside a judged day whose evidence takes part in assigning punches, and one more for the difference of zones.
+const DAYS_AROUND: i32 = 3;
+/// A device is relevant for who punched on it within so many days before a workday.
+const RELEVANT_DAYS: i32 = crate::identity::RELEVANT_AFTER_PUNCH_DAYS;
+
+/// What the judge needs for a batch of employee-days, all of one state of the database.
+#[derive(Clone, Debug, Default)]
+pub struct Evidence {
+    pub people: BTreeMap<EmployeeId, Person>,
+    /// By name.
+    pub shifts: Vec<(ShiftId, String, Shift)>,
+    pub week_patterns: HashMap<i64, [Option<ShiftId>; 7]>,
+    pub weekly_offs: HashMap<i64, Vec<(Weekday, Option<u8>)>>,
+    /// Without a site they hold everywhere.
+    pub holidays: Vec<(Option<SiteId>, Date)>,
+    /// The general policy where it differs from the defaults, as JSON.
+    pub policy: Option<String>,
+    pub devices: BTreeMap<DeviceId, DeviceEvidence>,
+}
+
+/// One person of the batch.
+#[derive(Clone, Debug)]
+pub struct Person {
+    pub site: SiteId,
+    pub zone: TimeZone,
+    pub department: DepartmentId,
+    pub shift: Option<ShiftId>,
+    pub week_pattern: Option<i64>,
+    pub weekly_off: Option<i64>,
+    pub employed_from: Option<Date>,
+    pub employed_to: Option<Date>,
+    /// In order of instant, then id.
+    pub punches: Vec<PunchEvidence>,
+    pub corrections: Vec<CorrectionEvidence>,
+    pub absences: Vec<AbsenceEvidence>,
+    /// The devices that list this person, or listed, or saw a first punch.
+    pub enrolments: Vec<Enrolment>,
+    /// On which devices the person punched, by UTC date, from 60 days before the judged days on.
+    pub punched_on: BTreeSet<(Date, DeviceId)>,
+    /// Punches that fit this person and somebody else, and so are nobody's until a person decides. In order of instant.
+    pub contested: Vec<(DeviceId, Timestamp)>,
+    /// Stored reports of the judged days, as they are.
+    pub stored: BTreeMap<Date, StoredReport>,
+    /// Reports of closed days around the judged ones.
+    pub locked: BTreeMap<Date, Report>,
+}
+
+#[derive(Clone, Debug)]
+pub struct PunchEvidence {
+    pub id: i64,
+    pub device: DeviceId,
+    pub clock: DateTime,
+    pub instant: Timestamp,
+    pub received: Timestamp,
+    pub state: PunchState,
+    pub suspect: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct CorrectionEvidence {
+    pub id: i64,
+    pub kind: CorrectionEvidenceKind,
+    /// Wall time of the site.
+    pub at: DateTime,
+    pub instant: Timestamp,
+    pub author: Option<String>,
+    pub reason: String,
+    pub made: Timestamp,
+}
+
+#[derive(Clone, Debug)]
+pub enum CorrectionEvidenceKind {
+    Add { state: Option<PunchState> },
+    VoidPunch(i64),
+    VoidCorrection(i64),
+    RollCall { out: bool },
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct AbsenceEvidence {
+    pub on_duty: bool,
+    pub from: Date,
+    pub to: Date,
+    pub part: DayPart,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Enrolment {
+    pub device: DeviceId,
+    pub from: Timestamp,
+    /// `None` while the terminal still lists the person.
+    pub to: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug)]
+pub struct DeviceEvidence {
+    pub serial: String,
+    pub site: SiteId,
+    /// The zone its clock has now.
+    pub zone: TimeZone,
+    pub direction: Direction,
+    pub retired: Option<Timestamp>,
+    /// From when to when it has been read; `None` if it never was.
+    pub covered: Option<(Timestamp, Timestamp)>,
+    pub gaps: Vec<(Timestamp, Option<Timestamp>)>,
+}
+
+/// A report as it is stored, and when it was judged.
+#[derive(Clone, Debug)]
+pub struct StoredReport {
+    pub says: ReportFields,
+    pub judged_at: Timestamp,
+}
+
+/// What a report says, in the columns of its table. Two judgements are the same when these are.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult, Serialize)]
+pub struct ReportFields {
+    pub status: String,
+    pub stage: String,
+    pub reason: String,
+    pub shift: String,
+    pub first_in: Option<String>,
+    pub first_in_ms: Option<i64>,
+    pub last_out: Option<String>,
+    pub last_out_ms: Option<i64>,
+    pub planned_min: i64,
+    pub worked_min: i64,
+    pub late_min: i64,
+    pub early_min: i64,
+    pub overtime_min: i64,
+    pub night_min: i64,
+    pub overtime_levels: String,
+    pub exceptions: String,
+    pub pending: String,
+    pub leave_part: String,
+    pub letter: String,
+}
+
+impl From<&Report> for ReportFields {
+    fn from(report: &Report) -> Self {
+        let names = |exceptions: &[attendance::Exception]| {
+            let names: Vec<_> = exceptions
+                .iter()
+                .map(|exception| exception.as_str())
+                .collect();
+            names.join(",")
+        };
+        let wall = |moment: Option<attendance::Moment>| moment.map(|moment| wall_text(moment.wall));
+        let ms = |moment: Option<attendance::Moment>| {
+            moment.map(|moment| moment.instant.as_millisecond())
+        };
+        Self {
+            status: report.status.as_str().to_owned(),
+            stage: report.stage.as_str().to_owned(),
+            reason: report
+                .reason
+                .map_or("", |reason| reason.as_str())
+                .to_owned(),
+            shift: report.shift.clone(),
+            first_in: wall(report.first_in),
+            first_in_ms: ms(report.first_in),
+            last_out: wall(report.last_out),
+            last_out_ms: ms(report.last_out),
+            planned_min: report.planned_min.into(),
+            worked_min: report.worked_min.into(),
+            late_min: report.late_min.into(),
+            early_min: report.early_min.into(),
+            overtime_min: report.overtime_min.into(),
+            night_min: report.night_min.into(),
+            overtime_levels: serde_json::to_string(&report.overtime_levels)
+                .expect("numbers always serialise"),
+            exceptions: names(&report.exceptions),
+            pending: names(&report.pending),
+            leave_part: report.leave_part.clone(),
+            letter: report.letter(),
+        }
+    }
+}
+
+impl ReportFields {
+    /// The names of the fields in which two judgements differ.
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let fields = |report: &Self| match serde_json::to_value(report) {
+            Ok(serde_json::Value::Object(fields)) => fields,
+            _ => serde_json::Map::new(),
+        };
+        let theirs = fields(other);
+        fields(self)
+            .into_iter()
+            .filter(|(name, value)| theirs.get(name) != Some(value))
+            .map(|(name, _)| name)
+            .collect()
+    }
+}
+
+/// A judged day to be saved.
+#[derive(Clone, Debug)]
+pub struct JudgedDay {
+    pub employee: EmployeeId,
+    pub department: DepartmentId,
+    /// Why it was judged.
+    pub cause: String,
+    pub report: Report,
+    /// What was stored when it was judged.
+    pub before: Option<StoredReport>,
+}
+
+impl ReadTx {
+    /// Loads what the judge needs for these days. `days` may hold several days of one person.
+    pub async fn load_evidence(&self, days: &[(EmployeeId, Date)]) -> Result<Evidence, StoreError> {
+        load(&self.tx, days).await
+    }
+
+    /// Days that have a report, in a span of days, in order of person and day; at most `limit`, after `after`.
+    pub async fn reported_days(
+        &self,
+        from: Date,
+        to: Date,
+        after: Option<(EmployeeId, Date)>,
+        limit: usize,
+    ) -> Result<Vec<(EmployeeId, Date)>, StoreError> {
+        let (employee, workday) = after.unwrap_or((EmployeeId(i64::MIN), Date::MIN));
+        let rows = sql::all(
+            &self.tx,
+            "SELECT employee_id, workday FROM attendance_reports WHERE workday >= $1 AND workday <= $2 \
+             AND (employee_id > $3 OR (employee_id = $3 AND workday > $4)) ORDER BY employee_id, workday LIMIT $5",
+            [
+                from.to_string().into(),
+                to.to_string().into(),
+                employee.0.into(),
+                workday.to_string().into(),
+                (limit as i64).into(),
+            ],
+        )
+        .await?;
+        rows.iter()
+            .map(|row| {
+                let workday: String = row.try_get_by_index(1)?;
+                Ok((EmployeeId(row.try_get_by_index(0)?), day(&workday)))
+            })
+            .collect()
+    }
+}
+
+impl WriteTx {
+    /// The same as [`ReadTx::load_evidence`] with what this transaction has changed, for trying a change that is rolled back.
+    pub async fn load_evidence(&self, days: &[(EmployeeId, Date)]) -> Result<Evidence, StoreError> {
+        load(&self.tx, days).await
+    }
+
+    /// Saves the reports of a claim and gives its marks up, all or nothing. What `owner` no longer holds is not saved; a mark
+    /// that was renewed in between stays. Returns the days whose report now reads differently, or is new, or gone.
+    ///
+    /// A version is kept of every report that differs from the one before. `coverage` is what the devices were read up to
+    /// when the evidence was loaded: reports that wait for coverage that has come since are marked again.
+    pub async fn save_reports(
+        &self,
+        owner: &str,
+        marks: &[Mark],
+        judged: Vec<JudgedDay>,
+        coverage: &BTreeMap<DeviceId, Option<Timestamp>>,
+        now: Timestamp,
+    ) -> Result<Vec<(EmployeeId, Date)>, StoreError> {
+        let held = self.finish_marks(owner, marks).await?;
+        let judged: Vec<JudgedDay> = judged
+            .into_iter()
+            .filter(|judged| held.contains(&(judged.employee, judged.report.workday)))
+            .collect();
+        let attendances = self.attendances(&judged).await?;
+        let (mut rows, mut versions) = (Vec::new(), Vec::new());
+        let (mut changed, mut gone) = (Vec::new(), Vec::new());
+        for judged in judged {
+            let JudgedDay {
+                employee,
+                department,
+                cause,
+                report,
+                before,
+            } = judged;
+            let workday = report.workday;
+            let employed = report.status != Status::NotEmployed;
+            let says = employed.then(|| ReportFields::from(&report));
+            if before.map(|before| before.says) != says {
+                changed.push((employee, workday));
+                let body = serde_json::to_string(&report).map_err(corrupt_report)?;
+                versions.push((employee.0, workday.to_string(), body, cause));
+            }
+            let Some(says) = says else {
+                gone.push((employee.0, workday.to_string()));
+                continue;
+            };
+            rows.push(ReportRow {
+                attendance: attendances.get(&(department, workday)).copied(),
+                employee: employee.0,
+                workday: workday.to_string(),
+                says,
+                // A judgement must not be due again before it is made, else the judge would never rest.
+                recheck_at_ms: report
+                    .recheck_at
+                    .map(|at| at.as_millisecond().max(now.as_millisecond() + 1)),
+                waits_below_ms: report.waits_below.map(Timestamp::as_millisecond),
+            });
+        }
+        self.upsert_reports(&rows, now).await?;
+        self.insert_versions(&versions, now).await?;
+        self.delete_reports(&gone).await?;
+        self.mark_overtaken(coverage).await?;
+        Ok(changed)
+    }
+
+    /// The sheets of these departments and days, made where they are missing.
+    async fn attendances(
+        &self,
+        judged: &[JudgedDay],
+    ) -> Result<HashMap<(DepartmentId, Date), i64>, StoreError> {
+        let sheets: BTreeSet<(DepartmentId, Date)> = judged
+            .iter()
+            .filter(|judged| judged.report.status != Status::NotEmployed)
+            .map(|judged| (judged.department, judged.report.workday))
+            .collect();
+        if sheets.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let rows: Vec<_> = sheets
+            .iter()
+            .map(|(department, workday)| (department.0, workday.to_string()))
+            .collect();
+        let json = sql::json(&rows);
+        let table = sql::json_rows(
+            self.backend(),
+            1,
+            "r",
+            &[("department_id", Column::Int), ("workday", Column::Text)],
+        );
+        sql::run(
+            &self.tx,
+            &format!(
+                "INSERT INTO attendances (department_id, workday) SELECT r.department_id, r.workday FROM {table} WHERE true \
+                 ON CONFLICT DO NOTHING"
+            ),
+            [json.clone()],
+        )
+        .await?;
+        let found = sql::all(
+            &self.tx,
+            &format!(
+                "SELECT a.id, a.department_id, a.workday FROM {table} CROSS JOIN attendances a \
+                 WHERE a.department_id = r.department_id AND a.workday = r.workday"
+            ),
+            [json],
+        )
+        .await?;
+        found
+            .iter()
+            .map(|row| {
+                let department = DepartmentId(row.try_get_by_index(1)?);
+                let workday = day(&row.try_get_by_index::<String>(2)?);
+                Ok(((department, workday), row.try_get_by_index(0)?))
+            })
+            .collect()
+    }
+
+    async fn upsert_reports(&self, rows: &[ReportRow], now: Timestamp) -> Result<(), StoreError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let names = REPORT_COLUMNS.map(|(name, _)| name);
+        sql::run(
+            &self.tx,
+            &format!(
+                "INSERT INTO attendance_reports ({}, judged_at_ms) SELECT {}, $2 FROM {} WHERE true \
+                 ON CONFLICT (employee_id, workday) DO UPDATE SET {}, judged_at_ms = excluded.judged_at_ms",
+                names.join(", "),
+                names.map(|name| format!("r.{name}")).join(", "),
+                sql::json_rows(self.backend(), 1, "r", &REPORT_COLUMNS),
+                names.map(|name| format!("{name} = excluded.{name}")).join(", "),
+            ),
+            [sql::json(rows), now.as_millisecond().into()],
+        )
+        .await?;
+        Ok(())
+    }
+
+    async fn insert_versions(
+        &self,
+        versions: &[(i64, String, String, String)],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        if versions.is_empty() {
+            return Ok(());
+        }
+        sql::run(
+            &self.tx,
+            &format!(
+                "INSERT INTO report_versions (employee_id, workday, body, judged_at_ms, cause) \
+                 SELECT r.employee_id, r.workday, r.body, $2, r.cause FROM {}",
+                sql::json_rows(
+                    self.backend(),
+                    1,
+                    "r",
+                    &[
+                        ("employee_id", Column::Int),
+                        ("workday", Column::Text),
+                        ("body", Column::Text),
+                        ("cause", Column::Text),
+                    ]
+                )
+            ),
+            [sql::json(versions), now.as_millisecond().into()],
+        )
+        .await?;
+        Ok(())
+    }
+
+    async fn delete_reports(&self, gone: &[(i64, String)]) -> Result<(), StoreError> {
+        if gone.is_empty() {
+            return Ok(());
+        }
+        sql::run(
+            &self.tx,
+            &format!(
+                "DELETE FROM attendance_reports WHERE (employee_id, workday) IN (SELECT r.employee_id, r.workday FROM {})",
+                sql::json_rows(
+                    self.backend(),
+                    1,
+                    "r",
+                    &[("employee_id", Column::Int), ("workday", Column::Text)]
+                )
+            ),
+            [sql::json(gone)],
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Coverage that came between loading and saving found the old reports, or none, and marked the wrong ones.
+    async fn mark_overtaken(
+        &self,
+        loaded: &BTreeMap<DeviceId, Option<Timestamp>>,
+    ) -> Result<(), StoreError> {
+        let rows = sql::all(
+            &self.tx,
+            "SELECT device_id, covered_to_ms FROM device_coverage",
+            [],
+        )
+        .await?;
+        for row in &rows {
+            let device = DeviceId(row.try_get_by_index(0)?);
+            let covered_to = instant(row.try_get_by_index(1)?);
+            let before = loaded.get(&device).copied().flatten();
+            if before.is_none_or(|before| before < covered_to) {
+                self.mark_waiting(device, before).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A row of `attendance_reports` on its way into the database.
+struct ReportRow {
+    attendance: Option<i64>,
+    employee: i64,
+    workday: String,
+    says: ReportFields,
+    recheck_at_ms: Option<i64>,
+    waits_below_ms: Option<i64>,
+}
+
+/// The order in which a [`ReportRow`] is bound.
+const REPORT_COLUMNS: [(&str, Column); 24] = [
+    ("attendance_id", Column::Int),
+    ("employee_id", Column::Int),
+    ("workday", Column::Text),
+    ("status", Column::Text),
+    ("stage", Column::Text),
+    ("reason", Column::Text),
+    ("shift", Column::Text),
+    ("first_in", Column::Text),
+    ("first_in_ms", Column::Int),
+    ("last_out", Column::Text),
+    ("last_out_ms", Column::Int),
+    ("planned_min", Column::Int),
+    ("worked_min", Column::Int),
+    ("late_min", Column::Int),
+    ("early_min", Column::Int),
+    ("overtime_min", Column::Int),
+    ("night_min", Column::Int),
+    ("overtime_levels", Column::Text),
+    ("exceptions", Column::Text),
+    ("pending", Column::Text),
+    ("leave_part", Column::Text),
+    ("letter", Column::Text),
+    ("recheck_at_ms", Column::Int),
+    ("waits_below_ms", Column::Int),
+];
+
+impl Serialize for ReportRow {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeTuple as _;
+        let mut row = serializer.serialize_tuple(REPORT_COLUMNS.len())?;
+        row.serialize_element(&self.attendance)?;
+        row.serialize_element(&self.employee)?;
+        row.serialize_element(&self.workday)?;
+        let says = &self.says;
+        row.serialize_element(&says.status)?;
+        row.serialize_element(&says.stage)?;
+        row.serialize_element(&says.reason)?;
+        row.serialize_element(&says.shift)?;
+        row.serialize_element(&says.first_in)?;
+        row.serialize_element(&says.first_in_ms)?;
+        row.serialize_element(&says.last_out)?;
+        row.serialize_element(&says.last_out_ms)?;
+        row.serialize_element(&says.planned_min)?;
+        row.serialize_element(&says.worked_min)?;
+        row.serialize_element(&says.late_min)?;
+        row.serialize_element(&says.early_min)?;
+        row.serialize_element(&says.overtime_min)?;
+        row.serialize_element(&says.night_min)?;
+        row.serialize_element(&says.overtime_levels)?;
+        row.serialize_element(&says.exceptions)?;
+        row.serialize_element(&says.pending)?;
+        row.serialize_element(&says.leave_part)?;
+        row.serialize_element(&says.letter)?;
+        row.serialize_element(&self.recheck_at_ms)?;
+        row.serialize_element(&self.waits_below_ms)?;
+        row.end()
+    }
+}
+
+/// Neighbouring days of one person, from whose evidence they are judged.
+struct Span {
+    employee: EmployeeId,
+    from: Date,
+    to: Date,
+}
+
+impl Span {
+    /// In order; days whose evidence would overlap are in one span.
+    fn of(days: &[(EmployeeId, Date)]) -> Vec<Self> {
+        let days: BTreeSet<(EmployeeId, Date)> = days.iter().copied().collect();
+        let mut spans: Vec<Self> = Vec::new();
+        for (employee, day) in days {
+            match spans.last_mut() {
+                Some(span)
+                    if span.employee == employee
+                        && day <= days_after(span.to, 2 * DAYS_AROUND + 1) =>
+                {
+                    span.to = day;
+                }
+                _ => spans.push(Self {
+                    employee,
+                    from: day,
+                    to: day,
+                }),
+            }
+        }
+        spans
+    }
+
+    /// As bound: person, first millisecond, and the one after the last.
+    fn instants(&self) -> (i64, i64, i64) {
+        (
+            self.employee.0,
+            midnight(days_after(self.from, -DAYS_AROUND)),
+            midnight(days_after(self.to, DAYS_AROUND + 1)),
+        )
+    }
+
+    /// The days before it in which a punch makes its device relevant, as bound.
+    fn earlier(&self) -> (i64, i64, i64) {
+        (
+            self.employee.0,
+            midnight(days_after(self.from, -RELEVANT_DAYS)),
+            midnight(days_after(self.from, -DAYS_AROUND)),
+        )
+    }
+
+    fn days(&self) -> (i64, String, String) {
+        (
+            self.employee.0,
+            days_after(self.from, -DAYS_AROUND).to_string(),
+            days_after(self.to, DAYS_AROUND).to_string(),
+        )
+    }
+}
+
+/// In UTC: evidence is loaded a day further than any zone needs.
+fn midnight(date: Date) -> i64 {
+    TimeZone::UTC
+        .to_timestamp(date.at(0, 0, 0, 0))
+        .map_or(i64::MAX, Timestamp::as_millisecond)
+}
+
+async fn load<C: ConnectionTrait>(
+    db: &C,
+    days: &[(EmployeeId, Date)],
+) -> Result<Evidence, StoreError> {
+    let spans = Span::of(days);
+    let ids: BTreeSet<i64> = spans.iter().map(|span| span.employee.0).collect();
+    let ids = sql::json(&ids.into_iter().collect::<Vec<_>>());
+    let (Some(first), Some(last)) = (
+        days.iter().map(|(_, day)| *day).min(),
+        days.iter().map(|(_, day)| *day).max(),
+    ) else {
+        return Ok(Evidence::default());
+    };
+    let mut evidence = Evidence {
+        people: people(db, ids.clone()).await?,
+        devices: devices(db).await?,
+        policy: policy(db).await?,
+        ..Evidence::default()
+    };
+    plans(db, &mut evidence, first, last).await?;
+    let backend = db.get_database_backend();
+    let instants = [
+        ("employee_id", Column::Int),
+        ("from_ms", Column::Int),
+        ("to_ms", Column::Int),
+    ];
+    let span_rows: Vec<_> = spans.iter().map(Span::instants).collect();
+    let span_rows = sql::json(&span_rows);
+    let table = sql::json_rows(backend, 1, "r", &instants);
+
+    let rows = sql::all(
+        db,
+        &format!(
+            "SELECT p.employee_id, p.id, p.device_id, p.clock, p.instant_ms, p.received_ms, p.state, p.suspect FROM {table} \
+             CROSS JOIN punches p \
+             WHERE p.employee_id = r.employee_id AND p.instant_ms >= r.from_ms AND p.instant_ms < r.to_ms \
+             ORDER BY p.employee_id, p.instant_ms, p.id"
+        ),
+        [span_rows.clone()],
+    )
+    .await?;
+    for row in &rows {
+        let Some(person) = evidence
+            .people
+            .get_mut(&EmployeeId(row.try_get_by_index(0)?))
+        else {
+            continue;
+        };
+        let punch = PunchEvidence {
+            id: row.try_get_by_index(1)?,
+            device: DeviceId(row.try_get_by_index(2)?),
+            clock: wall(&row.try_get_by_index::<String>(3)?),
+            instant: instant(row.try_get_by_index(4)?),
+            received: instant(row.try_get_by_index(5)?),
+            state: state(row, 6)?.unwrap_or_default(),
+            suspect: row.try_get_by_index(7)?,
+        };
+        let date = TimeZone::UTC.to_datetime(punch.instant).date();
+        person.punched_on.insert((date, punch.device));
+        person.punches.push(punch);
+    }
+
+    let earlier: Vec<_> = spans.iter().map(Span::earlier).collect();
+    let rows = sql::all(
+        db,
+        &format!(
+            "SELECT p.employee_id, p.device_id, p.instant_ms / {A_DAY_MS} FROM {table} CROSS JOIN punches p \
+             WHERE p.employee_id = r.employee_id AND p.instant_ms >= r.from_ms AND p.instant_ms < r.to_ms \
+             GROUP BY 1, 2, 3"
+        ),
+        [sql::json(&earlier)],
+    )
+    .await?;
+    for row in &rows {
+        let days: i64 = row.try_get_by_index(2)?;
+        let date = TimeZone::UTC.to_datetime(instant(days * A_DAY_MS)).date();
+        if let Some(person) = evidence
+            .people
+            .get_mut(&EmployeeId(row.try_get_by_index(0)?))
+        {
+            person
+                .punched_on
+                .insert((date, DeviceId(row.try_get_by_index(1)?)));
+        }
+    }
+
+    contested(db, &mut evidence, ids.clone(), first, last).await?;
+    corrections(db, &mut evidence, &table, span_rows).await?;
+    absences(db, &mut evidence, ids.clone(), first, last).await?;
+    enrolments(db, &mut evidence, ids).await?;
+    stored(db, &mut evidence, days).await?;
+    locked(db, &mut evidence, &spans).await?;
+    Ok(evidence)
+}
+
+/// The punches of ambiguous device users, for each of the people they could be.
+async fn contested<C: ConnectionTrait>(
+    db: &C,
+    evidence: &mut Evidence,
+    ids: sea_orm::Value,
+    first: Date,
+    last: Date,
+) -> Result<(), StoreError> {
+    let backend = db.get_database_backend();
+    let people = sql::in_ids(backend, 1);
+    let fits = |column: &str| {
+        format!(
+            "SELECT e.id, u.device_id, u.user_id FROM device_users u JOIN employees e ON e.{column} = u.user_id \
+             WHERE u.ambiguous AND e.id IN {people}"
+        )
+    };
+    let rows = sql::all(
+        db,
+        &format!(
+            "SELECT l.employee_id, u.device_id, u.user_id FROM device_users u \
+             JOIN identity_links l ON l.device_id = u.device_id AND l.user_id = u.user_id \
+             WHERE u.ambiguous AND l.employee_id IN {people} UNION {} UNION {} UNION {}",
+            fits("device_id"),
+            fits("code"),
+            fits("username"),
+        ),
+        [ids],
+    )
+    .await?;
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let mut users = Vec::with_capacity(rows.len());
+    for row in &rows {
+        users.push((
+            row.try_get_by_index::<i64>(0)?,
+            row.try_get_by_index::<i64>(1)?,
+            row.try_get_by_index::<String>(2)?,
+        ));
+    }
+    let table = sql::json_rows(
+        backend,
+        1,
+        "r",
+        &[
+            ("employee_id", Column::Int),
+            ("device_id", Column::Int),
+            ("user_id", Column::Text),
+        ],
+    );
+    let rows = sql::all(
+        db,
+        &format!(
+            "SELECT r.employee_id, p.device_id, p.instant_ms FROM {table} CROSS JOIN punches p \
+             WHERE p.device_id = r.device_id AND p.user_id = r.user_id AND p.employee_id IS NULL \
+             AND p.instant_ms >= $2 AND p.instant_ms < $3 ORDER BY 1, 3, 2"
+        ),
+        [
+            sql::json(&users),
+            midnight(days_after(first, -DAYS_AROUND)).into(),
+            midnight(days_after(last, DAYS_AROUND + 1)).into(),
+        ],
+    )
+    .await?;
+    for row in &rows {
+        let id = EmployeeId(row.try_get_by_index(0)?);
+        if let Some(person) = evidence.people.get_mut(&id) {
+            let device = DeviceId(row.try_get_by_index(1)?);
+            person
+                .contested
+                .push((device, instant(row.try_get_by_index(2)?)));
+        }
+    }
+    Ok(())
+}
+
+async fn people<C: ConnectionTrait>(
+    db: &C,
+    ids: sea_orm::Value,
+) -> Result<BTreeMap<EmployeeId, Person>, StoreError> {
+    let rows = sql::all(
+        db,
+        &format!(
+            "SELECT e.id, e.site_id, s.zone, COALESCE(e.department_id, d.id), e.shift_id, e.week_pattern_id, e.weekly_off_id, \
+             e.employed_from, e.employed_to FROM employees e JOIN sites s ON s.id = e.site_id \
+             JOIN departments d ON d.site_id = e.site_id AND d.is_default WHERE e.id IN {}",
+            sql::in_ids(db.get_database_backend(), 1)
+        ),
+        [ids],
+    )
+    .await?;
+    let mut zones: HashMap<String, TimeZone> = HashMap::new();
+    rows.iter()
+        .map(|row| {
+            let optional_day = |at| -> Result<Option<Date>, StoreError> {
+                Ok(row
+                    .try_get_by_index::<Option<String>>(at)?
+                    .map(|text| day(&text)))
+            };
+            let name: String = row.try_get_by_index(2)?;
+            let person = Person {
+                site: SiteId(row.try_get_by_index(1)?),
+                zone: zones
+                    .entry(name)
+                    .or_insert_with_key(|name| zone(name))
+                    .clone(),
+                department: DepartmentId(row.try_get_by_index(3)?),
+                shift: row.try_get_by_index::<Option<i64>>(4)?.map(ShiftId),
+                week_pattern: row.try_get_by_index(5)?,
+                weekly_off: row.try_get_by_index(6)?,
+                employed_from: optional_day(7)?,
+                employed_to: optional_day(8)?,
+                punches: Vec::new(),
+                corrections: Vec::new(),
+                absences: Vec::new(),
+                enrolments: Vec::new(),
+                punched_on: BTreeSet::new(),
+                contested: Vec::new(),
+                stored: BTreeMap::new(),
+                locked: BTreeMap::new(),
+            };
+            Ok((EmployeeId(row.try_get_by_index(0)?), person))
+        })
+        .collect()
+}
+
+async fn devices<C: ConnectionTrait>(
+    db: &C,
+) -> Result<BTreeMap<DeviceId, DeviceEvidence>, StoreError> {
+    let rows = sql::all(
+        db,
+        "SELECT d.id, d.serial_number, d.site_id, COALESCE((SELECT z.zone FROM device_zones z WHERE z.device_id = d.id \
+         ORDER BY z.from_clock DESC LIMIT 1), s.zone), d.direction, d.retired_ms, c.covered_from_ms, c.covered_to_ms \
+         FROM devices d JOIN sites s ON s.id = d.site_id LEFT JOIN device_coverage c ON c.device_id = d.id",
+        [],
+    )
+    .await?;
+    let mut devices = BTreeMap::new();
+    for row in &rows {
+        let direction: String = row.try_get_by_index(4)?;
+        let covered = row
+            .try_get_by_index::<Option<i64>>(6)?
+            .zip(row.try_get_by_index::<Option<i64>>(7)?);
+        devices.insert(
+            DeviceId(row.try_get_by_index(0)?),
+            DeviceEvidence {
+                serial: row.try_get_by_index(1)?,
+                site: SiteId(row.try_get_by_index(2)?),
+                zone: zone(&row.try_get_by_index::<String>(3)?),
+                direction: match direction.as_str() {
+                    "states" => Direction::States,
+                    "in" => Direction::In,
+                    "out" => Direction::Out,
+                    _ => Direction::None,
+                },
+                retired: row.try_get_by_index::<Option<i64>>(5)?.map(instant),
+                covered: covered.map(|(from, to)| (instant(from), instant(to))),
+                gaps: Vec::new(),
+            },
+        );
+    }
+    let rows = sql::all(
+        db,
+        "SELECT device_id, from_ms, to_ms FROM device_gaps ORDER BY device_id, from_ms, id",
+        [],
+    )
+    .await?;
+    for row in &rows {
+        if let Some(device) = devices.get_mut(&DeviceId(row.try_get_by_index(0)?)) {
+            let to: Option<i64> = row.try_get_by_index(2)?;
+            device
+                .gaps
+                .push((instant(row.try_get_by_index(1)?), to.map(instant)));
+        }
+    }
+    Ok(devices)
+}
+
+async fn policy<C: ConnectionTrait>(db: &C) -> Result<Option<String>, StoreError> {
+    let row = sql::one(db, "SELECT value FROM settings WHERE key = 'policy'", []).await?;
+    Ok(row.map(|row| row.try_get_by_index(0)).transpose()?)
+}
+
+/// Shifts, patterns and holidays: few rows, whatever the batch.
+async fn plans<C: ConnectionTrait>(
+    db: &C,
+    evidence: &mut Evidence,
+    first: Date,
+    last: Date,
+) -> Result<(), StoreError> {
+    for row in &sql::all(
+        db,
+        "SELECT id, name, definition FROM shifts ORDER BY id",
+        [],
+    )
+    .await?
+    {
+        let definition: String = row.try_get_by_index(2)?;
+        let shift = serde_json::from_str(&definition).map_err(|source| StoreError::Corrupt {
+            what: "shift",
+            source,
+        })?;
+        evidence.shifts.push((
+            ShiftId(row.try_get_by_index(0)?),
+            row.try_get_by_index(1)?,
+            shift,
+        ));
+    }
+    let rows = sql::all(
+        db,
+        "SELECT pattern_id, weekday, shift_id FROM week_pattern_days",
+        [],
+    )
+    .await?;
+    for row in &rows {
+        let week = evidence
+            .week_patterns
+            .entry(row.try_get_by_index(0)?)
+            .or_default();
+        let weekday: i64 = row.try_get_by_index(1)?;
+        let place = usize::try_from(weekday - 1).ok();
+        if let Some(day) = place.and_then(|place| week.get_mut(place)) {
+            *day = row.try_get_by_index::<Option<i64>>(2)?.map(ShiftId);
+        }
+    }
+    let rows = sql::all(
+        db,
+        "SELECT pattern_id, weekday, nth FROM weekly_off_days ORDER BY id",
+        [],
+    )
+    .await?;
+    for row in &rows {
+        let weekday: i64 = row.try_get_by_index(1)?;
+        let weekday = i8::try_from(weekday)
+            .ok()
+            .and_then(|weekday| Weekday::from_monday_one_offset(weekday).ok());
+        let nth = row.try_get_by_index::<Option<i64>>(2)?;
+        if let Some(weekday) = weekday {
+            evidence
+                .weekly_offs
+                .entry(row.try_get_by_index(0)?)
+                .or_default()
+                .push((weekday, nth.and_then(|nth| u8::try_from(nth).ok())));
+        }
+    }
+    let rows = sql::all(
+        db,
+        "SELECT site_id, day FROM holidays WHERE day >= $1 AND day <= $2",
+        [
+            days_after(first, -DAYS_AROUND).to_string().into(),
+            days_after(last, DAYS_AROUND).to_string().into(),
+        ],
+    )
+    .await?;
+    for row in &rows {
+        let site: Option<i64> = row.try_get_by_index(0)?;
+        let on: String = row.try_get_by_index(1)?;
+        evidence.holidays.push((site.map(SiteId), day(&on)));
+    }
+    Ok(())
+}
+
+async fn corrections<C: ConnectionTrait>(
+    db: &C,
+    evidence: &mut Evidence,
+    table: &str,
+    spans: sea_orm::Value,
+) -> Result<(), StoreError> {
+    let rows = sql::all(
+        db,
+        &format!(
+            "SELECT c.employee_id, c.id, c.kind, c.at, c.at_ms, c.direction, c.state, c.void_punch_id, c.void_correction_id, \
+             a.name, c.reason, c.made_ms FROM {table} \
+             CROSS JOIN corrections c LEFT JOIN accounts a ON a.id = c.author_id \
+             WHERE c.employee_id = r.employee_id AND c.at_ms >= r.from_ms AND c.at_ms < r.to_ms ORDER BY c.employee_id, c.at_ms, c.id"
+        ),
+        [spans],
+    )
+    .await?;
+    for row in &rows {
+        let kind: String = row.try_get_by_index(2)?;
+        let direction: Option<String> = row.try_get_by_index(5)?;
+        let (punch, correction): (Option<i64>, Option<i64>) =
+            (row.try_get_by_index(7)?, row.try_get_by_index(8)?);
+        let kind = match (kind.as_str(), punch, correction) {
+            ("roll_call", ..) => CorrectionEvidenceKind::RollCall {
+                out: direction.as_deref() == Some("out"),
+            },
+            ("void", Some(punch), _) => CorrectionEvidenceKind::VoidPunch(punch),
+            ("void", None, Some(correction)) => CorrectionEvidenceKind::VoidCorrection(correction),
+            ("add", ..) => CorrectionEvidenceKind::Add {
+                state: state(row, 6)?,
+            },
+            _ => continue,
+        };
+        let Some(person) = evidence
+            .people
+            .get_mut(&EmployeeId(row.try_get_by_index(0)?))
+        else {
+            continue;
+        };
+        person.corrections.push(CorrectionEvidence {
+            id: row.try_get_by_index(1)?,
+            kind,
+            at: wall(&row.try_get_by_index::<String>(3)?),
+            instant: instant(row.try_get_by_index(4)?),
+            author: row.try_get_by_index(9)?,
+            reason: row.try_get_by_index(10)?,
+            made: instant(row.try_get_by_index(11)?),
+        });
+    }
+    Ok(())
+}
+
+async fn absences<C: ConnectionTrait>(
+    db: &C,
+    evidence: &mut Evidence,
+    ids: sea_orm::Value,
+    first: Date,
+    last: Date,
+) -> Result<(), StoreError> {
+    let rows = sql::all(
+        db,
+        &format!(
+            "SELECT employee_id, kind, from_day, to_day, part FROM leave \
+             WHERE employee_id IN {} AND to_day >= $2 AND from_day <= $3 ORDER BY id",
+            sql::in_ids(db.get_database_backend(), 1)
+        ),
+        [
+            ids,
+            days_after(first, -DAYS_AROUND).to_string().into(),
+            days_after(last, DAYS_AROUND).to_string().into(),
+        ],
+    )
+    .await?;
+    for row in &rows {
+        let kind: String = row.try_get_by_index(1)?;
+        let part: String = row.try_get_by_index(4)?;
+        if let Some(person) = evidence
+            .people
+            .get_mut(&EmployeeId(row.try_get_by_index(0)?))
+        {
+            person.absences.push(AbsenceEvidence {
+                on_duty: kind == "on_duty",
+                from: day(&row.try_get_by_index::<String>(2)?),
+                to: day(&row.try_get_by_index::<String>(3)?),
+                part: match part.as_str() {
+                    "first_half" => DayPart::FirstHalf,
+                    "second_half" => DayPart::SecondHalf,
+                    _ => DayPart::Full,
+                },
+            });
+        }
+    }
+    Ok(())
+}
+
+async fn enrolments<C: ConnectionTrait>(
+    db: &C,
+    evidence: &mut Evidence,
+    ids: sea_orm::Value,
+) -> Result<(), StoreError> {
+    let rows = sql::all(
+        db,
+        &format!(
+            "SELECT employee_id, device_id, first_seen_ms, enrolled, last_seen_ms FROM device_users \
+             WHERE employee_id IN {} ORDER BY employee_id, device_id, user_id",
+            sql::in_ids(db.get_database_backend(), 1)
+        ),
+        [ids],
+    )
+    .await?;
+    for row in &rows {
+        let enrolled: bool = row.try_get_by_index(3)?;
+        if let Some(person) = evidence
+            .people
+            .get_mut(&EmployeeId(row.try_get_by_index(0)?))
+        {
+            person.enrolments.push(Enrolment {
+                device: DeviceId(row.try_get_by_index(1)?),
+                from: instant(row.try_get_by_index(2)?),
+                to: (!enrolled)
+                    .then(|| row.try_get_by_index(4).map(instant))
+                    .transpose()?,
+            });
+        }
+    }
+    Ok(())
+}
+
+async fn stored<C: ConnectionTrait>(
+    db: &C,
+    evidence: &mut Evidence,
+    days: &[(EmployeeId, Date)],
+) -> Result<(), StoreError> {
+    let rows: Vec<_> = days
+        .iter()
+        .map(|(employee, day)| (employee.0, day.to_string()))
+        .collect();
+    let rows = sql::all(
+        db,
+        &format!(
+            "SELECT a.judged_at_ms, {} FROM {} CROSS JOIN attendance_reports a \
+             WHERE a.employee_id = r.employee_id AND a.workday = r.workday",
+            REPORT_COLUMNS
+                .map(|(name, _)| name)
+                .map(|name| format!("a.{name}"))
+                .join(", "),
+            sql::json_rows(
+                db.get_database_backend(),
+                1,
+                "r",
+                &[("employee_id", Column::Int), ("workday", Column::Text)]
+            )
+        ),
+        [sql::json(&rows)],
+    )
+    .await?;
+    for row in &rows {
+        let employee = EmployeeId(row.try_get("", "employee_id")?);
+        let workday: String = row.try_get("", "workday")?;
+        if let Some(person) = evidence.people.get_mut(&employee) {
+            let report = StoredReport {
+                says: ReportFields::from_query_result(row, "")?,
+                judged_at: instant(row.try_get("", "judged_at_ms")?),
+            };
+            person.stored.insert(day(&workday), report);
+        }
+    }
+    Ok(())
+}
+
+/// The reports of closed sheets are read from their latest version.
+async fn locked<C: ConnectionTrait>(
+    db: &C,
+    evidence: &mut Evidence,
+    spans: &[Span],
+) -> Result<(), StoreError> {
+    let rows: Vec<_> = spans.iter().map(Span::days).collect();
+    let rows = sql::all(
+        db,
+        &format!(
+            "SELECT a.employee_id, a.workday, (SELECT v.body FROM report_versions v \
+             WHERE v.employee_id = a.employee_id AND v.workday = a.workday ORDER BY v.id DESC LIMIT 1) FROM {} \
+             CROSS JOIN attendance_reports a CROSS JOIN attendances s \
+             WHERE a.employee_id = r.employee_id AND a.workday >= r.from_day AND a.workday <= r.to_day \
+             AND s.id = a.attendance_id AND s.locked_ms IS NOT NULL",
+            sql::json_rows(
+                db.get_database_backend(),
+                1,
+                "r",
+                &[
+                    ("employee_id", Column::Int),
+                    ("from_day", Column::Text),
+                    ("to_day", Column::Text),
+                ]
+            )
+        ),
+        [sql::json(&rows)],
+    )
+    .await?;
+    for row in &rows {
+        let body: Option<String> = row.try_get_by_index(2)?;
+        let Some(body) = body else { continue };
+        let report = serde_json::from_str(&body).map_err(corrupt_report)?;
+        let workday: String = row.try_get_by_index(1)?;
+        if let Some(person) = evidence
+            .people
+            .get_mut(&EmployeeId(row.try_get_by_index(0)?))
+        {
+            person.locked.insert(day(&workday), report);
+        }
+    }
+    Ok(())
+}
+
+fn state(row: &QueryResult, at: usize) -> Result<Option<PunchState>, StoreError> {
+    let name: Option<String> = row.try_get_by_index(at)?;
+    Ok(name.and_then(|name| PunchState::from_name(&name)))
+}
+
+fn corrupt_report(source: serde_json::Error) -> StoreError {
+    StoreError::Corrupt {
+        what: "report",
+        source,
+    }
+}
+
+const A_DAY_MS: i64 = 86_400_000;

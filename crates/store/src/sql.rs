@@ -1,0 +1,133 @@
+//! Running SQL text that SQLite and PostgreSQL both accept.
+//!
+//! Placeholders are `$1`, `$2` …; integers are `i64` everywhere. Hot paths use these functions, administrative ones the
+//! entities. Many rows travel as one JSON parameter ([`json_rows`], [`in_ids`]): the text stays constant, so the prepared
+//! statement is reused, and no limit of bind parameters applies. Measured with 200,000 punches in batches of 1,000 on SQLite
+//! 3.51: as fast as rows of bind parameters when they are new (the indices cost ten times more), 3 µs a row slower when all
+//! are known. On PostgreSQL 15 `jsonb` took 26 µs a row and `json` 41, because each `->>` parses the row again.
+
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, QueryResult, Statement, Value};
+
+/// Runs a statement; the number of rows it changed.
+pub async fn run<C: ConnectionTrait>(
+    db: &C,
+    sql: &str,
+    values: impl IntoIterator<Item = Value>,
+) -> Result<u64, DbErr> {
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
+    Ok(db.execute_raw(statement).await?.rows_affected())
+}
+
+/// All rows of a query.
+pub async fn all<C: ConnectionTrait>(
+    db: &C,
+    sql: &str,
+    values: impl IntoIterator<Item = Value>,
+) -> Result<Vec<QueryResult>, DbErr> {
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
+    db.query_all_raw(statement).await
+}
+
+/// The first row of a query, if any.
+pub async fn one<C: ConnectionTrait>(
+    db: &C,
+    sql: &str,
+    values: impl IntoIterator<Item = Value>,
+) -> Result<Option<QueryResult>, DbErr> {
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
+    db.query_one_raw(statement).await
+}
+
+/// All rows of a query as values of a type that derives [`FromQueryResult`].
+pub async fn fetch<T: FromQueryResult, C: ConnectionTrait>(
+    db: &C,
+    sql: &str,
+    values: impl IntoIterator<Item = Value>,
+) -> Result<Vec<T>, DbErr> {
+    all(db, sql, values)
+        .await?
+        .iter()
+        .map(|row| T::from_query_result(row, ""))
+        .collect()
+}
+
+/// The type of a column of [`json_rows`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Column {
+    Int,
+    Text,
+    Bool,
+}
+
+/// A table for `FROM`, made of the JSON text bound at `$parameter`: an array of arrays in the order of `columns`, e.g.
+/// `serde_json::to_string(&[(1, "0042"), (2, "17")])`. `null` is NULL.
+///
+/// ```text
+/// INSERT INTO t (a, b) SELECT r.a, r.b FROM {json_rows(backend, 1, "r", &[("a", Int), ("b", Text)])} WHERE true
+///   ON CONFLICT DO NOTHING RETURNING id
+/// ```
+///
+/// SQLite needs the `WHERE true` before `ON CONFLICT`, else it reads `ON` as the condition of a join.
+pub fn json_rows(
+    backend: DbBackend,
+    parameter: usize,
+    alias: &str,
+    columns: &[(&str, Column)],
+) -> String {
+    let select: Vec<String> = columns
+        .iter()
+        .enumerate()
+        .map(|(at, (name, column))| match (backend, column) {
+            (DbBackend::Postgres, Column::Int) => format!("(v->>{at})::bigint AS {name}"),
+            (DbBackend::Postgres, Column::Bool) => format!("(v->>{at})::boolean AS {name}"),
+            (DbBackend::Postgres, Column::Text) => format!("v->>{at} AS {name}"),
+            _ => format!("value->>{at} AS {name}"),
+        })
+        .collect();
+    let select = select.join(", ");
+    match backend {
+        DbBackend::Postgres => {
+            format!(
+                "(SELECT {select} FROM jsonb_array_elements(${parameter}::jsonb) AS v) AS {alias}"
+            )
+        }
+        // Not json_each: its rows are texts, which each ->> would read again.
+        _ => format!("(SELECT {select} FROM jsonb_each(${parameter})) AS {alias}"),
+    }
+}
+
+/// A sub-query for `IN`, made of the JSON array of integers bound at `$parameter`; see [`json`].
+pub fn in_ids(backend: DbBackend, parameter: usize) -> String {
+    match backend {
+        DbBackend::Postgres => {
+            format!("(SELECT v::bigint FROM jsonb_array_elements_text(${parameter}::jsonb) AS v)")
+        }
+        _ => format!("(SELECT value FROM json_each(${parameter}))"),
+    }
+}
+
+/// The same for an array of texts.
+pub fn in_texts(backend: DbBackend, parameter: usize) -> String {
+    match backend {
+        DbBackend::Postgres => {
+            format!("(SELECT v FROM jsonb_array_elements_text(${parameter}::jsonb) AS v)")
+        }
+        _ => format!("(SELECT value FROM json_each(${parameter}))"),
+    }
+}
+
+/// The JSON value to bind for [`json_rows`], [`in_ids`] and [`in_texts`].
+pub fn json<T: serde::Serialize>(rows: &[T]) -> Value {
+    serde_json::to_string(rows)
+        .expect("numbers, texts, booleans and nulls always serialise")
+        .into()
+}
+
+/// The only clause in which claims differ: on PostgreSQL other nodes pass over rows being claimed; on SQLite there is one
+/// writer at a time. Stands at the end of the sub-query that chooses the rows.
+pub fn skip_locked(backend: DbBackend) -> &'static str {
+    match backend {
+        DbBackend::Postgres => "FOR UPDATE SKIP LOCKED",
+        _ => "",
+    }
+}

@@ -1,0 +1,349 @@
+//! A fresh, migrated database for each test, on SQLite and on PostgreSQL.
+//!
+//! Tests are written once:
+//!
+//! ```ignore
+//! store::on_both_databases! {
+//!     async fn a_punch_is_stored_once(store: Store) {
+//!         let tx = store.begin_write().await.unwrap();
+//!     }
+//! }
+//! ```
+
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::pin;
+use std::task::Poll;
+
+use attendance::{DeviceId, EmployeeId, SiteId, Way};
+use jiff::civil::Date;
+use sea_orm::sqlx::{self, AssertSqlSafe, Connection, Executor, PgConnection};
+
+use crate::devices::{DeviceFields, NewDevice};
+use crate::people::EmployeeFields;
+use crate::{Author, Store, WriteTx, sql};
+
+/// Where PostgreSQL is: a URL of a user who may create databases.
+pub const POSTGRES_URL: &str = "MUSTER_TEST_POSTGRES";
+
+/// Makes two tests of each function, `name::sqlite` and `name::postgres`, each with a [`Store`] of its own.
+#[macro_export]
+macro_rules! on_both_databases {
+    ($($(#[$meta:meta])* async fn $name:ident($store:ident: $type:ty) $body:block)*) => {$(
+        $(#[$meta])*
+        mod $name {
+            #[allow(unused_imports)]
+            use super::*;
+
+            #[tokio::test]
+            async fn sqlite() {
+                $crate::testing::on_sqlite(async |$store: $type| $body).await;
+            }
+
+            #[tokio::test]
+            async fn postgres() {
+                $crate::testing::on_postgres(async |$store: $type| $body).await;
+            }
+        }
+    )*};
+}
+
+/// Runs a test on a SQLite file that is removed afterwards.
+pub async fn on_sqlite(test: impl AsyncFnOnce(Store)) {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let url = format!("sqlite://{}", folder.path().join("muster.db").display());
+    let store = Store::open(&url).await.expect("a new file can be opened");
+    store.migrate().await.expect("a new file can be migrated");
+    test(store).await;
+}
+
+/// Runs a test on a PostgreSQL database that is removed afterwards, also when the test fails.
+///
+/// # Panics
+/// When `MUSTER_TEST_POSTGRES` is not set: a test is never skipped silently.
+pub async fn on_postgres(test: impl AsyncFnOnce(Store)) {
+    let database = PostgresDatabase::create().await;
+    let store = Store::open(&database.url).await.expect("it was just made");
+    let mut test = pin!(test(store.clone()));
+    let outcome = std::future::poll_fn(|context| {
+        match catch_unwind(AssertUnwindSafe(|| test.as_mut().poll(context))) {
+            Ok(poll) => poll.map(Ok),
+            Err(panic) => Poll::Ready(Err(panic)),
+        }
+    })
+    .await;
+    database.remove().await;
+    if let Err(panic) = outcome {
+        resume_unwind(panic);
+    }
+}
+
+/// A PostgreSQL database of one test, with all tables.
+#[derive(Debug)]
+pub struct PostgresDatabase {
+    pub url: String,
+    admin_url: String,
+    name: String,
+}
+
+impl PostgresDatabase {
+    /// Copies the migrated template, which the first test of all makes.
+    pub async fn create() -> Self {
+        let admin_url = std::env::var(POSTGRES_URL).unwrap_or_else(|_| {
+            panic!("{POSTGRES_URL} is not set: run `cargo xtask test`, which starts a throw-away cluster")
+        });
+        let mut admin = PgConnection::connect(&admin_url)
+            .await
+            .unwrap_or_else(|error| {
+                panic!("{POSTGRES_URL}={admin_url} cannot be reached: {error}")
+            });
+        let template = template(&mut admin, &admin_url).await;
+        let name = format!("test_{}", crate::secrets::random_token());
+        execute(
+            &mut admin,
+            format!("CREATE DATABASE \"{name}\" TEMPLATE \"{template}\""),
+        )
+        .await;
+        Self {
+            url: with_database(&admin_url, &name),
+            admin_url,
+            name,
+        }
+    }
+
+    pub async fn remove(self) {
+        let mut admin = PgConnection::connect(&self.admin_url)
+            .await
+            .expect("it was reached before");
+        execute(
+            &mut admin,
+            format!("DROP DATABASE \"{}\" WITH (FORCE)", self.name),
+        )
+        .await;
+    }
+}
+
+/// The name of a migrated database to copy. Test processes run at the same time, so it is made under a lock and renamed
+/// when it is complete; its name says which schema it has.
+async fn template(admin: &mut PgConnection, admin_url: &str) -> String {
+    let mut hasher = DefaultHasher::new();
+    crate::migrations::SOURCES.hash(&mut hasher);
+    let name = format!("template_{:016x}", hasher.finish());
+    let exists = async |admin: &mut PgConnection| {
+        sqlx::query("SELECT 1 FROM pg_database WHERE datname = $1")
+            .bind(&name)
+            .fetch_optional(admin)
+            .await
+            .expect("the catalogue can be read")
+            .is_some()
+    };
+    if exists(admin).await {
+        return name;
+    }
+    execute(admin, "SELECT pg_advisory_lock(4370)".into()).await;
+    if !exists(admin).await {
+        let draft = format!("draft_{}", crate::secrets::random_token());
+        // The order of texts must not depend on the machine.
+        execute(
+            admin,
+            format!("CREATE DATABASE \"{draft}\" TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'"),
+        )
+        .await;
+        let store = Store::open(&with_database(admin_url, &draft))
+            .await
+            .expect("it was just made");
+        store
+            .migrate()
+            .await
+            .expect("a new database can be migrated");
+        store.close().await.expect("connections can be closed");
+        execute(
+            admin,
+            format!("ALTER DATABASE \"{draft}\" RENAME TO \"{name}\""),
+        )
+        .await;
+    }
+    execute(admin, "SELECT pg_advisory_unlock(4370)".into()).await;
+    name
+}
+
+async fn execute(admin: &mut PgConnection, sql: String) {
+    admin
+        .execute(AssertSqlSafe(sql.clone()))
+        .await
+        .unwrap_or_else(|error| panic!("{sql}: {error}"));
+}
+
+fn with_database(url: &str, name: &str) -> String {
+    let (server, _) = url
+        .rsplit_once('/')
+        .expect("a URL of a database has a path");
+    format!("{server}/{name}")
+}
+
+/// The command line, on a Wednesday morning.
+pub fn author() -> Author {
+    Author {
+        account: None,
+        at: "2026-05-06T08:00:00Z".parse().expect("it is an instant"),
+    }
+}
+
+/// A site on Berlin time.
+pub async fn site(tx: &WriteTx) -> SiteId {
+    tx.add_site("Berlin", "Europe/Berlin", author())
+        .await
+        .expect("a first site can be added")
+}
+
+/// Somebody with this code, and nothing else by which a device could know them.
+pub fn employee_fields(site: SiteId, code: &str) -> EmployeeFields {
+    EmployeeFields {
+        code: code.to_owned(),
+        first_name: format!("Person {code}"),
+        last_name: String::new(),
+        username: None,
+        email: None,
+        device_user_id: None,
+        site,
+        department: None,
+        shift: None,
+        week_pattern: None,
+        weekly_off: None,
+        employed_from: None,
+        employed_to: None,
+    }
+}
+
+pub async fn employee(tx: &WriteTx, site: SiteId, code: &str) -> EmployeeId {
+    tx.add_employee(&employee_fields(site, code), author())
+        .await
+        .expect("a code that is not taken can be added")
+}
+
+/// A device with an address, polled every five minutes.
+pub fn device_fields(site: SiteId, serial_number: &str) -> DeviceFields {
+    DeviceFields {
+        kind: "zk".to_owned(),
+        serial_number: serial_number.to_owned(),
+        name: format!("Gate {serial_number}"),
+        site,
+        address: Some("192.0.2.1".to_owned()),
+        port: None,
+        username: None,
+        mode: vec![Way::Poll],
+        enabled: true,
+        direction: "none".to_owned(),
+        poll_interval_secs: 300,
+    }
+}
+
+pub async fn device(tx: &WriteTx, site: SiteId, serial_number: &str) -> DeviceId {
+    let new = NewDevice {
+        fields: device_fields(site, serial_number),
+        password: None,
+        comm_key: None,
+        zone: None,
+    };
+    tx.add_device(&new, author())
+        .await
+        .expect("a serial number that is not taken can be added")
+}
+
+/// A report of a day, as if it had been judged.
+pub async fn report(tx: &WriteTx, employee: EmployeeId, workday: &str) {
+    let department = "SELECT department_id FROM employees WHERE id = $1";
+    for sql in [
+        format!(
+            "INSERT INTO attendances (department_id, workday) VALUES (({department}), $2) ON CONFLICT DO NOTHING"
+        ),
+        format!(
+            "INSERT INTO attendance_reports (attendance_id, employee_id, workday, status, stage, judged_at_ms) \
+             SELECT id, $1, workday, 'present', 'final', 0 FROM attendances \
+             WHERE department_id = ({department}) AND workday = $2"
+        ),
+    ] {
+        sql::run(&tx.tx, &sql, [employee.0.into(), workday.into()])
+            .await
+            .expect("an employee has a department");
+    }
+}
+
+/// The same with a status, a first in as site wall text, and how late that is.
+pub async fn report_saying(
+    tx: &WriteTx,
+    employee: EmployeeId,
+    workday: &str,
+    status: &str,
+    first_in: Option<&str>,
+    late_min: i64,
+) {
+    report(tx, employee, workday).await;
+    let employment = tx
+        .employment(employee)
+        .await
+        .expect("an employee works somewhere");
+    let first_in_ms = first_in.map(|wall| {
+        let at = employment.zone.to_timestamp(crate::times::wall(wall));
+        at.expect("a wall time is an instant").as_millisecond()
+    });
+    let changed = sql::run(
+        &tx.tx,
+        "UPDATE attendance_reports SET status = $3, first_in = $4, late_min = $5, first_in_ms = $6, shift = 'General' \
+         WHERE employee_id = $1 AND workday = $2",
+        [
+            employee.0.into(),
+            workday.into(),
+            status.into(),
+            first_in.map(str::to_owned).into(),
+            late_min.into(),
+            first_in_ms.into(),
+        ],
+    )
+    .await;
+    assert_eq!(changed.expect("the report can be written"), 1);
+}
+
+/// Gives an account other roles, comma-separated.
+pub async fn set_roles(store: &Store, account: attendance::AccountId, roles: &str) {
+    let tx = store.begin_write().await.expect("a test may write");
+    let set = "UPDATE accounts SET roles = $2 WHERE id = $1";
+    let changed = sql::run(&tx.tx, set, [account.0.into(), roles.into()]).await;
+    assert_eq!(changed.expect("the account can be written"), 1);
+    tx.commit().await.expect("a test may write");
+}
+
+/// The days of somebody that wait to be judged, the earliest first.
+pub async fn marked_days(store: &Store, employee: EmployeeId) -> Vec<Date> {
+    let query = "SELECT workday FROM marked_days WHERE employee_id = $1 ORDER BY workday";
+    let rows = sql::all(store.read(), query, [employee.0.into()]).await;
+    rows.expect("the marks can be read")
+        .iter()
+        .map(|row| row.try_get_by_index::<String>(0).expect("it is a text"))
+        .map(|workday| workday.parse().expect("it is a date"))
+        .collect()
+}
+
+/// How many rows a table has.
+pub async fn count_rows(store: &Store, table: &str) -> u64 {
+    let row = crate::sql::one(store.read(), &format!("SELECT COUNT(*) FROM {table}"), [])
+        .await
+        .expect("the table can be read")
+        .expect("a count is one row");
+    let count: i64 = row.try_get_by_index(0).expect("a count is a number");
+    count.unsigned_abs()
+}
+
+/// Makes a stored report say something the judge would not.
+pub async fn tamper_with_report(store: &Store, employee: EmployeeId, workday: Date) {
+    let tx = store.begin_write().await.expect("a test may write");
+    let changed = sql::run(
+        &tx.tx,
+        "UPDATE attendance_reports SET worked_min = worked_min + 1 WHERE employee_id = $1 AND workday = $2",
+        [employee.0.into(), workday.to_string().into()],
+    )
+    .await;
+    assert_eq!(changed.expect("the report can be written"), 1);
+    tx.commit().await.expect("a test may write");
+}

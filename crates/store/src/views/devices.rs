@@ -1,0 +1,233 @@
+//! Condition of the devices.
+
+use sea_orm::FromQueryResult;
+
+use crate::{Store, StoreError, sql};
+
+/// A device with what is known of its condition. Secrets are not among it.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+pub struct DeviceRow {
+    pub id: i64,
+    pub kind: String,
+    pub serial_number: String,
+    pub name: String,
+    pub site_id: i64,
+    pub site: String,
+    /// IANA name of the site's zone.
+    pub zone: String,
+    pub address: Option<String>,
+    pub port: Option<i64>,
+    pub username: Option<String>,
+    pub has_password: bool,
+    pub has_comm_key: bool,
+    pub mode: String,
+    pub enabled: bool,
+    pub direction: String,
+    pub poll_interval_s: i64,
+    pub next_poll_ms: Option<i64>,
+    pub needs_edit: bool,
+    pub last_error: Option<String>,
+    pub last_error_step: Option<String>,
+    pub last_contact_ms: Option<i64>,
+    pub clock_drift_s: Option<i64>,
+    pub model: String,
+    pub firmware: String,
+    pub user_count: Option<i64>,
+    pub record_count: Option<i64>,
+    pub record_capacity: Option<i64>,
+    /// Everything up to this instant has been read.
+    pub covered_to_ms: Option<i64>,
+    /// Beginning of the failure that has not ended.
+    pub failing_since_ms: Option<i64>,
+}
+
+const DEVICE: &str =
+    "SELECT d.id, d.kind, d.serial_number, d.name, d.site_id, s.name AS site, s.zone AS zone, d.address, d.port, d.username,
+       (d.password_sealed IS NOT NULL) AS has_password, (d.comm_key_sealed IS NOT NULL) AS has_comm_key,
+       d.mode, d.enabled, d.direction, d.poll_interval_s, d.next_poll_ms, d.needs_edit, d.last_error, d.last_error_step,
+       d.last_contact_ms, d.clock_drift_s, d.model, d.firmware, d.user_count, d.record_count, d.record_capacity,
+       c.covered_to_ms,
+       (SELECT MIN(f.began_ms) FROM device_failures f WHERE f.device_id = d.id AND f.ended_ms IS NULL) AS failing_since_ms
+     FROM devices d JOIN sites s ON s.id = d.site_id LEFT JOIN device_coverage c ON c.device_id = d.id";
+
+/// All devices that are not retired, of one site or (`None`) of all, in order of name.
+pub async fn list(store: &Store, site_id: Option<i64>) -> Result<Vec<DeviceRow>, StoreError> {
+    let text = format!(
+        "{DEVICE} WHERE d.retired_ms IS NULL AND ($1 = 0 OR d.site_id = $1) ORDER BY d.name, d.serial_number"
+    );
+    Ok(sql::fetch(store.read(), &text, [site_id.unwrap_or(0).into()]).await?)
+}
+
+/// The device with that serial number, retired or not.
+pub async fn by_serial(store: &Store, serial: &str) -> Result<Option<DeviceRow>, StoreError> {
+    let text = format!("{DEVICE} WHERE d.serial_number = $1");
+    let row = sql::one(store.read(), &text, [serial.into()]).await?;
+    Ok(row
+        .map(|row| DeviceRow::from_query_result(&row, ""))
+        .transpose()?)
+}
+
+/// One read of a device, or several equal failures folded into one line.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+pub struct CycleRow {
+    pub id: i64,
+    pub device_id: i64,
+    pub began_ms: i64,
+    pub ended_ms: i64,
+    pub read: i64,
+    pub new: i64,
+    pub duplicate: i64,
+    pub rejected: i64,
+    pub error: Option<String>,
+    pub step: Option<String>,
+    /// How many further cycles failed in the same way.
+    pub folded: i64,
+}
+
+/// The newest cycles of a device, newest first.
+pub async fn cycles(
+    store: &Store,
+    device_id: i64,
+    limit: i64,
+) -> Result<Vec<CycleRow>, StoreError> {
+    let text = "SELECT id, device_id, began_ms, ended_ms, read, new, duplicate, rejected, error, step, folded
+         FROM poll_cycles WHERE device_id = $1 ORDER BY began_ms DESC, id DESC LIMIT $2";
+    Ok(sql::fetch(store.read(), text, [device_id.into(), limit.into()]).await?)
+}
+
+/// The newest cycle of every device.
+pub async fn last_cycles(store: &Store) -> Result<Vec<CycleRow>, StoreError> {
+    let text = "SELECT c.id, c.device_id, c.began_ms, c.ended_ms, c.read, c.new, c.duplicate, c.rejected, c.error, c.step, c.folded
+         FROM devices d JOIN poll_cycles c ON c.id =
+           (SELECT l.id FROM poll_cycles l WHERE l.device_id = d.id ORDER BY l.began_ms DESC, l.id DESC LIMIT 1)";
+    Ok(sql::fetch(store.read(), text, []).await?)
+}
+
+/// An outage, from going away to coming back.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+pub struct FailureRow {
+    pub id: i64,
+    pub device_id: i64,
+    pub serial_number: String,
+    pub device: String,
+    /// IANA name of the site's zone.
+    pub zone: String,
+    pub began_ms: i64,
+    /// `None` while it lasts.
+    pub ended_ms: Option<i64>,
+    pub step: String,
+    pub message: String,
+    pub count: i64,
+}
+
+/// The newest failures, of one device or (`None`) of all; those that last come first. `before` continues a list: ids below it.
+pub async fn failures(
+    store: &Store,
+    device_id: Option<i64>,
+    limit: i64,
+    skip: i64,
+) -> Result<Vec<FailureRow>, StoreError> {
+    let text = "SELECT f.id, f.device_id, d.serial_number, d.name AS device, s.zone AS zone, f.began_ms, f.ended_ms, f.step,
+           f.message, f.count
+         FROM device_failures f JOIN devices d ON d.id = f.device_id JOIN sites s ON s.id = d.site_id
+         WHERE ($1 = 0 OR f.device_id = $1)
+         ORDER BY CASE WHEN f.ended_ms IS NULL THEN 0 ELSE 1 END, f.began_ms DESC, f.id DESC LIMIT $2 OFFSET $3";
+    let values = [device_id.unwrap_or(0).into(), limit.into(), skip.into()];
+    Ok(sql::fetch(store.read(), text, values).await?)
+}
+
+/// A span without contact.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+pub struct Outage {
+    pub device_id: i64,
+    pub began_ms: i64,
+    pub ended_ms: Option<i64>,
+}
+
+/// Outages of all devices that touch the time since `from_ms`.
+pub async fn outages_since(store: &Store, from_ms: i64) -> Result<Vec<Outage>, StoreError> {
+    let text = "SELECT device_id, began_ms, ended_ms FROM device_failures WHERE ended_ms IS NULL OR ended_ms >= $1";
+    Ok(sql::fetch(store.read(), text, [from_ms.into()]).await?)
+}
+
+/// A person as the device knows them.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+pub struct DeviceUserRow {
+    pub user_id: String,
+    pub name: String,
+    pub admin: bool,
+    pub ambiguous: bool,
+    pub enrolled: bool,
+    pub match_by: Option<String>,
+    pub code: Option<String>,
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
+}
+
+/// Users of a device; those without a person first.
+pub async fn users(
+    store: &Store,
+    device_id: i64,
+    limit: i64,
+) -> Result<Vec<DeviceUserRow>, StoreError> {
+    let text = "SELECT u.user_id, u.name, u.admin, u.ambiguous, u.enrolled, u.match_by, e.code, e.first_name, e.last_name
+         FROM device_users u LEFT JOIN employees e ON e.id = u.employee_id WHERE u.device_id = $1
+         ORDER BY CASE WHEN u.employee_id IS NULL THEN 0 ELSE 1 END, u.user_id LIMIT $2";
+    Ok(sql::fetch(store.read(), text, [device_id.into(), limit.into()]).await?)
+}
+
+/// How many users a device has, and how many of them have no person.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromQueryResult)]
+pub struct UserCounts {
+    pub users: i64,
+    pub unmapped: i64,
+}
+
+pub async fn user_counts(store: &Store, device_id: i64) -> Result<UserCounts, StoreError> {
+    let text = "SELECT COUNT(*) AS users, COUNT(*) - COUNT(employee_id) AS unmapped FROM device_users WHERE device_id = $1";
+    let row = sql::one(store.read(), text, [device_id.into()]).await?;
+    Ok(row
+        .map(|row| UserCounts::from_query_result(&row, ""))
+        .transpose()?
+        .unwrap_or_default())
+}
+
+/// Records of a device that could not be understood.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+pub struct ParkedRow {
+    pub id: i64,
+    pub way: String,
+    pub reason: String,
+    pub first_ms: i64,
+    pub last_ms: i64,
+    pub count: i64,
+}
+
+/// What of a device is set aside, newest first.
+pub async fn parked(
+    store: &Store,
+    device_id: i64,
+    limit: i64,
+) -> Result<Vec<ParkedRow>, StoreError> {
+    let text = "SELECT id, way, reason, first_ms, last_ms, count FROM parked WHERE device_id = $1 ORDER BY last_ms DESC, id DESC LIMIT $2";
+    Ok(sql::fetch(store.read(), text, [device_id.into(), limit.into()]).await?)
+}
+
+/// People who are unknown on a workday and are known to a device.
+#[derive(FromQueryResult)]
+struct Affected {
+    device_id: i64,
+    people: i64,
+}
+
+/// For each device: how many people who are unknown on that workday are its users.
+pub async fn unknown_people(store: &Store, day: &str) -> Result<Vec<(i64, i64)>, StoreError> {
+    let text = "SELECT u.device_id AS device_id, COUNT(DISTINCT u.employee_id) AS people
+         FROM attendance_reports r JOIN device_users u ON u.employee_id = r.employee_id
+         WHERE r.workday = $1 AND r.status = 'unknown' GROUP BY u.device_id";
+    let rows: Vec<Affected> = sql::fetch(store.read(), text, [day.into()]).await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.device_id, row.people))
+        .collect())
+}

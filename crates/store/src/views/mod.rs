@@ -1,0 +1,13 @@
+//! Read queries of the pages: what a page shows, in one or two queries, never more rows than it needs.
+//!
+//! Everything here is read only and takes the time as an argument. Days are text `YYYY-MM-DD`, as they are stored.
+
+pub mod board;
+pub mod day;
+pub mod devices;
+pub mod inbox;
+pub mod people;
+pub mod roll_calls;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,75 @@
+//! This program in other processes: terminals whose work must not count as ours, and readers whose memory is to be measured.
+
+use std::io::{BufRead, BufReader, Lines, Read, Write};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use crate::{cycle, today, zk_log};
+
+/// What the first argument of such a process begins with.
+pub const ROLE: &str = "--role=";
+
+/// Does the work of one of our processes.
+pub fn play(role: &str, arguments: &[String]) {
+    match &role[ROLE.len()..] {
+        "zk-terminal" => zk_log::be_a_terminal(arguments),
+        "zk-terminals" => cycle::be_terminals(arguments),
+        "arrivals" => today::be_terminals_with_arrivals(arguments),
+        "zk-reader" => zk_log::be_a_reader(arguments),
+        other => panic!("there is no role {other}"),
+    }
+}
+
+/// A running process of ours, killed with the value.
+pub struct Role {
+    process: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Role {
+    pub fn start(role: &str, arguments: &[String]) -> Self {
+        let mut process = Command::new(std::env::current_exe().expect("this program has a path"))
+            .arg(format!("{ROLE}{role}"))
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("this program can be started again");
+        let lines = BufReader::new(process.stdout.take().expect("piped")).lines();
+        Self { process, lines }
+    }
+
+    /// The next line it prints.
+    pub fn line(&mut self) -> String {
+        let line = self.lines.next().expect("the process is still running");
+        line.expect("it prints text")
+    }
+
+    /// Sends it a line.
+    pub fn tell(&mut self, line: &str) {
+        let input = self.process.stdin.as_mut().expect("piped");
+        writeln!(input, "{line}").expect("the process is still running");
+    }
+}
+
+impl Drop for Role {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Waits until the process that started this one is done with it.
+pub fn until_told_to_end() {
+    let _ = std::io::stdin().read_to_end(&mut Vec::new());
+}
+
+/// A value of `/proc/PID/status` in kB, such as `VmRSS` or `VmHWM`; `pid` may be `self`.
+pub fn memory_kb(pid: &str, name: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))
+        .expect("Linux tells the memory of a process");
+    let value = status.lines().find_map(|line| {
+        let (key, value) = line.split_once(':')?;
+        (key == name).then(|| value.trim_end_matches("kB").trim().parse().ok())?
+    });
+    value.unwrap_or_else(|| panic!("{name} is in the status of a process"))
+}

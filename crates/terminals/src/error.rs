@@ -1,0 +1,134 @@
+//! What can go wrong between us and a terminal, named so that the poller can branch and a person can act.
+
+use std::time::Duration;
+
+/// The step of a conversation with a terminal. Failures are shown with it ("no answer at: connect").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// Host name to address.
+    Resolve,
+    Connect,
+    /// Comm key, or user name and password.
+    SignIn,
+    /// Serial number and device information.
+    Identify,
+    Clock,
+    Counters,
+    Users,
+    Punches,
+}
+
+impl Step {
+    /// The name in the database and in messages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Resolve => "resolve",
+            Self::Connect => "connect",
+            Self::SignIn => "sign_in",
+            Self::Identify => "identify",
+            Self::Clock => "clock",
+            Self::Counters => "counters",
+            Self::Users => "users",
+            Self::Punches => "punches",
+        }
+    }
+}
+
+impl std::fmt::Display for Step {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What the poller does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// Probably a passing fault: try again well before the next regular poll.
+    Soon,
+    NextPoll,
+    /// Repeating it may lock the device: wait until a person edits the credentials.
+    AfterEdit,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum TerminalError {
+    #[error("{address} cannot be resolved")]
+    Resolve {
+        address: String,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("no connection to {address}")]
+    Unreachable {
+        address: String,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("no answer within {} s at step {step}", after.as_secs_f64())]
+    Timeout { step: Step, after: Duration },
+    #[error("the connection was cut at step {step}")]
+    Cut {
+        step: Step,
+        #[source]
+        source: std::io::Error,
+    },
+    /// Wrong comm key, user name or password. Tried once.
+    #[error("the terminal refused the credentials")]
+    AuthRefused,
+    /// The terminal wants a comm key, and none is configured.
+    #[error("the terminal wants a comm key and none is set")]
+    KeyRequired,
+    /// The terminal says the account is locked, with the time left if it tells.
+    #[error("the terminal has locked the account")]
+    Locked { for_secs: Option<u32> },
+    #[error("the terminal at {address} answers with serial number {found}, expected {expected}")]
+    WrongSerial {
+        address: String,
+        expected: String,
+        found: String,
+    },
+    /// It answered, and said no.
+    #[error("the terminal refused step {step}: {detail}")]
+    Refused { step: Step, detail: String },
+    #[error("the answer at step {step} cannot be understood: {detail}")]
+    Malformed { step: Step, detail: String },
+    /// The answer is larger than we are willing to hold.
+    #[error(
+        "the answer at step {step} announces {announced} bytes, more than the limit of {limit}"
+    )]
+    TooLarge {
+        step: Step,
+        announced: u64,
+        limit: u64,
+    },
+}
+
+impl TerminalError {
+    pub fn retry(&self) -> Retry {
+        match self {
+            Self::AuthRefused | Self::KeyRequired | Self::Locked { .. } => Retry::AfterEdit,
+            Self::Timeout { .. } | Self::Cut { .. } => Retry::Soon,
+            Self::Resolve { .. }
+            | Self::Unreachable { .. }
+            | Self::WrongSerial { .. }
+            | Self::Refused { .. }
+            | Self::Malformed { .. }
+            | Self::TooLarge { .. } => Retry::NextPoll,
+        }
+    }
+
+    /// The step that failed.
+    pub fn step(&self) -> Step {
+        match self {
+            Self::Resolve { .. } => Step::Resolve,
+            Self::Unreachable { .. } => Step::Connect,
+            Self::AuthRefused | Self::KeyRequired | Self::Locked { .. } => Step::SignIn,
+            Self::WrongSerial { .. } => Step::Identify,
+            Self::Timeout { step, .. }
+            | Self::Cut { step, .. }
+            | Self::Refused { step, .. }
+            | Self::Malformed { step, .. }
+            | Self::TooLarge { step, .. } => *step,
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! The Hikvision driver: sign in, identify, read clock, people and event log over ISAPI. Never changes anything on a terminal.
+//!
+//! Owns the order of requests and what a position means. Bodies and the sign-in policy are `hik-proto`'s, one HTTP exchange is
+//! `http.rs`, paging through the event log is `log.rs`. Live events, push and finding are not here.
+
+mod http;
+mod log;
+mod people;
+mod position;
+
+use std::time::Duration;
+
+use attendance::Punch;
+use hik_proto::{DeviceInfo, DeviceTime, EventCapabilities, decode_people_count, paths};
+use jiff::Timestamp;
+
+use self::http::{Answer, Http};
+use self::log::{Collected, Start};
+use self::position::Position;
+use crate::steps::Steps;
+use crate::{
+    Deadline, DeviceUser, Identity, LogRead, OnStep, ReadPosition, Reading, Step, Target,
+    TerminalError,
+};
+
+/// How long and how much one request may take. The vendor advises 10 s for the event search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HikLimits {
+    pub connect: Duration,
+    /// From sending a request to the last byte of its answer.
+    pub answer: Duration,
+    /// Bytes of one answer; a page of 30 events is about 20 kB.
+    pub body: u64,
+}
+
+impl Default for HikLimits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            answer: Duration::from_secs(10),
+            body: 1 << 20,
+        }
+    }
+}
+
+/// Rows of a page, unless the terminal says fewer. More is clamped, or answered by nothing at all.
+const PAGE: u32 = 30;
+/// Tried when a terminal announces rows and sends none: some firmware answers so to a page larger than it likes.
+const SMALL_PAGE: u32 = 10;
+/// Rejected rows a streamed log shows; the rest is only counted.
+const PARKED_SHOWN: usize = 100;
+/// The people list is read again after this long although the count is unchanged: a new name does not change the count.
+const PEOPLE_AGE: Duration = Duration::from_secs(3600);
+
+/// A signed-in connection to a terminal. Requests go out one at a time: terminals have few sessions.
+#[derive(Debug)]
+pub struct HikTerminal {
+    http: Http,
+    identity: Identity,
+}
+
+impl HikTerminal {
+    /// Signs in, reads the device information and checks the serial number, in full or as on the label.
+    ///
+    /// # Errors
+    /// See [`TerminalError`]. A wrong password is sent once and is `AuthRefused`; `deadline` ends everything on this connection.
+    pub async fn connect(target: &Target, deadline: Deadline) -> Result<Self, TerminalError> {
+        Self::connect_with(target, deadline, HikLimits::default()).await
+    }
+
+    /// As [`HikTerminal::connect`], and tells `on_step` what is done. One request does it all: a terminal is connected when it
+    /// answers with its challenge, and signed in when it answers in full.
+    ///
+    /// # Errors
+    /// See [`TerminalError`].
+    pub async fn connect_watched(
+        target: &Target,
+        deadline: Deadline,
+        on_step: OnStep<'_>,
+    ) -> Result<Self, TerminalError> {
+        let steps = Steps::begin(on_step);
+        Self::introduced(target, deadline, HikLimits::default(), steps).await
+    }
+
+    /// As [`HikTerminal::connect`], with other limits for every request.
+    ///
+    /// # Errors
+    /// See [`TerminalError`].
+    pub async fn connect_with(
+        target: &Target,
+        deadline: Deadline,
+        limits: HikLimits,
+    ) -> Result<Self, TerminalError> {
+        Self::introduced(target, deadline, limits, Steps::begin(&mut |_, _| {})).await
+    }
+
+    async fn introduced(
+        target: &Target,
+        deadline: Deadline,
+        limits: HikLimits,
+        mut steps: Steps<'_>,
+    ) -> Result<Self, TerminalError> {
+        let mut http = Http::open(target, deadline, limits).await?;
+        let step = Step::Identify;
+        let answer = http.get(step, paths::DEVICE_INFO).await;
+        if let Some(answered) = http.first_answer() {
+            steps.done_at(Step::Connect, answered);
+        }
+        let answer = answer?;
+        steps.done(Step::SignIn);
+        let body = answer.required(step)?;
+        let info = DeviceInfo::decode(&body).map_err(malformed(step))?;
+        if let Some(expected) = &target.serial
+            && !info.has_serial(expected)
+        {
+            return Err(TerminalError::WrongSerial {
+                address: target.address(),
+                expected: expected.clone(),
+                found: info.serial,
+            });
+        }
+        steps.done(Step::Identify);
+        Ok(Self {
+            http,
+            identity: Identity {
+                serial: info.serial,
+                model: info.model,
+                firmware: info.firmware,
+                ..Identity::default()
+            },
+        })
+    }
+
+    /// The serial number is the full one, whichever form was asked for. The number of people is known after a read; a terminal
+    /// tells neither how many events it holds nor how many it can hold.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Reads clock, people (where they may have changed) and the events since `position`, everything when it is empty.
+    ///
+    /// A poll with nothing new is four requests: device information, clock, number of people, one page of events.
+    ///
+    /// # Errors
+    /// See [`TerminalError`]. Nothing of a failed read may be stored.
+    pub async fn read(
+        &mut self,
+        position: &ReadPosition,
+        now: &(dyn Fn() -> Timestamp + Send + Sync),
+    ) -> Result<Reading, TerminalError> {
+        let mut position = Position::decode(position);
+        let before = now();
+        let clock = self.clock().await?;
+        let seen_at = before + now().duration_since(before) / 2;
+
+        let count = self.people_count().await?;
+        self.identity.users = count;
+        let mut parked = Vec::new();
+        let mut users = None;
+        if position.people_may_have_changed(count, seen_at) {
+            let list = people::read(&mut self.http).await?;
+            let complete = list.as_ref().is_none_or(|list| list.complete);
+            position.people_read(complete, count, seen_at);
+            if let Some(list) = list {
+                parked = list.parked;
+                users = Some(list.users);
+            }
+        }
+
+        let page = match position.page_size(&self.identity.firmware) {
+            Some(page) => page,
+            None => self.discover_page_size().await?,
+        };
+        let log = log::read_new(&mut self.http, &mut position, page, clock.local).await?;
+        position.page_discovered(log.page, &self.identity.firmware);
+        tracing::debug!(
+            serial = self.identity.serial,
+            punches = log.punches.len(),
+            refused = log.refused,
+            other = log.noise,
+            "event log read"
+        );
+        parked.extend(log.parked);
+        Ok(Reading {
+            identity: self.identity.clone(),
+            clock: clock.local.clock,
+            seen_at,
+            users,
+            punches: log.punches,
+            parked,
+            position: position.encode(),
+        })
+    }
+
+    /// The terminal's wall clock.
+    ///
+    /// # Errors
+    /// See [`TerminalError`].
+    pub async fn clock(&mut self) -> Result<DeviceTime, TerminalError> {
+        let step = Step::Clock;
+        let body = self.http.get(step, paths::TIME).await?.required(step)?;
+        DeviceTime::decode(&body).map_err(malformed(step))
+    }
+
+    /// The whole people list.
+    ///
+    /// # Errors
+    /// See [`TerminalError`]; `Refused` where the terminal does not give its list to this account.
+    pub async fn users(&mut self) -> Result<Vec<DeviceUser>, TerminalError> {
+        match people::read(&mut self.http).await? {
+            Some(list) => Ok(list.users),
+            None => Err(TerminalError::Refused {
+                step: Step::Users,
+                detail: "the people list is not available to this account".to_owned(),
+            }),
+        }
+    }
+
+    /// Streams every punch of the log, oldest first, a page at a time. Rows that are no authentication are not counted.
+    ///
+    /// # Errors
+    /// See [`TerminalError`]. Punches given before an error are good.
+    pub async fn punches(
+        &mut self,
+        mut on_batch: impl FnMut(&[Punch]) + Send,
+    ) -> Result<LogRead, TerminalError> {
+        let clock = self.clock().await?;
+        let page = self.discover_page_size().await?;
+        let mut log = Collected::new(page);
+        let mut read = LogRead::default();
+        let mut each_page = |log: &mut Collected| {
+            read.records += (log.punches.len() + log.parked.len()) as u64;
+            read.rejected += log.parked.len() as u64;
+            let room = PARKED_SHOWN.saturating_sub(read.parked.len());
+            read.parked.extend(log.parked.drain(..).take(room));
+            if !log.punches.is_empty() {
+                on_batch(&log.punches);
+                log.punches.clear();
+            }
+        };
+        let mut by_time = false;
+        log::search(
+            &mut self.http,
+            Start::Everything,
+            &mut by_time,
+            clock.local,
+            &mut log,
+            &mut each_page,
+        )
+        .await?;
+        Ok(read)
+    }
+
+    /// Ends the conversation. ISAPI has no sign-out: dropping the connection frees the session.
+    pub async fn close(self) {}
+
+    /// `None` where the terminal does not count its people.
+    async fn people_count(&mut self) -> Result<Option<u32>, TerminalError> {
+        let step = Step::Counters;
+        match self.http.get(step, paths::PEOPLE_COUNT).await? {
+            Answer::Body(body) => decode_people_count(&body)
+                .map(Some)
+                .map_err(malformed(step)),
+            Answer::NotAvailable(_) => Ok(None),
+        }
+    }
+
+    /// The cap is a courtesy of the terminal: without a readable answer the usual one is tried.
+    async fn discover_page_size(&mut self) -> Result<u32, TerminalError> {
+        let answer = self
+            .http
+            .get(Step::Punches, paths::EVENT_CAPABILITIES)
+            .await;
+        let most = match answer {
+            Ok(Answer::Body(body)) => EventCapabilities::decode(&body)
+                .ok()
+                .and_then(|capabilities| capabilities.max_results),
+            Ok(Answer::NotAvailable(_)) | Err(TerminalError::Refused { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        Ok(most.map_or(PAGE, |most| most.min(PAGE)))
+    }
+}
+
+fn malformed<E: std::fmt::Display>(step: Step) -> impl FnOnce(E) -> TerminalError {
+    move |error| TerminalError::Malformed {
+        step,
+        detail: error.to_string(),
+    }
+}
+
+/// A fresh name for a search. Reusing one may bring the terminal's cached old result.
+fn new_search_id() -> String {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    let random = || RandomState::new().build_hasher().finish();
+    let (a, b) = (random(), random());
+    format!(
+        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+        a >> 32,
+        (a >> 16) & 0xffff,
+        a & 0xffff,
+        b >> 48,
+        b & 0xffff_ffff_ffff
+    )
+}

@@ -1,0 +1,440 @@
+//! Paging through a terminal's event log, so that rows added, deleted or repeated while we read lose nothing and end.
+//!
+//! Each page but the first asks for the last row again: if another one comes back, the rows have moved (the oldest were deleted,
+//! or the firmware repeats a page) and the search starts anew behind what has been read.
+
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use attendance::{DeviceUserId, Punch, PunchState, VerifyMode};
+use hik_proto::{
+    AccessEvent, AttendanceStatus, EventClass, EventPage, EventRow, EventSearch, EventTime, Means,
+    SearchState, classify, decode_event_page, paths,
+};
+use jiff::civil::{DateTime, date};
+use jiff::tz::Offset;
+
+use super::http::Http;
+use super::position::{LastRow, Position};
+use super::{SMALL_PAGE, malformed, new_search_id};
+use crate::{ParkedRecord, Step, TerminalError};
+
+const STEP: Step = Step::Punches;
+/// More rows than any terminal holds (150,000 is usual).
+const MOST_ROWS: usize = 1_000_000;
+/// Most bytes of rows that cannot be understood; some hundred thousand rows.
+const MOST_PARKED: usize = 64 << 20;
+/// Searches started anew without any new row before we give up.
+const FRUITLESS: u32 = 3;
+
+/// Where a search begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Start {
+    Everything,
+    Serial(u64),
+    /// Wall time of the terminal.
+    Time(DateTime),
+}
+
+/// What has been read so far.
+#[derive(Debug)]
+pub(super) struct Collected {
+    pub(super) punches: Vec<Punch>,
+    pub(super) parked: Vec<ParkedRecord>,
+    /// Authentications that failed, and rows that are none: doors, buttons, alarms.
+    pub(super) refused: u32,
+    pub(super) noise: u32,
+    pub(super) newest: Option<LastRow>,
+    /// Rows of a page; shrinks where the terminal cannot bear it.
+    pub(super) page: u32,
+    parked_bytes: usize,
+    keys: HashSet<RowKey>,
+    /// Serial numbers an earlier read has given.
+    given: HashSet<u64>,
+    /// The last row of the earlier read, and whether it is still there.
+    expected: Option<LastRow>,
+    expected_found: bool,
+    by_time: bool,
+}
+
+/// The serial number, or a hash of the row where there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum RowKey {
+    Serial(u64),
+    Content(u64),
+}
+
+fn key_of(row: &EventRow) -> RowKey {
+    match row.serial {
+        Some(serial) => RowKey::Serial(serial),
+        None => {
+            let mut hasher = DefaultHasher::new();
+            row.row.json.hash(&mut hasher);
+            RowKey::Content(hasher.finish())
+        }
+    }
+}
+
+impl Collected {
+    pub(super) fn new(page: u32) -> Self {
+        Self {
+            punches: Vec::new(),
+            parked: Vec::new(),
+            refused: 0,
+            noise: 0,
+            newest: None,
+            page,
+            parked_bytes: 0,
+            keys: HashSet::new(),
+            given: HashSet::new(),
+            expected: None,
+            expected_found: false,
+            by_time: false,
+        }
+    }
+
+    fn after(position: &Position, page: u32) -> Self {
+        Self {
+            given: position.seen.iter().copied().collect(),
+            expected: position.last.clone(),
+            by_time: position.by_time,
+            ..Self::new(page)
+        }
+    }
+
+    /// The serial numbers read, from `from` on, in order.
+    pub(super) fn serials_from(&self, from: u64) -> Vec<u64> {
+        let mut serials: Vec<u64> = self
+            .keys
+            .iter()
+            .filter_map(|key| match key {
+                RowKey::Serial(serial) if *serial >= from => Some(*serial),
+                RowKey::Serial(_) | RowKey::Content(_) => None,
+            })
+            .collect();
+        serials.sort_unstable();
+        serials
+    }
+
+    fn add(&mut self, row: EventRow) {
+        if let Some(expected) = &self.expected
+            && expected.is(row.serial, &row.time)
+        {
+            self.expected_found = true;
+        }
+        if !self.keys.insert(key_of(&row)) {
+            return;
+        }
+        let newest_serial = self.newest.as_ref().and_then(|newest| newest.serial);
+        if row.serial >= newest_serial {
+            self.newest = Some(LastRow {
+                serial: row.serial,
+                time: row.time.clone(),
+            });
+        }
+        if row
+            .serial
+            .is_some_and(|serial| self.given.contains(&serial))
+        {
+            return;
+        }
+        let json = row.row.json;
+        match row.row.value.and_then(|event| sort_out(event, row.serial)) {
+            Ok(Sorted::Punch(punch)) => self.punches.push(punch),
+            Ok(Sorted::Refused) => self.refused += 1,
+            Ok(Sorted::Noise) => self.noise += 1,
+            Err(_) if self.by_time && self.is_old(row.serial) => {}
+            Err(reason) => {
+                self.parked_bytes += json.len();
+                self.parked.push(ParkedRecord {
+                    bytes: json.into_bytes(),
+                    reason,
+                });
+            }
+        }
+    }
+
+    /// Read before: a search by time goes back over rows we know, and what is parked is parked once.
+    fn is_old(&self, serial: Option<u64>) -> bool {
+        let last = self.expected.as_ref().and_then(|last| last.serial);
+        serial.is_some() && serial <= last
+    }
+}
+
+enum Sorted {
+    Punch(Punch),
+    Refused,
+    Noise,
+}
+
+/// A punch, something to count, or why the row has to wait for a later version of us.
+fn sort_out(event: AccessEvent, serial: Option<u64>) -> Result<Sorted, String> {
+    let means = match classify(event.major, event.minor) {
+        EventClass::Authenticated(means) => means,
+        EventClass::Refused => return Ok(Sorted::Refused),
+        EventClass::Unknown if event.employee_no.is_some() => {
+            return Err(format!(
+                "unknown access event {}/{} of a person",
+                event.major, event.minor
+            ));
+        }
+        EventClass::Unknown | EventClass::Noise => return Ok(Sorted::Noise),
+    };
+    let Some(employee_no) = event.employee_no else {
+        return match event.card_no {
+            Some(card) => Err(format!("card {card} without an employee number")),
+            None => Ok(Sorted::Noise),
+        };
+    };
+    Ok(Sorted::Punch(Punch {
+        user: DeviceUserId::parse(&employee_no).ok_or("unusable employee number")?,
+        clock: event.time.clock,
+        offset: event.time.offset,
+        state: punch_state(event.attendance),
+        verify: verify_mode(means),
+        record: serial.unwrap_or(0),
+    }))
+}
+
+fn punch_state(status: Option<AttendanceStatus>) -> PunchState {
+    match status {
+        None => PunchState::None,
+        Some(AttendanceStatus::CheckIn) => PunchState::In,
+        Some(AttendanceStatus::CheckOut) => PunchState::Out,
+        Some(AttendanceStatus::BreakOut) => PunchState::BreakOut,
+        Some(AttendanceStatus::BreakIn) => PunchState::BreakIn,
+        Some(AttendanceStatus::OvertimeIn) => PunchState::OvertimeIn,
+        Some(AttendanceStatus::OvertimeOut) => PunchState::OvertimeOut,
+    }
+}
+
+fn verify_mode(means: Means) -> VerifyMode {
+    match means {
+        Means::Card => VerifyMode::Card,
+        Means::Finger => VerifyMode::Finger,
+        Means::Face => VerifyMode::Face,
+        Means::Password => VerifyMode::Password,
+        Means::Palm => VerifyMode::Palm,
+        Means::Iris => VerifyMode::Iris,
+        Means::Combined => VerifyMode::Combined,
+        Means::Other => VerifyMode::Unknown,
+    }
+}
+
+/// Reads what is new since `position` and moves it. Where the last row is gone the log is another one (cleared, restored, or
+/// overwritten past it): then everything is read, and known punches are sorted out by whoever stores them.
+pub(super) async fn read_new(
+    http: &mut Http,
+    position: &mut Position,
+    page: u32,
+    now: EventTime,
+) -> Result<Collected, TerminalError> {
+    let mut log = Collected::after(position, page);
+    let start = position.start(now);
+    search(
+        http,
+        start,
+        &mut position.by_time,
+        now,
+        &mut log,
+        &mut |_| {},
+    )
+    .await?;
+    if log.expected.is_some() && !log.expected_found {
+        tracing::info!("the event log no longer has the last row read: reading everything again");
+        log = Collected::new(log.page);
+        position.last = None;
+        position.seen = Vec::new();
+        let start = Start::Everything;
+        search(
+            http,
+            start,
+            &mut position.by_time,
+            now,
+            &mut log,
+            &mut |_| {},
+        )
+        .await?;
+    }
+    position.advance(&log, now);
+    Ok(log)
+}
+
+/// Searches from `start` to the end of the log, as often as the rows move. `each_page` sees the collection after every page.
+pub(super) async fn search(
+    http: &mut Http,
+    mut start: Start,
+    by_time: &mut bool,
+    now: EventTime,
+    log: &mut Collected,
+    each_page: &mut (dyn FnMut(&mut Collected) + Send),
+) -> Result<(), TerminalError> {
+    let mut fruitless = 0;
+    loop {
+        let before = log.keys.len();
+        match read_pages(http, start, now, log, each_page).await? {
+            End::Complete => return Ok(()),
+            End::SerialsIgnored => *by_time = true,
+            End::Moved => {
+                fruitless = if log.keys.len() > before {
+                    0
+                } else {
+                    fruitless + 1
+                };
+                if fruitless >= FRUITLESS {
+                    return Err(TerminalError::Malformed {
+                        step: STEP,
+                        detail: "the terminal sends the same events again and again".to_owned(),
+                    });
+                }
+            }
+        }
+        log.by_time = *by_time;
+        start = resume(start, *by_time, now, log);
+    }
+}
+
+/// Where to go on: at the newest row read, else at the last one of the earlier read, else where we began.
+fn resume(start: Start, by_time: bool, now: EventTime, log: &Collected) -> Start {
+    let Some(newest) = log.newest.as_ref().or(log.expected.as_ref()) else {
+        return start;
+    };
+    match newest.serial {
+        Some(serial) if !by_time => Start::Serial(serial),
+        _ => Start::Time(newest.time_before(now)),
+    }
+}
+
+enum End {
+    Complete,
+    /// The rows are no longer where they were.
+    Moved,
+    /// Rows below the serial number asked for.
+    SerialsIgnored,
+}
+
+/// One search, all its pages.
+async fn read_pages(
+    http: &mut Http,
+    start: Start,
+    now: EventTime,
+    log: &mut Collected,
+    each_page: &mut (dyn FnMut(&mut Collected) + Send),
+) -> Result<End, TerminalError> {
+    let id = new_search_id();
+    let mut taken: u64 = 0; // rows of this search we have
+    let mut last: Option<RowKey> = None;
+    let mut keys = HashSet::new();
+    loop {
+        // With pages of one row there is no room to ask for a known one.
+        let known = last.filter(|_| log.page > 1);
+        let position = taken - u64::from(known.is_some());
+        let search = condition(&id, start, position, log.page, now);
+        let body = http
+            .post(STEP, paths::EVENTS, search.encode())
+            .await?
+            .required(STEP)?;
+        let page: EventPage = decode_event_page(&body).map_err(malformed(STEP))?;
+        let mut rows = page.rows.into_iter();
+
+        if let Start::Serial(begin) = start
+            && rows
+                .as_slice()
+                .iter()
+                .any(|row| row.serial.is_some_and(|serial| serial < begin))
+        {
+            return Ok(End::SerialsIgnored);
+        }
+        if let Some(known) = known
+            && rows.next().as_ref().map(key_of) != Some(known)
+        {
+            return Ok(End::Moved);
+        }
+        let more = page.state == SearchState::More
+            && page
+                .total
+                .is_none_or(|total| taken + (rows.len() as u64) < total);
+        if rows.len() == 0 {
+            let announced = page.total.unwrap_or(0);
+            let missing = match page.state {
+                SearchState::NoMatch => false,
+                _ if taken == 0 => more || announced > 0,
+                _ => more && announced > taken,
+            };
+            if !missing {
+                return Ok(End::Complete);
+            }
+            if taken == 0 && log.page > SMALL_PAGE {
+                log.page = SMALL_PAGE;
+                continue;
+            }
+            // Nothing but the announcement: taken for the end, it would look like a log without these events.
+            return Err(TerminalError::Malformed {
+                step: STEP,
+                detail: format!("{announced} events announced, {taken} sent"),
+            });
+        }
+        let before = keys.len();
+        for row in rows {
+            taken += 1;
+            let key = key_of(&row);
+            keys.insert(key);
+            last = Some(key);
+            log.add(row);
+        }
+        each_page(log);
+        if !more {
+            return Ok(End::Complete);
+        }
+        if keys.len() == before {
+            return Ok(End::Moved);
+        }
+        if log.keys.len() > MOST_ROWS || log.parked_bytes > MOST_PARKED {
+            return Err(TerminalError::Malformed {
+                step: STEP,
+                detail: "the event log does not end, or is hardly readable".to_owned(),
+            });
+        }
+    }
+}
+
+/// A search open to the future: a frozen end would hide rows stamped while a clock ran ahead. New rows append behind.
+fn condition(id: &str, start: Start, position: u64, page: u32, now: EventTime) -> EventSearch {
+    let offset = now.offset;
+    let at = |clock| EventTime { clock, offset };
+    let (from, begin_serial) = match start {
+        Start::Everything => (earliest(offset), None),
+        Start::Serial(serial) => (earliest(offset), Some(serial)),
+        Start::Time(clock) => (clock.max(earliest(offset)), None),
+    };
+    EventSearch {
+        id: id.to_owned(),
+        position,
+        max_results: page,
+        start: at(from),
+        end: at(date(2037, 12, 31).at(23, 59, 59, 0)),
+        begin_serial,
+    }
+}
+
+/// The first wall time that is neither before 1970 on the terminal's clock nor negative as Unix time.
+fn earliest(offset: Option<Offset>) -> DateTime {
+    let ahead = offset.map_or(0, Offset::seconds).max(0);
+    date(1970, 1, 1)
+        .at(0, 0, 0, 0)
+        .saturating_add(jiff::ToSpan::seconds(i64::from(ahead)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_widest_window_is_no_negative_time() {
+        let at =
+            |seconds| earliest(Some(Offset::from_seconds(seconds).expect("an offset"))).to_string();
+        assert_eq!(at(0), "1970-01-01T00:00:00");
+        assert_eq!(at(19_800), "1970-01-01T05:30:00");
+        assert_eq!(at(-14_400), "1970-01-01T00:00:00");
+    }
+}

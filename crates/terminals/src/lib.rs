@@ -1,0 +1,22 @@
+//! Connections to terminals: one driver per brand behind one closed set.
+//!
+//! Owns sockets, deadlines and the order of the conversation. Bytes are turned into values by the protocol crates; what is
+//! read is given to the caller, who stores it. Nothing here decides whose punch it is.
+
+mod deadline;
+mod error;
+mod hik;
+mod reading;
+mod steps;
+mod target;
+mod terminal;
+mod zk;
+
+pub use deadline::Deadline;
+pub use error::{Retry, Step, TerminalError};
+pub use hik::{HikLimits, HikTerminal};
+pub use reading::{DeviceUser, Identity, ParkedRecord, ReadPosition, Reading};
+pub use steps::OnStep;
+pub use target::{Credentials, DeviceKind, Target, Transport};
+pub use terminal::{Terminal, read};
+pub use zk::{LogRead, ZkTerminal};

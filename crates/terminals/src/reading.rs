@@ -1,0 +1,58 @@
+//! What one whole read of a terminal brings.
+
+use attendance::{DeviceUserId, Punch};
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use serde::{Deserialize, Serialize};
+
+/// Who a terminal says it is, and how full it is. Counts are `None` where the terminal does not tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// The serial number, trimmed. The identity of the device.
+    pub serial: String,
+    pub model: String,
+    pub firmware: String,
+    pub users: Option<u32>,
+    /// Attendance records the terminal holds, and can hold.
+    pub records: Option<u32>,
+    pub record_capacity: Option<u32>,
+}
+
+/// A person in the terminal's own list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceUser {
+    pub id: DeviceUserId,
+    /// As stored there; may be empty.
+    pub name: String,
+    pub admin: bool,
+    pub card: Option<String>,
+}
+
+/// Bytes that cannot be understood, kept so that a later version can.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParkedRecord {
+    pub bytes: Vec<u8>,
+    /// One lower-case phrase for people, e.g. `impossible date 2024-02-31`.
+    pub reason: String,
+}
+
+/// How far a device has been read, in the driver's own words. Opaque to everybody else, who only store it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ReadPosition(pub String);
+
+/// The result of a complete read. An incomplete one is an error and brings nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reading {
+    pub identity: Identity,
+    /// The terminal's wall clock at the start of the read, and our instant when we saw it.
+    pub clock: DateTime,
+    pub seen_at: Timestamp,
+    /// The terminal's whole user list; `None` when it was known to be unchanged and therefore not read.
+    pub users: Option<Vec<DeviceUser>>,
+    /// In the order of the terminal's log. Punches already read before may be among them.
+    pub punches: Vec<Punch>,
+    pub parked: Vec<ParkedRecord>,
+    /// Store it together with the punches, or not at all.
+    pub position: ReadPosition,
+}

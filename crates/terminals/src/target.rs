@@ -1,0 +1,252 @@
+//! Where a terminal is and how to sign in: everything a connection needs, nothing a database row has besides.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// The brands we speak to. A third brand adds a variant here and in `Terminal`; the compiler lists the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DeviceKind {
+    Zk,
+    Hik,
+}
+
+impl DeviceKind {
+    pub const ALL: &'static [Self] = &[Self::Zk, Self::Hik];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Zk => "zk",
+            Self::Hik => "hik",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.as_str() == name)
+    }
+
+    /// The name people know the brand by.
+    pub fn brand(self) -> &'static str {
+        match self {
+            Self::Zk => "ZKTeco",
+            Self::Hik => "Hikvision",
+        }
+    }
+
+    pub fn default_port(self) -> u16 {
+        match self {
+            Self::Zk => 4370,
+            Self::Hik => 80,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Transport {
+    #[default]
+    Tcp,
+    Udp,
+    /// HTTP over TLS.
+    Tls,
+}
+
+/// Secrets of one terminal. Never printed.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Credentials {
+    /// ZKTeco: a number, 0 or none when the terminal has no key.
+    pub comm_key: Option<u32>,
+    pub username: Option<String>,
+    pub password: Option<String>,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials")
+            .field("username", &self.username)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One terminal to talk to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    pub kind: DeviceKind,
+    /// Host name or IP address.
+    pub host: String,
+    pub port: u16,
+    pub transport: Transport,
+    pub credentials: Credentials,
+    /// The serial number the terminal must have; `None` accepts any and is for talking to a terminal outside the registry.
+    pub serial: Option<String>,
+}
+
+impl Target {
+    pub fn address(&self) -> String {
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
+}
+
+/// Why a terminal URL is not one.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TargetError {
+    #[error("a terminal URL starts with zk://, hik:// or hiks://")]
+    Scheme,
+    #[error("the terminal URL names no host")]
+    Host,
+    #[error("the port {0:?} is not a number from 1 to 65535")]
+    Port(String),
+    #[error("the comm key is not a number")]
+    CommKey,
+    #[error("a Hikvision URL needs user:password@ before the host")]
+    User,
+    #[error("unknown option {0:?} in the terminal URL")]
+    Option(String),
+}
+
+impl FromStr for Target {
+    type Err = TargetError;
+
+    /// Reads `zk://[COMMKEY@]host[:4370][?transport=tcp|udp]`, `hik://user:password@host[:80]` and
+    /// `hiks://user:password@host[:443]`. The password may be percent-encoded.
+    fn from_str(url: &str) -> Result<Self, Self::Err> {
+        let (scheme, rest) = url.split_once("://").ok_or(TargetError::Scheme)?;
+        let (kind, mut transport, default_port) = match scheme {
+            "zk" => (DeviceKind::Zk, Transport::Tcp, 4370),
+            "hik" => (DeviceKind::Hik, Transport::Tcp, 80),
+            "hiks" => (DeviceKind::Hik, Transport::Tls, 443),
+            _ => return Err(TargetError::Scheme),
+        };
+        let (rest, options) = rest.split_once('?').unwrap_or((rest, ""));
+        let (sign_in, place) = match rest.trim_end_matches('/').rsplit_once('@') {
+            Some((sign_in, place)) => (Some(sign_in), place),
+            None => (None, rest.trim_end_matches('/')),
+        };
+        let (host, port) = split_host_port(place)?;
+        for option in options.split('&').filter(|option| !option.is_empty()) {
+            match (kind, option) {
+                (DeviceKind::Zk, "transport=tcp") => transport = Transport::Tcp,
+                (DeviceKind::Zk, "transport=udp") => transport = Transport::Udp,
+                _ => return Err(TargetError::Option(option.to_owned())),
+            }
+        }
+        let credentials = match (kind, sign_in) {
+            (DeviceKind::Zk, None) => Credentials::default(),
+            (DeviceKind::Zk, Some(key)) => Credentials {
+                comm_key: Some(key.parse().map_err(|_| TargetError::CommKey)?),
+                ..Credentials::default()
+            },
+            (DeviceKind::Hik, Some(pair)) => {
+                let (user, password) = pair.split_once(':').ok_or(TargetError::User)?;
+                Credentials {
+                    comm_key: None,
+                    username: Some(percent_decoded(user)),
+                    password: Some(percent_decoded(password)),
+                }
+            }
+            (DeviceKind::Hik, None) => return Err(TargetError::User),
+        };
+        Ok(Self {
+            kind,
+            host,
+            port: port.unwrap_or(default_port),
+            transport,
+            credentials,
+            serial: None,
+        })
+    }
+}
+
+fn split_host_port(place: &str) -> Result<(String, Option<u16>), TargetError> {
+    let (host, port) = if let Some(bracketed) = place.strip_prefix('[') {
+        let (host, rest) = bracketed.split_once(']').ok_or(TargetError::Host)?;
+        (host, rest.strip_prefix(':'))
+    } else {
+        match place.rsplit_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (place, None),
+        }
+    };
+    if host.is_empty() {
+        return Err(TargetError::Host);
+    }
+    let port = match port {
+        None => None,
+        Some(text) => Some(
+            text.parse()
+                .ok()
+                .filter(|port| *port != 0)
+                .ok_or_else(|| TargetError::Port(text.to_owned()))?,
+        ),
+    };
+    Ok((host.to_owned(), port))
+}
+
+fn percent_decoded(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut i = 0;
+    while i < bytes.len() {
+        let hex = (bytes[i] == b'%')
+            .then(|| bytes.get(i + 1..i + 3))
+            .flatten()
+            .and_then(|pair| std::str::from_utf8(pair).ok())
+            .and_then(|pair| u8::from_str_radix(pair, 16).ok());
+        match hex {
+            Some(byte) => {
+                out.push(byte);
+                i += 3;
+            }
+            None => {
+                out.push(bytes[i]);
+                i += 1;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terminal_urls() {
+        let target: Target = "zk://1234@10.0.0.9?transport=udp"
+            .parse()
+            .expect("a good URL");
+        assert_eq!(
+            (target.port, target.transport, target.credentials.comm_key),
+            (4370, Transport::Udp, Some(1234))
+        );
+        let target: Target = "hik://admin:p%40ss:word@[::1]:8000"
+            .parse()
+            .expect("a good URL");
+        assert_eq!(target.address(), "[::1]:8000");
+        assert_eq!(target.credentials.password.as_deref(), Some("p@ss:word"));
+        let target: Target = "hiks://a:b@gate.example".parse().expect("a good URL");
+        assert_eq!((target.port, target.transport), (443, Transport::Tls));
+    }
+
+    #[test]
+    fn bad_terminal_urls_name_what_is_wrong() {
+        let error = |url: &str| url.parse::<Target>().expect_err("a bad URL");
+        assert_eq!(error("10.0.0.9"), TargetError::Scheme);
+        assert_eq!(error("zk://"), TargetError::Host);
+        assert_eq!(error("zk://key@h"), TargetError::CommKey);
+        assert_eq!(error("zk://h:0"), TargetError::Port("0".into()));
+        assert_eq!(error("hik://h"), TargetError::User);
+        assert_eq!(
+            error("zk://h?speed=9"),
+            TargetError::Option("speed=9".into())
+        );
+    }
+
+    #[test]
+    fn debug_hides_secrets() {
+        let target: Target = "hik://admin:topsecret@h".parse().expect("a good URL");
+        assert!(!format!("{target:?}").contains("topsecret"));
+    }
+}

@@ -1,0 +1,143 @@
+//! The closed set of terminals, and the one conversation that a poll is.
+
+use std::time::Duration;
+
+use attendance::Punch;
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+
+use crate::{
+    Deadline, DeviceKind, DeviceUser, HikTerminal, Identity, LogRead, OnStep, ReadPosition,
+    Reading, Target, TerminalError, ZkTerminal,
+};
+
+/// A signed-in connection to a device whose serial number has been checked.
+#[derive(Debug)]
+pub enum Terminal {
+    Zk(ZkTerminal),
+    Hik(HikTerminal),
+}
+
+impl Terminal {
+    /// Connects, signs in once, and checks the serial number against `target.serial`.
+    ///
+    /// # Errors
+    /// See [`TerminalError`]; refused credentials are reported after one attempt.
+    pub async fn connect(target: &Target) -> Result<Self, TerminalError> {
+        Self::connect_within(target, Deadline::none()).await
+    }
+
+    /// Like [`Self::connect`], with a deadline for everything that follows on this connection.
+    ///
+    /// # Errors
+    /// See [`TerminalError`].
+    pub async fn connect_within(
+        target: &Target,
+        deadline: Deadline,
+    ) -> Result<Self, TerminalError> {
+        Self::connect_watched(target, deadline, &mut |_, _| {}).await
+    }
+
+    /// Like [`Self::connect_within`], and tells `on_step` when `Connect`, `SignIn` and `Identify` are done, in this order.
+    ///
+    /// # Errors
+    /// See [`TerminalError`].
+    pub async fn connect_watched(
+        target: &Target,
+        deadline: Deadline,
+        on_step: OnStep<'_>,
+    ) -> Result<Self, TerminalError> {
+        match target.kind {
+            DeviceKind::Zk => ZkTerminal::connect_watched(target, deadline, on_step)
+                .await
+                .map(Self::Zk),
+            DeviceKind::Hik => HikTerminal::connect_watched(target, deadline, on_step)
+                .await
+                .map(Self::Hik),
+        }
+    }
+
+    pub fn identity(&self) -> &Identity {
+        match self {
+            Self::Zk(terminal) => terminal.identity(),
+            Self::Hik(terminal) => terminal.identity(),
+        }
+    }
+
+    /// Reads what is new since `position` (everything when it is empty), clock and users first.
+    ///
+    /// # Errors
+    /// See [`TerminalError`]. Nothing of a failed read may be stored.
+    pub async fn read(
+        &mut self,
+        position: &ReadPosition,
+        now: &(dyn Fn() -> Timestamp + Send + Sync),
+    ) -> Result<Reading, TerminalError> {
+        match self {
+            Self::Zk(terminal) => terminal.read(position, now).await,
+            Self::Hik(terminal) => terminal.read(position, now).await,
+        }
+    }
+
+    /// The terminal's wall clock, as it shows it.
+    ///
+    /// # Errors
+    /// See [`TerminalError`].
+    pub async fn clock(&mut self) -> Result<DateTime, TerminalError> {
+        match self {
+            Self::Zk(terminal) => terminal.clock().await,
+            Self::Hik(terminal) => Ok(terminal.clock().await?.local.clock),
+        }
+    }
+
+    /// The terminal's whole user list, in its order.
+    ///
+    /// # Errors
+    /// See [`TerminalError`].
+    pub async fn users(&mut self) -> Result<Vec<DeviceUser>, TerminalError> {
+        match self {
+            Self::Zk(terminal) => terminal.users().await,
+            Self::Hik(terminal) => terminal.users().await,
+        }
+    }
+
+    /// Streams every punch the terminal holds, in the order of its log, in batches; memory does not grow with the log.
+    ///
+    /// # Errors
+    /// See [`TerminalError`]. After an error the batches so far are not the whole log, and may be wrong.
+    pub async fn punches(
+        &mut self,
+        on_batch: &mut (dyn FnMut(&[Punch]) + Send),
+    ) -> Result<LogRead, TerminalError> {
+        match self {
+            Self::Zk(terminal) => terminal.punches(on_batch).await,
+            Self::Hik(terminal) => terminal.punches(on_batch).await,
+        }
+    }
+
+    /// Ends the conversation politely; a terminal with one connection is free again at once.
+    pub async fn close(self) {
+        match self {
+            Self::Zk(terminal) => terminal.close().await,
+            Self::Hik(terminal) => terminal.close().await,
+        }
+    }
+}
+
+/// One poll: connect, read, close, all within `deadline`; the goodbye may take half a second more. A time-out names the step
+/// that was running.
+///
+/// # Errors
+/// See [`TerminalError`].
+pub async fn read(
+    target: &Target,
+    position: &ReadPosition,
+    deadline: Duration,
+    now: &(dyn Fn() -> Timestamp + Send + Sync),
+) -> Result<Reading, TerminalError> {
+    let deadline = Deadline::after(deadline);
+    let mut terminal = Terminal::connect_within(target, deadline).await?;
+    let reading = terminal.read(position, now).await;
+    terminal.close().await;
+    reading
+}

@@ -1,0 +1,409 @@
+//! One TCP connection to a ZKTeco terminal: requests, answers, large answers, and the goodbye.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpStream, lookup_host};
+use zk_proto::bulk::{self, BulkError, Chunk, Prepared, Wanted};
+use zk_proto::{DecodeError, Incoming, Packet, PacketBuffer, Session, command, key, reply};
+
+use crate::steps::Steps;
+use crate::{Deadline, Step, Target, TerminalError};
+
+const RESOLVE: Duration = Duration::from_secs(5);
+const CONNECT: Duration = Duration::from_secs(3);
+/// For a whole answer to a simple command.
+const ANSWER: Duration = Duration::from_secs(5);
+/// Without any byte, while a large answer is prepared or sent.
+const PROGRESS: Duration = Duration::from_secs(15);
+/// For the answer to EXIT, also when the deadline has passed: a terminal with one slot is worth half a second.
+const GOODBYE: Duration = Duration::from_millis(500);
+
+/// What the scrambled key is salted with; the value common clients use.
+const SALT: u8 = 0x32;
+
+/// How long to wait for a packet.
+#[derive(Clone, Copy)]
+enum Patience {
+    /// From now to the end of the packet.
+    Whole(Duration),
+    /// Between one byte and the next.
+    Idle(Duration),
+}
+
+#[derive(Debug)]
+pub(super) struct Connection {
+    stream: TcpStream,
+    packets: PacketBuffer,
+    session: Session,
+    deadline: Deadline,
+    out: Vec<u8>,
+    /// The terminal holds a session of ours, which EXIT has not ended yet.
+    open: bool,
+}
+
+impl Connection {
+    /// Opens the socket. Nothing is sent: terminals that serve one connection would have lost it to a probe.
+    pub(super) async fn open(target: &Target, deadline: Deadline) -> Result<Self, TerminalError> {
+        let address = target.address();
+        let found = deadline
+            .within(
+                Step::Resolve,
+                RESOLVE,
+                lookup_host((target.host.as_str(), target.port)),
+            )
+            .await?
+            .and_then(|mut found| found.next().ok_or_else(|| io::ErrorKind::NotFound.into()))
+            .map_err(|source| TerminalError::Resolve {
+                address: address.clone(),
+                source,
+            })?;
+        let stream = deadline
+            .within(Step::Connect, CONNECT, TcpStream::connect(found))
+            .await?
+            .and_then(|stream| stream.set_nodelay(true).map(|()| stream))
+            .map_err(|source| TerminalError::Unreachable { address, source })?;
+        Ok(Self {
+            stream,
+            packets: PacketBuffer::new(),
+            session: Session::new(),
+            deadline,
+            out: Vec::new(),
+            open: false,
+        })
+    }
+
+    /// Opens a session, with the comm key if the terminal wants one. The key is sent once.
+    pub(super) async fn sign_in(
+        &mut self,
+        comm_key: Option<u32>,
+        steps: &mut Steps<'_>,
+    ) -> Result<(), TerminalError> {
+        let header = self
+            .exchange(Step::Connect, command::CONNECT, &[])
+            .await?
+            .header;
+        match header.command {
+            reply::ACK_OK | reply::ACK_UNAUTH => {
+                self.session.opened(header.session_id);
+                self.open = true;
+            }
+            code => return Err(refused(Step::Connect, code)),
+        }
+        steps.done(Step::Connect);
+        if header.command == reply::ACK_OK {
+            steps.done(Step::SignIn);
+            return Ok(());
+        }
+        // Without a configured key the factory value is worth the one try.
+        let scrambled = key::scramble(comm_key.unwrap_or(0), self.session.id(), SALT);
+        let answer = self
+            .exchange(Step::SignIn, command::AUTH, &scrambled)
+            .await?;
+        match (answer.header.command, comm_key) {
+            (reply::ACK_OK, _) => {
+                steps.done(Step::SignIn);
+                Ok(())
+            }
+            (reply::ACK_UNAUTH, None | Some(0)) => Err(TerminalError::KeyRequired),
+            (reply::ACK_UNAUTH, Some(_)) => Err(TerminalError::AuthRefused),
+            (code, _) => Err(refused(Step::SignIn, code)),
+        }
+    }
+
+    /// Sends a command and gives the data of its answer.
+    pub(super) async fn ask(
+        &mut self,
+        step: Step,
+        command: u16,
+        data: &[u8],
+    ) -> Result<&[u8], TerminalError> {
+        let answer = self.exchange(step, command, data).await?;
+        match answer.header.command {
+            reply::ACK_OK => Ok(answer.data),
+            code => Err(refused(step, code)),
+        }
+    }
+
+    /// Like [`Self::ask`], where "no" is an answer too.
+    pub(super) async fn ask_if_known(
+        &mut self,
+        step: Step,
+        command: u16,
+        data: &[u8],
+    ) -> Result<Option<&[u8]>, TerminalError> {
+        let answer = self.exchange(step, command, data).await?;
+        Ok((answer.header.command == reply::ACK_OK).then_some(answer.data))
+    }
+
+    /// Has the terminal prepare a large answer. One that is small comes at once and is put into `body`; otherwise its size
+    /// is returned. A terminal that counts nothing of the kind may say "no such record", which is an empty answer.
+    ///
+    /// # Errors
+    /// `TooLarge` above `limit` bytes, before any of them is asked for.
+    pub(super) async fn prepare(
+        &mut self,
+        step: Step,
+        wanted: Wanted,
+        counted: Option<u32>,
+        limit: u32,
+        body: &mut Vec<u8>,
+    ) -> Result<Option<u32>, TerminalError> {
+        self.send(step, command::PREPARE_BUFFER, &wanted.request())
+            .await?;
+        // Some terminals copy the whole log before they answer.
+        let answer = self.receive(step, Patience::Whole(PROGRESS)).await?;
+        body.clear();
+        if answer.header.command == reply::ACK_ERROR && counted == Some(0) {
+            return Ok(None);
+        }
+        match Prepared::decode(&answer).map_err(|error| bulk_error(step, error))? {
+            Prepared::Inline(data) => {
+                body.extend_from_slice(data);
+                Ok(None)
+            }
+            Prepared::Size(size) if size > limit => Err(TerminalError::TooLarge {
+                step,
+                announced: u64::from(size),
+                limit: u64::from(limit),
+            }),
+            Prepared::Size(size) => Ok(Some(size)),
+        }
+    }
+
+    /// Reads `size` prepared bytes, part after part, into `feed`.
+    ///
+    /// The next part is asked for before the last one is given to `feed`, so that the terminal works while we decode; there
+    /// is never more than one request under way. Holds one part in memory.
+    pub(super) async fn download<E: From<TerminalError>>(
+        &mut self,
+        step: Step,
+        size: u32,
+        mut feed: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let length_at = |offset: u32| bulk::TCP_CHUNK.min(size - offset);
+        let mut part = Vec::new();
+        let mut offset = 0;
+        if size > 0 {
+            self.send_chunk_request(step, 0, length_at(0)).await?;
+        }
+        while offset < size {
+            let length = length_at(offset);
+            self.receive_chunk(step, length, &mut part).await?;
+            if part.len() != length as usize {
+                let detail = format!(
+                    "{length} bytes from {offset} were asked for and {} came",
+                    part.len()
+                );
+                return Err(TerminalError::Malformed { step, detail }.into());
+            }
+            offset += length;
+            if offset < size {
+                self.send_chunk_request(step, offset, length_at(offset))
+                    .await?;
+            }
+            feed(&part)?;
+        }
+        Ok(())
+    }
+
+    /// Reads one part of the prepared bytes. Terminals that ignore the offset may send something of another length.
+    pub(super) async fn part(
+        &mut self,
+        step: Step,
+        offset: u32,
+        length: u32,
+    ) -> Result<Vec<u8>, TerminalError> {
+        let mut part = Vec::new();
+        self.send_chunk_request(step, offset, length).await?;
+        self.receive_chunk(step, length, &mut part).await?;
+        Ok(part)
+    }
+
+    /// Lets the terminal forget what it has prepared. What was read is complete whatever it answers.
+    pub(super) async fn free(&mut self, step: Step) -> Result<(), TerminalError> {
+        self.exchange(step, command::FREE_DATA, &[]).await.map(drop)
+    }
+
+    /// Ends the session, whatever happened before; also after the deadline, for half a second.
+    pub(super) async fn exit(&mut self) {
+        if !std::mem::take(&mut self.open) {
+            return;
+        }
+        self.deadline = Deadline::after(GOODBYE);
+        // Nobody is waiting for this answer: what matters is that the packet is on its way.
+        let _ = self.exchange(Step::Connect, command::EXIT, &[]).await;
+        let _ = self
+            .deadline
+            .cover(Step::Connect, self.stream.shutdown())
+            .await;
+    }
+
+    async fn send_chunk_request(
+        &mut self,
+        step: Step,
+        offset: u32,
+        length: u32,
+    ) -> Result<(), TerminalError> {
+        let request = bulk::chunk_request(offset, length);
+        self.send(step, command::READ_BUFFER, &request).await
+    }
+
+    /// Fills `part` with the answer to one chunk request, at most `length` bytes and one packet.
+    async fn receive_chunk(
+        &mut self,
+        step: Step,
+        length: u32,
+        part: &mut Vec<u8>,
+    ) -> Result<(), TerminalError> {
+        part.clear();
+        let mut chunk = Chunk::new();
+        loop {
+            let packet = self.receive(step, Patience::Idle(PROGRESS)).await?;
+            let received = chunk
+                .take(&packet)
+                .map_err(|error| bulk_error(step, error))?;
+            if let Some(promised) = chunk.promised().filter(|promised| *promised > length) {
+                return Err(TerminalError::TooLarge {
+                    step,
+                    announced: u64::from(promised),
+                    limit: u64::from(length),
+                });
+            }
+            part.extend_from_slice(received.data);
+            if received.last {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn exchange(
+        &mut self,
+        step: Step,
+        command: u16,
+        data: &[u8],
+    ) -> Result<Packet<'_>, TerminalError> {
+        self.send(step, command, data).await?;
+        self.receive(step, Patience::Whole(ANSWER)).await
+    }
+
+    async fn send(&mut self, step: Step, command: u16, data: &[u8]) -> Result<(), TerminalError> {
+        self.out.clear();
+        self.session
+            .request(command, data)
+            .encode_framed(&mut self.out);
+        self.write_out(step).await
+    }
+
+    async fn write_out(&mut self, step: Step) -> Result<(), TerminalError> {
+        self.deadline
+            .within(step, ANSWER, self.stream.write_all(&self.out))
+            .await?
+            .map_err(|source| TerminalError::Cut { step, source })
+    }
+
+    /// The next packet that belongs to the outstanding request.
+    async fn receive(
+        &mut self,
+        step: Step,
+        patience: Patience,
+    ) -> Result<Packet<'_>, TerminalError> {
+        let began = tokio::time::Instant::now();
+        loop {
+            while let Some(header) = self
+                .packets
+                .peek()
+                .map_err(|error| decode_error(step, error))?
+            {
+                match self.session.sort(header) {
+                    Incoming::Reply => {
+                        let packet = self
+                            .packets
+                            .next_packet()
+                            .map_err(|error| decode_error(step, error))?;
+                        return Ok(packet.expect("a packet that was peeked at"));
+                    }
+                    Incoming::Stale => self.packets.skip(),
+                    Incoming::Event { code } => {
+                        // Not asked for, but a terminal may wait for the answer, and repeat the event without it.
+                        self.packets.skip();
+                        tracing::trace!(code, "acknowledged an event");
+                        self.out.clear();
+                        self.session.acknowledgement().encode_framed(&mut self.out);
+                        self.write_out(step).await?;
+                    }
+                }
+            }
+            let limit = match patience {
+                Patience::Idle(limit) => limit,
+                Patience::Whole(limit) => limit.saturating_sub(began.elapsed()),
+            };
+            let space = self.packets.space(4096);
+            let read = self
+                .deadline
+                .within(step, limit, self.stream.read_buf(space))
+                .await
+                .map_err(|error| match (error, patience) {
+                    // What is left of a limit says nothing to people; the limit does.
+                    (TerminalError::Timeout { step, after }, Patience::Whole(whole))
+                        if after == limit =>
+                    {
+                        TerminalError::Timeout { step, after: whole }
+                    }
+                    (error, _) => error,
+                })?
+                .map_err(|source| TerminalError::Cut { step, source })?;
+            if read == 0 {
+                return Err(TerminalError::Cut {
+                    step,
+                    source: io::ErrorKind::UnexpectedEof.into(),
+                });
+            }
+        }
+    }
+}
+
+impl Drop for Connection {
+    /// The last resort when a conversation is abandoned in the middle, for example by a shutdown: EXIT without waiting.
+    fn drop(&mut self) {
+        if self.open {
+            self.out.clear();
+            self.session
+                .request(command::EXIT, &[])
+                .encode_framed(&mut self.out);
+            let _ = self.stream.try_write(&self.out);
+        }
+    }
+}
+
+fn refused(step: Step, code: u16) -> TerminalError {
+    TerminalError::Refused {
+        step,
+        detail: format!("it answered code {code}: {}", reply::meaning(code)),
+    }
+}
+
+fn decode_error(step: Step, error: DecodeError) -> TerminalError {
+    match error {
+        DecodeError::TooLong { announced, limit } => TerminalError::TooLarge {
+            step,
+            announced: u64::from(announced),
+            limit: u64::from(limit),
+        },
+        error => TerminalError::Malformed {
+            step,
+            detail: error.to_string(),
+        },
+    }
+}
+
+fn bulk_error(step: Step, error: BulkError) -> TerminalError {
+    match error {
+        BulkError::Refused { code } => refused(step, code),
+        error => TerminalError::Malformed {
+            step,
+            detail: error.to_string(),
+        },
+    }
+}

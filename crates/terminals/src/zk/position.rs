@@ -1,0 +1,147 @@
+//! How far a ZKTeco log has been read: what must be unchanged for the log to be unchanged.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use zk_proto::Counters;
+
+use crate::ReadPosition;
+
+/// The user list is read again after this time even if no counter moved: renaming somebody moves none.
+const USERS_FRESH_FOR: SignedDuration = SignedDuration::from_hours(1);
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Position {
+    /// The record counter.
+    pub(super) records: Option<u32>,
+    /// Users, fingerprints, administrators, passwords, faces.
+    pub(super) people: [Option<u32>; 5],
+    /// Size of the log's body in bytes.
+    pub(super) size: u32,
+    /// The last record as it came, in hex.
+    pub(super) last: String,
+    /// The log names users by internal number.
+    pub(super) needs_users: bool,
+    /// When the user list was read.
+    pub(super) users_read_ms: i64,
+}
+
+impl Position {
+    /// `None` for the empty position and for one that was written in another form: both mean "read everything".
+    pub(super) fn parse(position: &ReadPosition) -> Option<Self> {
+        serde_json::from_str(&position.0).ok()
+    }
+
+    pub(super) fn store(&self) -> ReadPosition {
+        ReadPosition(serde_json::to_string(self).expect("numbers and texts are JSON"))
+    }
+
+    /// Whether the user list must be read before the log.
+    pub(super) fn users_due(&self, counters: &Counters, now: Timestamp) -> bool {
+        let read = Timestamp::from_millisecond(self.users_read_ms).unwrap_or(Timestamp::MIN);
+        let age = now.duration_since(read);
+        self.people != people(counters)
+            || self.needs_users && self.records != counters.records
+            || age >= USERS_FRESH_FOR
+            || age.is_negative()
+    }
+
+    /// Whether the log can be unchanged as far as the counters tell.
+    ///
+    /// In a full log the newest punch replaces the oldest: neither the counter nor the size moves, and nothing says where
+    /// the newest stands. So a full log is always read.
+    pub(super) fn counters_unchanged(&self, counters: &Counters) -> bool {
+        let full = matches!(
+            (counters.records, counters.record_capacity),
+            (Some(records), Some(capacity)) if capacity > 0 && records >= capacity
+        );
+        // A new user may be the one whom a parked record names by internal number.
+        let same_people = !self.needs_users || self.people == people(counters);
+        !full && self.records == counters.records && same_people
+    }
+}
+
+pub(super) fn people(counters: &Counters) -> [Option<u32>; 5] {
+    [
+        counters.users,
+        counters.fingerprints,
+        counters.administrators,
+        counters.passwords,
+        counters.faces,
+    ]
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}"); // writing to a String cannot fail
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counters(records: u32) -> Counters {
+        Counters {
+            users: Some(2),
+            records: Some(records),
+            record_capacity: Some(100),
+            ..Counters::default()
+        }
+    }
+
+    fn position(needs_users: bool) -> Position {
+        Position {
+            records: Some(7),
+            people: people(&counters(7)),
+            size: 284,
+            last: hex(&[0, 0xab]),
+            needs_users,
+            users_read_ms: 0,
+        }
+    }
+
+    fn at(minutes: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes)
+    }
+
+    #[test]
+    fn a_position_survives_storage_and_others_mean_everything() {
+        let position = position(true);
+        assert_eq!(Position::parse(&position.store()), Some(position));
+        assert_eq!(Position::parse(&ReadPosition::default()), None);
+        assert_eq!(Position::parse(&ReadPosition("{\"v\":0}".into())), None);
+    }
+
+    #[test]
+    fn users_are_read_when_they_may_have_changed() {
+        let position = position(false);
+        assert!(!position.users_due(&counters(7), at(59)));
+        assert!(!position.users_due(&counters(8), at(59)));
+        assert!(position.users_due(&counters(7), at(60)));
+        assert!(position.users_due(&counters(7), at(-1))); // our clock was set back
+        let joined = Counters {
+            users: Some(3),
+            ..counters(7)
+        };
+        assert!(position.users_due(&joined, at(1)));
+    }
+
+    #[test]
+    fn a_log_by_internal_number_is_never_read_with_an_old_user_list() {
+        assert!(!position(true).users_due(&counters(7), at(1)));
+        assert!(position(true).users_due(&counters(8), at(1)));
+    }
+
+    #[test]
+    fn a_full_log_is_never_called_unchanged() {
+        let full = Position {
+            records: Some(100),
+            ..position(false)
+        };
+        assert!(position(false).counters_unchanged(&counters(7)));
+        assert!(!position(false).counters_unchanged(&counters(8)));
+        assert!(!full.counters_unchanged(&counters(100)));
+    }
+}

@@ -1,0 +1,179 @@
+// What the pages do by themselves: the live stream, ages that count on, and a few helpers of forms.
+// Everything works without it; it only saves reloading and typing.
+(() => {
+  const words = JSON.parse(document.getElementById("words").textContent);
+  const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+
+  // ---------- time: ages are counted from the server's clock, which may run faster than ours ----------
+  const time = { server: words.now, at: performance.now(), speed: 1, ticks: 0 };
+  const serverNow = () => time.server + (performance.now() - time.at) * time.speed;
+  const sync = (server) => {
+    const at = performance.now();
+    if (time.ticks > 0 && at - time.at > 1000) time.speed = Math.max(0, (server - time.server) / (at - time.at));
+    Object.assign(time, { server, at, ticks: time.ticks + 1 });
+  };
+  const length = (ms) => {
+    const seconds = Math.max(0, Math.floor(ms / 1000)), minutes = Math.floor(seconds / 60);
+    if (seconds < 60) return words.seconds.replace("{}", seconds);
+    if (minutes < 60) return words.minutes.replace("{}", minutes);
+    return words.hours.replace("{}", Math.floor(minutes / 60)).replace("{m}", String(minutes % 60).padStart(2, "0"));
+  };
+  const put = (element, text) => { if (element.textContent !== text) element.textContent = text; };
+  const countAges = () => {
+    const now = serverNow();
+    for (const element of all("time[data-ago]")) {
+      const age = now - Number(element.dataset.ago);
+      if (age < 3600e3) put(element, words.ago.replace("{}", length(age)));
+    }
+    for (const element of all("time[data-since]")) {
+      const age = now - Number(element.dataset.since);
+      if (age < 48 * 3600e3) put(element, length(age));
+    }
+  };
+  setInterval(countAges, 1000);
+
+  // ---------- live ----------
+  const page = document.querySelector("[data-live]");
+  if (page) {
+    const waits = [1, 2, 5, 10, 15];
+    let source = null, failures = 0, retry = null, lastEvent = performance.now(), spokenAt = -Infinity, first = true;
+
+    const apply = (name, html) => {
+      const target = document.querySelector(`[data-event="${name}"]`);
+      if (!target) return;
+      if (name === "arrivals" && target.querySelector("table")) {
+        // Somebody reads the table: fetch it instead of replacing it by the drawing.
+        htmx.ajax("GET", `${location.origin}/today/arrivals${new URL(page.dataset.live, location).search}&table=1`, { target, swap: "morph:innerHTML" });
+        return;
+      }
+      const rows = new Set(all("[id]", target).map((row) => row.id));
+      const figures = new Map(all("[data-figure]", target).map((figure) => [figure.closest("[id]").id, figure.textContent]));
+      Idiomorph.morph(target, html, { morphStyle: "innerHTML", ignoreActiveValue: true });
+      htmx.process(target);
+      for (const row of all("[data-fresh] > [id]", target)) if (!rows.has(row.id) && rows.size) flash(row);
+      for (const figure of all("[data-figure]", target)) {
+        const item = figure.closest("[id]"), before = figures.get(item.id);
+        if (before !== undefined && before !== figure.textContent) flash(item);
+      }
+      countAges();
+    };
+    const flash = (element) => {
+      element.classList.remove("fresh");
+      void element.offsetWidth; // starts the animation again
+      element.classList.add("fresh");
+    };
+
+    const alive = () => { lastEvent = performance.now(); showState(); };
+    const open = () => {
+      if (source || document.hidden) return;
+      const url = new URL(page.dataset.live, location);
+      if (!first) url.searchParams.delete("v"); // every open after the first brings all regions
+      first = false;
+      source = new EventSource(url);
+      source.onopen = () => { failures = 0; alive(); };
+      source.onerror = () => {
+        close();
+        const wait = waits[Math.min(failures++, waits.length - 1)] * 1000 * (0.8 + Math.random() * 0.4);
+        retry = setTimeout(open, wait);
+      };
+      source.addEventListener("tick", (event) => {
+        const { now, spoken } = JSON.parse(event.data);
+        sync(now);
+        alive();
+        const line = document.getElementById("spoken");
+        if (line && spoken && performance.now() - spokenAt > 60000 && line.textContent !== spoken) {
+          line.textContent = spoken;
+          spokenAt = performance.now();
+        }
+      });
+      for (const name of ["board", "last", "notices", "counters", "arrivals", "departments", "punch", "not-arrived", "unknown", "late", "devices"]) {
+        source.addEventListener(name, (event) => { alive(); apply(name, event.data); });
+      }
+    };
+    const close = () => {
+      clearTimeout(retry);
+      if (source) source.close();
+      source = null;
+    };
+    const showState = () => {
+      const silent = performance.now() - lastEvent, stale = silent > 20000 && !document.hidden;
+      for (const mark of all("[data-live-mark]")) {
+        mark.classList.toggle("stale", stale);
+        put(mark.querySelector("[data-live-text]"), stale ? words.stale.replace("{}", length(silent)) : words.live);
+      }
+      document.body.classList.toggle("is-stale", silent > 120000 && !document.hidden);
+      const lost = document.getElementById("lost");
+      if (lost) {
+        lost.hidden = !(silent > 120000);
+        if (lost.hidden) lost.dataset.at = "";
+        else if (!lost.dataset.at) {
+          lost.dataset.at = "1";
+          const at = new Date(Date.now() - silent);
+          put(lost.querySelector("[data-text]"), words.lost.replace("{}", at.toTimeString().slice(0, 5)));
+        }
+      }
+    };
+    setInterval(showState, 1000);
+    // A browser opens six connections to a server; a tab nobody sees must not hold one of them.
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden) { clearTimeout(retry); retry = setTimeout(close, 5000); }
+      else { clearTimeout(retry); lastEvent = performance.now(); open(); }
+    });
+    addEventListener("pagehide", close);
+    open();
+  }
+
+  // ---------- forms ----------
+  document.addEventListener("change", (event) => {
+    const form = event.target.closest("form[data-submit-on-change]");
+    if (form) form.requestSubmit();
+    const table = event.target.closest("[data-select]");
+    if (table) {
+      if (event.target.matches("[data-select-all]")) {
+        for (const box of all("[data-select-one]", table)) if (!box.closest("[hidden]")) box.checked = event.target.checked;
+      }
+      countSelected(table);
+    }
+  });
+  const countSelected = (table) => {
+    const chosen = all("[data-select-one]", table).filter((box) => box.checked).length;
+    for (const bar of all("[data-selected-bar]", table)) bar.hidden = chosen === 0;
+    for (const text of all("[data-selected]", table)) put(text, words.selected.replace("{}", chosen));
+    for (const box of all("[data-select-one]", table)) box.closest("tr, .p")?.classList.toggle("sel", box.checked);
+  };
+  const prepare = () => all("[data-select]").forEach(countSelected);
+  prepare();
+  document.addEventListener("htmx:afterSettle", prepare);
+  document.addEventListener("click", (event) => {
+    const theme = event.target.closest("[data-theme]");
+    if (theme) {
+      try {
+        if (theme.dataset.theme) localStorage.setItem("muster-theme", theme.dataset.theme);
+        else localStorage.removeItem("muster-theme");
+      } catch { /* without storage the system decides */ }
+      dispatchEvent(new Event("muster:theme"));
+      for (const button of all("[data-theme]")) button.setAttribute("aria-pressed", button === theme);
+    }
+    const reload = event.target.closest("[data-reload]");
+    if (reload) location.reload();
+    const clear = event.target.closest("[data-select-none]");
+    if (clear) {
+      const table = clear.closest("[data-select]");
+      for (const box of all("[data-select-one], [data-select-all]", table)) box.checked = false;
+      countSelected(table);
+    }
+  });
+  // The zone of this computer is a good guess for the first site.
+  for (const field of all("[data-guess-zone]")) if (!field.value) field.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "";
+  // Hides the rows whose text does not contain what is typed; what is ticked in them stays ticked.
+  document.addEventListener("input", (event) => {
+    const rows = event.target.dataset.filter, text = event.target.value.trim().toLowerCase();
+    if (rows) for (const row of all(rows)) row.hidden = !row.textContent.toLowerCase().includes(text);
+  });
+  // A key that moves the focus to the search field, unless somebody is writing.
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "/" || event.target.closest("input, textarea, select")) return;
+    const search = document.querySelector("input[type=search]");
+    if (search) { event.preventDefault(); search.focus(); }
+  });
+})();

@@ -1,0 +1,702 @@
+# Every text a person reads. One message per line; keys by page, statuses and words of the domain first.
+# `{" "}` and no-break spaces keep numbers with their units.
+
+muster = Muster
+skip-to-content = Skip to content
+
+## Navigation
+nav-main = Main
+nav-today = Today
+nav-day = Day
+nav-people = People
+nav-devices = Devices
+nav-inbox = Mapping inbox
+nav-inbox-short = Inbox
+nav-rollcall = Roll call
+nav-failures = Failures
+nav-account = Account
+nav-needs-a-person = Needs a person
+
+role-owner = Owner
+role-hr = HR
+role-manager = Manager
+role-it = IT
+role-employee = Employee
+
+## Times and durations
+weekday-1 = Monday
+weekday-2 = Tuesday
+weekday-3 = Wednesday
+weekday-4 = Thursday
+weekday-5 = Friday
+weekday-6 = Saturday
+weekday-7 = Sunday
+weekday-short-1 = Mon
+weekday-short-2 = Tue
+weekday-short-3 = Wed
+weekday-short-4 = Thu
+weekday-short-5 = Fri
+weekday-short-6 = Sat
+weekday-short-7 = Sun
+month-1 = January
+month-2 = February
+month-3 = March
+month-4 = April
+month-5 = May
+month-6 = June
+month-7 = July
+month-8 = August
+month-9 = September
+month-10 = October
+month-11 = November
+month-12 = December
+month-short-1 = Jan
+month-short-2 = Feb
+month-short-3 = Mar
+month-short-4 = Apr
+month-short-5 = May
+month-short-6 = Jun
+month-short-7 = Jul
+month-short-8 = Aug
+month-short-9 = Sep
+month-short-10 = Oct
+month-short-11 = Nov
+month-short-12 = Dec
+date-long = { $weekday } { $day } { $month } { $year }
+date-short = { $weekday } { $day } { $month }
+date-short-year = { $weekday } { $day } { $month } { $year }
+date-day = { $day } { $month }
+date-day-year = { $day } { $month } { $year }
+moment-yesterday = yesterday { $time }
+moment-date = { $date } { $time }
+duration-seconds = { $seconds } s
+duration-minutes = { $minutes } min
+duration-hours = { $hours } h { $minutes }
+duration-days = { $days ->
+    [one] { $days } day
+   *[other] { $days } days
+}
+ago = { $age } ago
+time = Time
+
+## Statuses
+status = Status
+status-present = Present
+status-half_day = Half day
+status-absent = Absent
+status-not_arrived = Not arrived
+status-not_due = Not due yet
+status-on_leave = On leave
+status-weekly_off = Weekly off
+status-holiday = Holiday
+status-on_duty = On duty
+status-unknown = Unknown
+late = Late
+late-by = Late { $minutes }
+present-late = Present, late
+not-judged = Being judged
+punch-out = Out
+exception-missing_in = Missing in
+exception-missing_out = Missing out
+exception-off_shift = Off shift
+exception-leave_conflict = Leave conflict
+exception-direction_conflict = Direction conflict
+exception-roll_call_conflict = Roll call conflict
+exception-unpaired = Unpaired punch
+exception-long_session = Long session
+
+way-poll = poll
+way-push = push
+way-live = live
+way-import = import
+
+## Words of the domain
+site = Site
+person = Person
+device = Device
+devices = Devices
+department = Department
+no-department = No department
+
+## Today
+today-title = Today
+live = Live
+live-stale = Not live for { $age }, trying again
+live-lost = The connection to the server is lost. Figures are as of { $time }.
+reload = Reload
+last-punch = last punch
+selected = { $count } selected
+start-roll-call = Start roll call
+open-device = Open device
+start-title = Muster is ready.
+start-text = It shows people once it knows them and can read a terminal.
+add-device = Add device
+import-people = Import people
+in-of-expected = in, of { $expected } expected
+on-the-roll = { $count ->
+    [one] { $count } person on the roll
+   *[other] { $count } people on the roll
+}
+usual-same = as usual on a { $weekday } at { $time } ({ $usual })
+usual-more = { $difference } more than a usual { $weekday } at { $time } ({ $usual })
+usual-fewer = { $difference } fewer than a usual { $weekday } at { $time } ({ $usual })
+segment-in = In
+segment-on_time = On time
+segment-late = Late
+segment-half_day = Half day
+segment-not_arrived = Not arrived
+segment-absent = Absent
+segment-unknown = Unknown
+segment-not_due = Not due yet
+segment-on_leave = On leave
+segment-weekly_off = Weekly off
+segment-holiday = Holiday
+caption-first = first at { $time }
+caption-nobody-yet = nobody yet
+caption-by = by { $time }
+caption-within-grace = within the grace
+caption-after = after { $time }
+caption-after-grace = after the grace
+caption-half-day = under half the hours
+caption-due = due at { $time }
+caption-past-start = past their start
+caption-final = final
+caption-grace-ends = grace ends { $time }
+caption-not-due = before their start
+caption-approved = approved
+caption-roster = by roster
+caption-calendar = by calendar
+arrivals = Arrivals
+arrivals-caption = running total, against the last { $days } { $weekday }s
+arrivals-caption-new = running total; the usual appears after three weeks
+arrivals-today = Today
+arrivals-usual = Usual
+arrivals-range = Range
+arrivals-start = Start { $time }
+arrivals-grace = Grace { $time }
+arrivals-now = { $arrived } in
+arrivals-conclusion = { $arrived } in at { $time }
+arrivals-conclusion-usual = { $arrived } in at { $time }, usual { $usual }
+view-as-table = View as table
+view-as-chart = View as chart
+departments = Departments
+departments-sub = in, of expected
+departments-bar = Shares
+departments-note = Who is missing
+departments-empty = Nobody is on the roll today.
+n-not-arrived = { $count } not arrived
+n-absent = { $count } absent
+n-late = { $count } late
+n-unknown = { $count } unknown
+n-not-due = { $count } not due yet
+recent-attendances = Recent Attendances
+updates-by-itself = updates by itself
+show-all = Show all
+punches-empty = No punches yet. They appear here by themselves.
+and-more-punches = and { $count } more
+and-more = and { $count } more
+map = Map
+not-mapped = not mapped
+user-not-mapped = User { $user }, not mapped
+not-arrived-empty = Everybody who is due has been seen.
+unknown-empty = Every terminal has been read.
+late-empty = Nobody is late.
+devices-empty = No devices yet. Add one to begin.
+usually = usually { $time }
+no-punch-since-joining = no punch since joining { $date }
+uses-only = uses only { $device }
+waits-for = waits for { $device }
+reason-no_device = no terminal could have seen them
+reason-not_covered = terminals not read yet
+device-is-down = { $device } is down
+devices-are-down = { $count } devices are down
+devices-in-contact = { $well } of { $all } in contact
+spoken = { $arrived } of { $expected } in, { $missing } not arrived
+notice-since = (since { $time }).
+notice-only = { $people ->
+    [one] One person uses only this terminal and is unknown, not absent.
+   *[other] { $people } people use only this terminal, so they are unknown, not absent.
+}
+notice-also = { $people ->
+    [one] One person who uses it is unknown, not absent, until it is read.
+   *[other] { $people } people who use it are unknown, not absent, until it is read.
+}
+notice-kept = Punches made there are kept by the terminal until it can be read again.
+
+## Condition of devices
+condition-disabled = Switched off
+condition-refused = Refused (password)
+condition-not-identified = Not identified
+condition-no-contact = No contact
+condition-reading-fails = Reading fails
+condition-waiting = Waiting for an address
+condition-not-read = Not read yet
+condition-clock-off = Clock off
+condition-well = In contact
+lasting-disabled = switched off
+lasting-refused = password refused for
+lasting-not-identified = not identified for
+lasting-no-contact = no contact for
+lasting-reading-fails = reading fails for
+lasting-waiting = waiting for an address
+lasting-not-read = not read yet
+lasting-clock-off = clock off
+lasting-well = in contact
+
+## Errors
+error-sign-in-title = You are signed out
+error-sign-in-text = Sign in again; nothing was changed.
+error-not-found-title = Nothing here
+error-not-found-text = The page does not exist, or it is not among what you may see.
+error-origin-title = Not sent
+error-origin-text = The form was not sent from a page of Muster, so nothing was changed. Open the page again and repeat it.
+error-bad-request-title = Not understood
+error-bad-request-text = The request was incomplete, so nothing was changed. Open the page again and repeat it.
+error-failed-title = This page failed
+error-failed-text = Nothing was lost: punches are stored before they are shown. Try again; if it happens again, tell your administrator the reference.
+error-reference = Reference
+error-back = Back to the start
+
+## The door
+login-title = Sign in
+login-email = E-mail
+login-password = Password
+login-button = Sign in
+login-wrong = E-mail and password do not match. { $left ->
+    [one] One try left.
+   *[other] { $left } tries left.
+}
+login-wait = Too many failed tries. Wait five minutes, then try again.
+login-forgot = Forgot it? Whoever runs the server can make a one-time link with
+sign-out = Sign out
+setup-step-owner = Owner account
+setup-step-company = Company and zone
+setup-step-device = First device
+setup-step-people = People
+setup-owner-title = Create the owner account
+setup-owner-text = The owner sees everything and decides who else may. The link you opened works once.
+setup-owner-button = Create account
+setup-used-title = This link no longer works
+setup-used-text = One-time links work once and for 30 minutes. Make another one on the server:
+field-your-name = Your name
+field-email = E-mail
+owner-name-missing = Enter your name.
+owner-email-wrong = Enter an e-mail address.
+owner-email-hint = You sign in with it.
+password-hint = At least 10 characters. A few words are better than one with signs.
+password-short = Use at least { $least } characters.
+password-long = Use at most { $most } characters.
+password-present = Present password
+password-present-wrong = This is not your present password. Nothing was changed.
+password-new = New password
+password-changed = Your password was changed.
+password-button = Change password
+account-theme = Appearance
+account-password = Password
+theme-system = System
+theme-light = Light
+theme-dark = Dark
+theme-hint = For this browser.
+form-problems = { $count ->
+    [one] One field needs another look. Nothing was saved.
+   *[other] { $count } fields need another look. Nothing was saved.
+}
+
+## Day
+previous-day = Previous day
+next-day = Next day
+filter-by-status = Filter by status
+filter = Filter
+day-all = All
+day-exceptions = Exceptions
+day-caption = Attendance on { $date }
+day-empty = Nobody is on the roll on this day with this filter.
+day-empty-status = Nobody is “{ $status }” on { $date }.
+clear-filter = Clear filter
+clear-selection = Clear selection
+search-name-or-code = Name or code ( / )
+all-departments = All departments
+all-shifts = All shifts
+all-devices = All devices
+shift = Shift
+rows-shown = { $from } to { $to } of { $all }
+take-roll-call = Take roll call
+select-all = Select all shown
+select-person = Select { $name }
+first-in = First in
+last-out = Last out
+worked = Worked
+note = Note
+none = none
+pages = Pages
+note-early = Left early { $minutes }
+note-overtime = Overtime { $minutes }
+leave-part-first_half = Leave in the first half
+leave-part-second_half = Leave in the second half
+leave-part-on_duty_first_half = On duty in the first half
+leave-part-on_duty_second_half = On duty in the second half
+correction-roll_call = Roll call { $time }, { $author }: { $reason }
+correction-add = Added punch { $time }, { $author }: { $reason }
+correction-void = Punch { $time } voided, { $author }: { $reason }
+
+## Devices
+kind-zk = ZKTeco
+kind-hik = Hikvision
+poll-now = Poll now
+poll-asked = The terminal is being read. Its cycle appears below in a moment.
+test-now = Test
+edit = Edit
+save = Save
+cancel = Cancel
+ways-in = Ways in
+way = Way
+last-contact = Last contact
+read-up-to = Read up to
+last-cycle = Last cycle
+clock = Clock
+users = Users
+contact-24h = Contact, last 24 h
+contact-strip = Contact in the last 24 hours, { $down } of 48 half hours without
+serial-and-address = Serial and address
+new = new
+of-read = of { $read }
+failed-at = failed at: { $step }
+failures = Failures
+failures-sub = each logged once, from going away to coming back
+failures-empty = No failures. Every terminal answered.
+when = When
+lasted = Lasted
+step = Step
+reason = Reason
+actions = Actions
+since = since { $time }
+from-to = { $from } to { $to }
+tried-times = (tried { $count } times)
+open = Open
+recovered = Recovered
+step-resolve = find address
+step-connect = connect
+step-sign_in = sign in
+step-identify = serial number
+step-clock = clock
+step-counters = counters
+step-users = users
+step-punches = punches
+last-cycles = Last cycles
+last-cycles-sub = read, new, duplicate, rejected
+cycles-empty = Not read yet.
+cycles-folded = and { $count } more in the same way, until { $time }
+started = Started
+read = Read
+new-column = New
+duplicate = Duplicate
+rejected = Rejected
+took = Took
+parked = Set aside
+parked-sub = kept, counted for nobody
+last-seen = Last seen
+times-seen = Times
+identity = Identity
+users-sub = { $users } on the device, { $unmapped } without a person
+users-empty = The user list has not been read yet.
+device-user = Device user
+name = Name
+test-title = Test
+test-sub = nothing was stored
+test-connected = Connected and signed in
+test-identified = Serial number is { $serial }
+test-clock = Clock, terminal minus server
+test-read = { $punches } punches readable, { $parked } not understood
+device-kind = Kind
+device-firmware = { $model }, firmware { $firmware }
+device-serial = Serial number
+device-address = Address
+device-no-address = none yet
+device-site = Site and zone
+device-covered = Read up to
+device-never-read = never
+device-log = Log on terminal
+device-log-of = { $records } of { $capacity } records
+device-interval = Poll interval
+device-next = Next poll
+device-direction = In/Out key
+direction-none = not trusted (default)
+direction-states = trusted
+direction-in = always in
+direction-out = always out
+address-port = { $address }, port { $port }
+trouble-no-contact-title = The terminal does not answer at { $address }.
+trouble-no-contact-text = Check its power and network cable. Punches made there are kept by the terminal.
+trouble-refused-title = The terminal refused the password or comm key.
+trouble-refused-text = Muster tried it once and will not try again until you change it, so the terminal does not lock.
+trouble-not-identified-title = The terminal did not confirm serial number { $serial }.
+trouble-not-identified-text = No punch was taken. Check the address, or add the other terminal as a device of its own.
+trouble-reading-fails-title = The terminal answers, but reading stops.
+trouble-reading-fails-text = Nothing of an incomplete read is stored. Muster tries again by itself.
+trouble-waiting-title = The device has no address yet.
+trouble-waiting-text = Enter its address. Until then it waits, and nobody is unknown because of it.
+trouble-clock-off-title = The clock is off by { $drift } s (tolerance 30 s).
+trouble-clock-off-text = Punches are kept with both times. Set the clock on the terminal.
+pick-zk = A ZKTeco terminal
+pick-zk-text = Read over the network, usually on port 4370
+pick-hik = A Hikvision terminal
+pick-hik-text = Read over ISAPI, usually on port 80
+device-form-text = The serial number is on the sticker at the back, or in the menu under System info. Nothing is changed on the terminal.
+device-serial-hint = The identity of the device.
+device-serial-missing = Enter the serial number.
+device-name-hint = As people call it, e.g. Main gate. Empty: the serial number.
+device-address-hint = Optional. Without it the device waits.
+device-port = Port
+device-port-hint = Optional: 4370 for ZKTeco, 80 for Hikvision.
+device-port-wrong = A port is a number from 1 to 65535.
+device-comm-key = Comm key
+device-comm-key-hint = ZKTeco only. Empty: none, or what is stored already.
+device-comm-key-wrong = A comm key is a number.
+device-username = User name
+device-username-hint = Hikvision only.
+device-password-hint = Hikvision only. Empty: what is stored already.
+device-interval-min = Poll every … minutes
+device-interval-hint = From 1 to 1440.
+device-interval-wrong = Enter a number of minutes from 1 to 1440.
+device-enabled = In use: it is read, and people depend on it
+device-clear-secrets = Forget the stored password and comm key
+device-remove-title = Remove this device
+device-remove-text = It is no longer read, and nobody is unknown because of it from now on. Its punches stay, and registering its serial number brings it back.
+device-remove = Remove { $name }
+
+## First run
+setup-company-title = Your company
+setup-company-text = One site is enough to begin; times are shown in its zone.
+setup-company = Company
+setup-company-hint = As it stands above the pages.
+setup-company-missing = Enter the name of the company.
+setup-site-hint = The place of the first terminals, e.g. Karachi mill.
+setup-site-missing = Enter the name of the site.
+setup-zone = Time zone
+setup-zone-hint = As terminals and people there read the clock.
+setup-zone-wrong = Choose a time zone from the list, e.g. Asia/Karachi.
+setup-start = Work starts
+setup-end = Work ends
+setup-hours-hint = The usual shift. Grace is 10 minutes.
+setup-time-wrong = Enter a time like 09:00.
+setup-off = Weekly off
+setup-shift-name = General
+setup-weekly-off-name = Weekly off
+continue = Continue
+setup-device-title = Add the first device
+setup-device-skip = Skip, add devices later
+setup-people-title = Who works here?
+setup-people-text = Import a CSV file, or enter people one by one. Punches of device users without a person are kept and wait in the mapping inbox.
+setup-people-one = Enter one person
+setup-people-later = Later, open Today
+setup-zone-check = It is { $time } in { $zone }.
+
+## Failures, lists
+newer = Newer
+older = Older
+previous = Previous
+next = Next
+undo = Undo
+date = Date
+line = Line
+none-yet = none yet
+
+## People
+people-count = { $count ->
+    [one] { $count } person
+   *[other] { $count } people
+}
+people-empty = Nobody yet. Import people or add the first one.
+people-none = Nobody fits this filter.
+search-people = Name, code or number ( / )
+import-csv = Import CSV
+add-employee = Add employee
+open-people = Open people
+employed-left = left { $date }
+employed-joins = joins { $date }
+person-code = Code
+person-number = Number on terminals
+person-username = User name
+person-email = E-mail
+person-site = Site and zone
+person-department = Department
+person-shift = Shift
+person-from = First day
+person-to = Last day
+person-days = Recent days
+person-days-sub = newest first
+person-days-empty = No day has been judged yet.
+raw-punches = Raw punches
+raw-punches-sub = as received, newest first, never edited
+raw-punches-empty = No punch yet. Punches of a device user nobody is mapped to wait in the mapping inbox.
+device-time = Device time
+method = Method
+key = Key
+received-after = Received after
+suspect = doubtful date
+known-to = Known to devices
+known-to-sub = as which device user
+known-to-empty = No device knows this person yet.
+match-by-link = by mapping
+match-by-device_id = by number on terminals
+match-by-code = by code
+match-by-username = by user name
+verify-unknown = Unknown
+verify-password = Password
+verify-finger = Finger
+verify-card = Card
+verify-face = Face
+verify-palm = Palm
+verify-iris = Iris
+verify-combined = Combined
+state-in = In
+state-out = Out
+state-break_out = Break out
+state-break_in = Break in
+state-overtime_in = Overtime in
+state-overtime_out = Overtime out
+employee-first-name = First name
+employee-last-name = Last name
+employee-code-hint = As payroll prints it. Zeros and capitals count.
+employee-code-missing = Enter the code.
+employee-code-taken = This code is the address of a page. Choose another one.
+employee-name-missing = Enter a name.
+employee-number-hint = The user number on the terminals, if it is not the code.
+employee-username-hint = Optional. Terminals that name people by it are matched.
+employee-email-hint = Optional.
+employee-department-hint = Choose one, or type a new name. Empty is the general one of the site.
+employee-usual = As usual in the company
+employee-no-shift = No shift
+employee-shift-hint = Without a shift nobody is expected.
+employee-site-missing = Choose a site.
+employee-from-hint = Empty: since ever.
+employee-to-hint = Empty: still employed.
+employee-left-before = The last day is before the first day.
+weekly-off-days = Weekly off
+weekly-off-none = None
+week-pattern = Week
+week-pattern-none = The same shift every day
+week-pattern-hint = A pattern decides the shift of each weekday instead.
+date-wrong = Enter a date like 2026-05-06.
+import-file = CSV file
+import-file-hint = UTF-8, separated by commas, at most 4 MB. Checking stores nothing.
+import-columns = Columns
+import-columns-hint = Only code is required, in any order. A column that is not in the file changes nothing; an empty cell clears the value, and an empty shift is the usual one. People are found by their code. Dates are written like 2026-05-06.
+import-check = Check file
+import-refused = The file was not read.
+import-checked = What the file changes
+import-counts = { $added } new, { $changed } changed, { $unchanged } unchanged
+import-errors = { $count ->
+    [one] One line has a mistake
+   *[other] { $count } lines have mistakes
+}
+import-errors-sub = Nothing was stored. Correct them and check the file again.
+import-effect = Effect
+import-adds = New
+import-changes = Changes
+import-nothing = Nothing: everybody in the file is as it says.
+import-confirm = { $count ->
+    [one] Import one person
+   *[other] Import { $count } people
+}
+import-not-yet = Nothing has been stored yet.
+import-done = Done: { $added } new, { $changed } changed, { $unchanged } unchanged.
+
+## Mapping inbox
+inbox-caption = { $users ->
+    [one] One device user without a person.
+   *[other] { $users } device users without a person.
+} { $punches ->
+    [one] One punch is kept; mapping counts it back.
+   *[other] Their { $punches } punches are kept; mapping counts them back to the first one.
+}
+inbox-waiting = Waiting
+inbox-order = most punches first
+inbox-empty = Every punch has its person.
+inbox-row = { $device } · { $punches ->
+    [one] 1 punch, { $since }
+   *[other] { $punches } punches since { $since }
+}
+inbox-user = Device user { $user } on { $device }
+inbox-user-named = name on the device “{ $name }”, first seen { $seen }
+inbox-user-unnamed = without a name on the device, first seen { $seen }
+inbox-ambiguous = Device user { $user } fits several people. Nobody gets { $punches ->
+    [one] this punch
+   *[other] these { $punches } punches
+} until you choose.
+inbox-whose = Whose punches are these?
+inbox-same-number = has this number
+inbox-close-number = has this number but for zeros or capitals
+inbox-same-name = name on the device is the same
+inbox-close-name = name on the device is close
+inbox-name-begins = name begins alike
+inbox-joined = joined { $date }, the day of the first punch
+inbox-joined-later = but joined { $date }, after the first punch
+inbox-left = left { $date }
+inbox-other-number = has the number { $number } on terminals
+inbox-else = Somebody else
+inbox-search = Name or code
+inbox-create = Create employee
+inbox-show-changes = Show what changes
+inbox-what-changes = What changes when you confirm
+inbox-changes = { $days ->
+    [0] No report of { $name } would change.
+    [one] One workday of { $name }, nothing else.
+   *[other] { $days } workdays of { $name }, nothing else.
+}
+inbox-earlier = and { $count } earlier
+inbox-now = Now
+inbox-then = Then
+inbox-no-report = no report
+inbox-map = Map to { $name }
+inbox-later = Decide later
+inbox-can-be-undone = Can be undone; the raw punches stay as they are.
+inbox-mapped = Mapped to { $name }, { $days ->
+    [one] one day
+   *[other] { $days } days
+} changed.
+inbox-undone = The mapping is taken back. The punches wait again.
+
+## Roll call
+rollcall-sub = who was there while a terminal could not see it
+rollcall-none = No roll call yet. Start one when a terminal has failed.
+taken-by = Taken by
+rollcall-side = What is called
+rollcall-side-in = They are here
+rollcall-side-out = They have left
+rollcall-who = Who is listed
+rollcall-not-seen = Not seen yet
+rollcall-not-left = Not left yet
+rollcall-everybody = Everybody
+rollcall-listed = { $listed } listed, of { $roll } on the roll
+rollcall-all-seen = Everybody who is due has been seen. Choose Everybody to mark somebody all the same.
+rollcall-all-left = Nobody is in.
+rollcall-time-hint = When you saw them. Nobody is late by a roll call.
+rollcall-time-missing = Enter a time like 09:22.
+rollcall-time-to-come = This time is still to come.
+rollcall-reason-hint = Required, e.g. Gate 2 has no power.
+rollcall-reason-missing = Enter a reason.
+rollcall-nobody = Mark at least one person.
+rollcall-not-employed = Somebody marked is not employed on that day.
+rollcall-mark-here = Mark as here
+rollcall-mark-left = Mark as left
+rollcall-precedence = A device punch of the day takes precedence; both stay visible.
+rollcall-here-at = Roll call, here at { $time }
+rollcall-left-at = Roll call, left at { $time }
+rollcall-made = { $date } · by { $author }, { $made }
+rollcall-called = { $count ->
+    [one] One person called
+   *[other] { $count } people called
+}
+rollcall-seen = { $seen } of { $called } seen by a terminal too
+rollcall-here = Here
+rollcall-left = Left
+rollcall-voided = taken back
+rollcall-superseded = the device punch takes precedence
+rollcall-void-title = Take this roll call back
+rollcall-void-text = All its marks stop counting. They stay visible with your reason.
+rollcall-void = Take back
+correction = Roll call
+device-punch = Device punch
+first-in-at = in since { $time }
+open-day = Open day

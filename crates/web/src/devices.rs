@@ -1,0 +1,96 @@
+//! The condition of a device, as people say it.
+
+use store::views::devices::DeviceRow;
+
+use crate::text::{Msg, msg};
+
+/// How far a terminal's clock may differ from ours, in seconds, before it is called off.
+const CLOCK_TOLERANCE_S: i64 = 30;
+
+/// What is the matter with a device, worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// Switched off by a person.
+    Disabled,
+    /// Credentials were refused; nothing is tried before somebody edits the device.
+    Refused,
+    /// It answered, but as something else than it is registered as.
+    NotIdentified,
+    /// It does not answer.
+    NoContact,
+    /// It answers, and reading fails at a later step.
+    ReadingFails,
+    /// Registered without an address, and never seen.
+    WaitingForAddress,
+    /// Registered, and not read yet.
+    NotReadYet,
+    ClockOff,
+    Well,
+}
+
+impl Condition {
+    pub fn of(device: &DeviceRow) -> Self {
+        let step = device.last_error_step.as_deref().unwrap_or_default();
+        let failing = device.failing_since_ms.is_some() || device.needs_edit;
+        if !device.enabled {
+            Self::Disabled
+        } else if device.needs_edit {
+            Self::Refused
+        } else if failing && step == "identify" {
+            Self::NotIdentified
+        } else if failing && matches!(step, "" | "resolve" | "connect") {
+            Self::NoContact
+        } else if failing {
+            Self::ReadingFails
+        } else if device.last_contact_ms.is_none() && device.address.is_none() {
+            Self::WaitingForAddress
+        } else if device.last_contact_ms.is_none() {
+            Self::NotReadYet
+        } else if device.clock_drift_s.unwrap_or(0).abs() > CLOCK_TOLERANCE_S {
+            Self::ClockOff
+        } else {
+            Self::Well
+        }
+    }
+
+    /// Its punches do not reach us.
+    pub fn is_down(self) -> bool {
+        matches!(
+            self,
+            Self::Refused | Self::NotIdentified | Self::NoContact | Self::ReadingFails
+        )
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Disabled => "disabled",
+            Self::Refused => "refused",
+            Self::NotIdentified => "not-identified",
+            Self::NoContact => "no-contact",
+            Self::ReadingFails => "reading-fails",
+            Self::WaitingForAddress => "waiting",
+            Self::NotReadYet => "not-read",
+            Self::ClockOff => "clock-off",
+            Self::Well => "well",
+        }
+    }
+
+    /// By itself: `No contact`.
+    pub fn label(self) -> Msg {
+        msg(format!("condition-{}", self.name()))
+    }
+
+    /// Within a sentence, before how long it has lasted: `no contact for`.
+    pub fn notice(self) -> Msg {
+        msg(format!("lasting-{}", self.name()))
+    }
+
+    /// Class of the dot; its shape differs, not only its colour.
+    pub fn dot(self) -> &'static str {
+        match self {
+            Self::Well => "ok",
+            Self::ClockOff | Self::WaitingForAddress | Self::NotReadYet | Self::Disabled => "warn",
+            _ => "down",
+        }
+    }
+}

@@ -1,0 +1,615 @@
+//! `/devices` and `/devices/{serial}`: the condition of the terminals, and what to do with one. The form is in a module of its own.
+
+pub(super) mod form;
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use attendance::DeviceId;
+use axum::extract::{Path, Query, State};
+use axum::response::{Redirect, Response};
+use ingest::{DeviceTest, PollFailure};
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+use store::views::devices::{
+    self, CycleRow, DeviceRow, DeviceUserRow, FailureRow, Outage, ParkedRow, UserCounts,
+};
+
+use super::form::sentence;
+use crate::WebState;
+use crate::board::path_part;
+use crate::devices::Condition;
+use crate::error::{PageError, html};
+use crate::format::{self, Ago, Lasting};
+use crate::session::Visitor;
+use crate::text::msg;
+use crate::ui::{Section, Ui};
+
+/// Cycles, failures and users on a device's page.
+const CYCLES: i64 = 20;
+const FAILURES: i64 = 10;
+const USERS: i64 = 12;
+const PARKED: i64 = 10;
+/// Half hours of the contact strip.
+const SLOTS: i64 = 48;
+const SLOT: SignedDuration = SignedDuration::from_mins(30);
+
+#[derive(Template)]
+#[template(path = "devices.html")]
+struct DevicesPage<'a> {
+    ui: &'a Ui,
+    caption: String,
+    rows: Vec<Line>,
+    failures: Vec<FailureLine>,
+}
+
+struct Line {
+    href: String,
+    name: String,
+    model: String,
+    condition: Condition,
+    ways: Vec<String>,
+    contact: Option<Ago>,
+    read_up_to: String,
+    cycle: LastCycle,
+    drift: String,
+    drift_off: bool,
+    users: String,
+    strip: Strip,
+    serial: String,
+    address: String,
+}
+
+enum LastCycle {
+    None,
+    Read { new: i64, read: i64 },
+    Failed(String),
+}
+
+/// The last 24 hours in half hours: whether the device was away in each. Down is short and red.
+struct Strip(Vec<bool>);
+
+impl std::fmt::Display for Strip {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let down = self.0.iter().filter(|down| **down).count();
+        let label = msg("contact-strip").count("down", down).to_string();
+        write!(
+            f,
+            "<svg class=\"strip\" width=\"144\" height=\"18\" role=\"img\" aria-label=\"{}\">",
+            format::Escaped(&label)
+        )?;
+        for (slot, down) in self.0.iter().enumerate() {
+            let (class, height) = if *down {
+                ("f-absent", 8)
+            } else {
+                ("f-present", 18)
+            };
+            let (x, y) = (slot * 3, 18 - height);
+            write!(
+                f,
+                "<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"2\" height=\"{height}\" rx=\"1\"/>"
+            )?;
+        }
+        f.write_str("</svg>")
+    }
+}
+
+impl askama::filters::HtmlSafe for Strip {}
+
+fn strip(device: &DeviceRow, outages: &[Outage], now: Timestamp) -> Strip {
+    let slots = (0..SLOTS).map(|slot| {
+        let begins = now - SLOT * i32::try_from(SLOTS - slot).unwrap_or(0);
+        let (from, to) = (begins.as_millisecond(), (begins + SLOT).as_millisecond());
+        outages.iter().any(|outage| {
+            outage.device_id == device.id
+                && outage.began_ms < to
+                && outage.ended_ms.is_none_or(|ended| ended > from)
+        })
+    });
+    Strip(slots.collect())
+}
+
+pub(super) struct FailureLine {
+    pub device: String,
+    pub href: String,
+    pub since: String,
+    pub lasted: String,
+    pub step: String,
+    pub message: String,
+    pub count: i64,
+    pub open: bool,
+    pub device_id: i64,
+    pub people: i64,
+}
+
+pub(super) fn failure_line(row: FailureRow, now: Timestamp, people: i64) -> FailureLine {
+    let zone = format::zone(&row.zone);
+    let began = format::instant(row.began_ms);
+    let ended = row.ended_ms.map(format::instant);
+    let since = format::moment(began, now, &zone);
+    FailureLine {
+        device: row.device,
+        href: format!("/devices/{}", path_part(&row.serial_number)),
+        since: match ended {
+            None => msg("since").with("time", since).to_string(),
+            Some(ended) => msg("from-to")
+                .with("from", since)
+                .with("to", format::clock_time(ended, &zone))
+                .to_string(),
+        },
+        lasted: format::duration(ended.unwrap_or(now).duration_since(began)),
+        step: step(&row.step),
+        message: sentence(&row.message),
+        count: row.count,
+        open: ended.is_none(),
+        device_id: row.device_id,
+        people,
+    }
+}
+
+/// A step of a conversation, as people say it; a name this program does not know stays as it is.
+pub(super) fn step(name: &str) -> String {
+    match name {
+        "resolve" | "connect" | "sign_in" | "identify" | "clock" | "counters" | "users"
+        | "punches" => msg(format!("step-{name}")).to_string(),
+        other => other.to_owned(),
+    }
+}
+
+/// `ZKTeco SpeedFace-V5L`.
+fn model(device: &DeviceRow) -> String {
+    format!("{} {}", brand(&device.kind), device.model)
+        .trim()
+        .to_owned()
+}
+
+fn brand(kind: &str) -> String {
+    match kind {
+        "zk" | "hik" => msg(format!("kind-{kind}")).to_string(),
+        other => other.to_owned(),
+    }
+}
+
+fn drift(seconds: i64) -> String {
+    let sign = match seconds {
+        1.. => "+",
+        0 => "",
+        _ => "−",
+    };
+    format!(
+        "{sign}{}",
+        msg("duration-seconds").count("seconds", seconds.abs())
+    )
+}
+
+pub(crate) async fn list(
+    State(state): State<WebState>,
+    visitor: Visitor,
+) -> Result<Response, PageError> {
+    visitor.require(visitor.may().devices)?;
+    let ui = visitor.ui(&state, Section::Devices);
+    let now = ui.now;
+    let rows = devices::list(&state.store, None).await?;
+    let cycles: BTreeMap<i64, CycleRow> = devices::last_cycles(&state.store)
+        .await?
+        .into_iter()
+        .map(|cycle| (cycle.device_id, cycle))
+        .collect();
+    let since = now - SLOT * i32::try_from(SLOTS).unwrap_or(0);
+    let outages = devices::outages_since(&state.store, since.as_millisecond()).await?;
+    let day = now.to_zoned(ui.zone.clone()).date().to_string();
+    let unknown: BTreeMap<i64, i64> = devices::unknown_people(&state.store, &day)
+        .await?
+        .into_iter()
+        .collect();
+    let failures = devices::failures(&state.store, None, FAILURES, 0).await?;
+    let down = rows
+        .iter()
+        .filter(|device| Condition::of(device).is_down())
+        .count();
+    html(&DevicesPage {
+        caption: msg("devices-in-contact")
+            .count("well", rows.len() - down)
+            .count("all", rows.len())
+            .to_string(),
+        rows: rows
+            .into_iter()
+            .map(|device| line(&device, cycles.get(&device.id), &outages, now))
+            .collect(),
+        failures: failures
+            .into_iter()
+            .map(|row| {
+                let people = unknown.get(&row.device_id).copied().unwrap_or(0);
+                failure_line(row, now, people)
+            })
+            .collect(),
+        ui: &ui,
+    })
+}
+
+fn line(device: &DeviceRow, cycle: Option<&CycleRow>, outages: &[Outage], now: Timestamp) -> Line {
+    let zone = format::zone(&device.zone);
+    Line {
+        href: format!("/devices/{}", path_part(&device.serial_number)),
+        name: device.name.clone(),
+        model: model(device),
+        condition: Condition::of(device),
+        ways: device
+            .mode
+            .split(',')
+            .map(|way| msg(format!("way-{}", way.trim())).to_string())
+            .collect(),
+        contact: device.last_contact_ms.map(|at| Ago {
+            at: format::instant(at),
+            now,
+            zone: zone.clone(),
+        }),
+        read_up_to: device
+            .covered_to_ms
+            .map(|at| format::moment(format::instant(at), now, &zone))
+            .unwrap_or_default(),
+        cycle: match cycle {
+            None => LastCycle::None,
+            Some(cycle) => match &cycle.error {
+                Some(_) => LastCycle::Failed(step(cycle.step.as_deref().unwrap_or_default())),
+                None => LastCycle::Read {
+                    new: cycle.new,
+                    read: cycle.read,
+                },
+            },
+        },
+        drift: device.clock_drift_s.map(drift).unwrap_or_default(),
+        drift_off: Condition::of(device) == Condition::ClockOff,
+        users: device
+            .user_count
+            .map(|users| users.to_string())
+            .unwrap_or_default(),
+        strip: strip(device, outages, now),
+        serial: device.serial_number.clone(),
+        address: device.address.clone().unwrap_or_default(),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "device.html")]
+struct DevicePage<'a> {
+    ui: &'a Ui,
+    device: &'a DeviceRow,
+    condition: Condition,
+    lasting: Option<Lasting>,
+    /// What is wrong, and what to do.
+    trouble: Option<(String, String)>,
+    cycles: Vec<Cycle>,
+    failures: Vec<FailureLine>,
+    identity: Vec<(String, String)>,
+    users: Vec<DeviceUserRow>,
+    counts: UserCounts,
+    parked: Vec<Parked>,
+    test: Option<&'a Result<DeviceTest, PollFailure>>,
+    asked: bool,
+    people: i64,
+}
+
+impl DevicePage<'_> {
+    fn tested(&self) -> Vec<(bool, String, String)> {
+        match self.test {
+            None => Vec::new(),
+            Some(Err(failure)) => vec![(false, step(failure.step), sentence(&failure.message))],
+            Some(Ok(test)) => vec![
+                (
+                    true,
+                    msg("test-connected").to_string(),
+                    seconds(test.connecting),
+                ),
+                (
+                    true,
+                    msg("test-identified")
+                        .with("serial", &test.identity.serial)
+                        .to_string(),
+                    test.identity.model.clone(),
+                ),
+                (
+                    true,
+                    msg("test-clock").to_string(),
+                    drift(test.clock_drift_s),
+                ),
+                (
+                    true,
+                    msg("test-read")
+                        .count("punches", test.punches)
+                        .count("parked", test.parked)
+                        .to_string(),
+                    seconds(test.reading),
+                ),
+            ],
+        }
+    }
+}
+
+fn seconds(duration: std::time::Duration) -> String {
+    msg("duration-seconds")
+        .with("seconds", format!("{:.1}", duration.as_secs_f64()))
+        .to_string()
+}
+
+struct Cycle {
+    began: String,
+    took: String,
+    read: i64,
+    new: i64,
+    duplicate: i64,
+    rejected: i64,
+    error: Option<String>,
+    folded: String,
+}
+
+struct Parked {
+    reason: String,
+    way: String,
+    last: String,
+    count: i64,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct DeviceQuery {
+    /// A read was asked for a moment ago.
+    asked: Option<u8>,
+}
+
+pub(crate) async fn show(
+    State(state): State<WebState>,
+    visitor: Visitor,
+    Path(serial): Path<String>,
+    Query(query): Query<DeviceQuery>,
+) -> Result<Response, PageError> {
+    visitor.require(visitor.may().devices)?;
+    page(&state, &visitor, &serial, None, query.asked.is_some()).await
+}
+
+async fn page(
+    state: &WebState,
+    visitor: &Visitor,
+    serial: &str,
+    test: Option<&Result<DeviceTest, PollFailure>>,
+    asked: bool,
+) -> Result<Response, PageError> {
+    let device = known(state, serial).await?;
+    let ui = visitor.ui(state, Section::Devices);
+    let now = ui.now;
+    let zone = format::zone(&device.zone);
+    let cycles = devices::cycles(&state.store, device.id, CYCLES).await?;
+    let failures = devices::failures(&state.store, Some(device.id), FAILURES, 0).await?;
+    let day = now.to_zoned(zone.clone()).date().to_string();
+    let unknown = devices::unknown_people(&state.store, &day).await?;
+    let people = unknown
+        .iter()
+        .find(|(id, _)| *id == device.id)
+        .map_or(0, |(_, people)| *people);
+    let condition = Condition::of(&device);
+    html(&DevicePage {
+        condition,
+        lasting: device.failing_since_ms.map(|since| Lasting {
+            since: format::instant(since),
+            now,
+            zone: zone.clone(),
+        }),
+        trouble: trouble(&device, condition),
+        cycles: cycles
+            .into_iter()
+            .map(|row| cycle(row, now, &zone))
+            .collect(),
+        failures: failures
+            .into_iter()
+            .map(|row| failure_line(row, now, people))
+            .collect(),
+        identity: identity(&device, now),
+        users: devices::users(&state.store, device.id, USERS).await?,
+        counts: devices::user_counts(&state.store, device.id).await?,
+        parked: devices::parked(&state.store, device.id, PARKED)
+            .await?
+            .into_iter()
+            .map(|row: ParkedRow| Parked {
+                reason: sentence(&row.reason),
+                way: msg(format!("way-{}", row.way)).to_string(),
+                last: format::moment(format::instant(row.last_ms), now, &zone),
+                count: row.count,
+            })
+            .collect(),
+        test,
+        asked,
+        people,
+        device: &device,
+        ui: &ui,
+    })
+}
+
+async fn known(state: &WebState, serial: &str) -> Result<DeviceRow, PageError> {
+    devices::by_serial(&state.store, serial)
+        .await?
+        .ok_or(PageError::NotFound)
+}
+
+/// What failed at which step; what to do.
+fn trouble(device: &DeviceRow, condition: Condition) -> Option<(String, String)> {
+    let error = device.last_error.as_ref().map(sentence).unwrap_or_default();
+    let key = match condition {
+        Condition::NoContact => "no-contact",
+        Condition::Refused => "refused",
+        Condition::NotIdentified => "not-identified",
+        Condition::ReadingFails => "reading-fails",
+        Condition::WaitingForAddress => "waiting",
+        Condition::ClockOff => "clock-off",
+        _ => return None,
+    };
+    let place = match (&device.address, device.port) {
+        (Some(address), Some(port)) => msg("address-port")
+            .with("address", address)
+            .with("port", port)
+            .to_string(),
+        (Some(address), None) => address.clone(),
+        _ => String::new(),
+    };
+    let title = msg(format!("trouble-{key}-title"))
+        .with("address", place)
+        .with(
+            "drift",
+            device
+                .clock_drift_s
+                .map(|s| s.abs().to_string())
+                .unwrap_or_default(),
+        )
+        .with("serial", &device.serial_number)
+        .to_string();
+    let text = msg(format!("trouble-{key}-text")).to_string();
+    let text = match condition {
+        Condition::ClockOff | Condition::WaitingForAddress => text,
+        _ => format!("{error} {text}"),
+    };
+    Some((title, text))
+}
+
+fn cycle(row: CycleRow, now: Timestamp, zone: &jiff::tz::TimeZone) -> Cycle {
+    let began = format::instant(row.began_ms);
+    let ended = format::instant(row.ended_ms);
+    let took = ended.duration_since(began).as_secs_f64().max(0.0);
+    let same_day = began.to_zoned(zone.clone()).date() == now.to_zoned(zone.clone()).date();
+    Cycle {
+        began: if same_day {
+            format::clock_seconds(began, zone)
+        } else {
+            format::moment(began, now, zone)
+        },
+        took: msg("duration-seconds")
+            .with("seconds", format!("{took:.1}"))
+            .to_string(),
+        read: row.read,
+        new: row.new,
+        duplicate: row.duplicate,
+        rejected: row.rejected,
+        error: row
+            .error
+            .as_ref()
+            .map(|error| format!("{}: {error}", step(row.step.as_deref().unwrap_or_default()))),
+        folded: if row.folded > 0 {
+            msg("cycles-folded")
+                .count("count", row.folded)
+                .with("time", format::clock_seconds(ended, zone))
+                .to_string()
+        } else {
+            String::new()
+        },
+    }
+}
+
+fn identity(device: &DeviceRow, now: Timestamp) -> Vec<(String, String)> {
+    let zone = format::zone(&device.zone);
+    let mut facts = Vec::new();
+    let mut fact = |key: &str, value: String| {
+        if !value.is_empty() {
+            facts.push((msg(format!("device-{key}")).to_string(), value));
+        }
+    };
+    let kind = match device.firmware.as_str() {
+        "" => model(device),
+        firmware => msg("device-firmware")
+            .with("model", model(device))
+            .with("firmware", firmware)
+            .to_string(),
+    };
+    fact("kind", kind);
+    fact("serial", device.serial_number.clone());
+    fact(
+        "address",
+        match (&device.address, device.port) {
+            (Some(address), Some(port)) => format!("{address}:{port}"),
+            (Some(address), None) => address.clone(),
+            _ => msg("device-no-address").to_string(),
+        },
+    );
+    fact("site", format!("{}, {}", device.site, device.zone));
+    let moment = |ms: Option<i64>| ms.map(|ms| format::moment(format::instant(ms), now, &zone));
+    fact(
+        "covered",
+        moment(device.covered_to_ms).unwrap_or_else(|| msg("device-never-read").to_string()),
+    );
+    if let (Some(records), Some(capacity)) = (device.record_count, device.record_capacity) {
+        let log = msg("device-log-of")
+            .count("records", records)
+            .count("capacity", capacity);
+        fact("log", log.to_string());
+    }
+    fact(
+        "interval",
+        format::duration(SignedDuration::from_secs(device.poll_interval_s)),
+    );
+    fact("next", moment(device.next_poll_ms).unwrap_or_default());
+    fact(
+        "direction",
+        msg(format!("direction-{}", direction(&device.direction))).to_string(),
+    );
+    facts
+}
+
+fn direction(name: &str) -> &'static str {
+    ["states", "in", "out"]
+        .into_iter()
+        .find(|known| *known == name)
+        .unwrap_or("none")
+}
+
+/// Asks for a read of one device now.
+pub(crate) async fn poll(
+    State(state): State<WebState>,
+    visitor: Visitor,
+    Path(serial): Path<String>,
+) -> Result<Redirect, PageError> {
+    visitor.require(visitor.may().edit_devices)?;
+    let device = known(&state, &serial).await?;
+    state
+        .engine
+        .poller
+        .poll_now(Some(&[DeviceId(device.id)]))
+        .await?;
+    Ok(Redirect::to(&format!(
+        "/devices/{}?asked=1",
+        path_part(&serial)
+    )))
+}
+
+/// Asks for a read of every device now.
+pub(crate) async fn poll_all(
+    State(state): State<WebState>,
+    visitor: Visitor,
+) -> Result<Redirect, PageError> {
+    visitor.require(visitor.may().edit_devices)?;
+    state.engine.poller.poll_now(None).await?;
+    Ok(Redirect::to("/devices"))
+}
+
+/// Talks to a device and stores nothing.
+pub(crate) async fn test(
+    State(state): State<WebState>,
+    visitor: Visitor,
+    Path(serial): Path<String>,
+) -> Result<Response, PageError> {
+    visitor.require(visitor.may().edit_devices)?;
+    let device = known(&state, &serial).await?;
+    let tested = state.engine.poller.test(DeviceId(device.id)).await?;
+    page(&state, &visitor, &serial, Some(&tested), false).await
+}
+
+/// Removes a device; its punches stay.
+pub(crate) async fn retire(
+    State(state): State<WebState>,
+    visitor: Visitor,
+    Path(serial): Path<String>,
+) -> Result<Redirect, PageError> {
+    visitor.require(visitor.may().edit_devices)?;
+    let device = known(&state, &serial).await?;
+    let tx = state.store.begin_write().await?;
+    tx.retire_device(DeviceId(device.id), visitor.author(&state))
+        .await?;
+    tx.commit().await?;
+    state.engine.edited();
+    Ok(Redirect::to("/devices"))
+}

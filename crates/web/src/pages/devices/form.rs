@@ -1,0 +1,319 @@
+//! `/devices/new` and `/devices/{serial}/edit`: registering and changing a device.
+
+use askama::Template;
+use attendance::{DeviceId, SiteId, Way};
+use axum::Form;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+use store::StoreError;
+use store::devices::{DeviceFields, NewDevice, SecretEdit};
+use store::secrets::Secret;
+use store::views::devices::DeviceRow;
+
+use super::{direction, known};
+use crate::WebState;
+use crate::board::path_part;
+use crate::error::{PageError, html};
+use crate::pages::day::Choice;
+use crate::pages::form::{Errors, filled, sentence};
+use crate::session::Visitor;
+use crate::text::msg;
+use crate::ui::{Section, Ui};
+
+/// Not `Debug`: it holds secrets.
+#[derive(Clone, Deserialize)]
+#[serde(default)]
+pub(crate) struct DeviceForm {
+    pub kind: String,
+    pub serial_number: String,
+    pub name: String,
+    pub site: i64,
+    pub address: String,
+    pub port: String,
+    pub username: String,
+    /// Empty keeps what is stored.
+    pub password: String,
+    pub comm_key: String,
+    pub clear_secrets: Option<String>,
+    pub direction: String,
+    pub interval_min: String,
+    /// Checkboxes send nothing when they are not ticked; the form of an existing device says that it has one.
+    pub enabled: Option<String>,
+    pub existing: Option<String>,
+}
+
+impl Default for DeviceForm {
+    fn default() -> Self {
+        Self {
+            kind: "zk".into(),
+            serial_number: String::new(),
+            name: String::new(),
+            site: 0,
+            address: String::new(),
+            port: String::new(),
+            username: String::new(),
+            password: String::new(),
+            comm_key: String::new(),
+            clear_secrets: None,
+            direction: "none".into(),
+            interval_min: "5".into(),
+            enabled: None,
+            existing: None,
+        }
+    }
+}
+
+impl DeviceForm {
+    fn of(device: &DeviceRow) -> Self {
+        Self {
+            kind: device.kind.clone(),
+            serial_number: device.serial_number.clone(),
+            name: device.name.clone(),
+            site: device.site_id,
+            address: device.address.clone().unwrap_or_default(),
+            port: device.port.map(|port| port.to_string()).unwrap_or_default(),
+            username: device.username.clone().unwrap_or_default(),
+            direction: device.direction.clone(),
+            interval_min: (device.poll_interval_s / 60).max(1).to_string(),
+            enabled: device.enabled.then(|| "1".into()),
+            existing: Some("1".into()),
+            ..Self::default()
+        }
+    }
+
+    /// What to store, as far as the fields make sense; `mode` is kept from before.
+    fn fields(&self, mode: Vec<Way>, errors: &mut Errors) -> DeviceFields {
+        let port = match filled(&self.port) {
+            None => None,
+            Some(port) => port
+                .parse::<u16>()
+                .ok()
+                .filter(|port| *port > 0)
+                .or_else(|| {
+                    errors.add("port", msg("device-port-wrong"));
+                    None
+                }),
+        };
+        let minutes = self
+            .interval_min
+            .trim()
+            .parse::<u32>()
+            .ok()
+            .filter(|m| (1..=1440).contains(m));
+        if minutes.is_none() {
+            errors.add("interval_min", msg("device-interval-wrong"));
+        }
+        if self.serial_number.trim().is_empty() {
+            errors.add("serial_number", msg("device-serial-missing"));
+        }
+        if self.kind == "zk"
+            && filled(&self.comm_key).is_some_and(|key| key.parse::<u32>().is_err())
+        {
+            errors.add("comm_key", msg("device-comm-key-wrong"));
+        }
+        let name = filled(&self.name).or_else(|| filled(&self.serial_number));
+        DeviceFields {
+            kind: if self.kind == "hik" {
+                "hik".into()
+            } else {
+                "zk".into()
+            },
+            serial_number: self.serial_number.clone(),
+            name: name.unwrap_or_default(),
+            site: SiteId(self.site),
+            address: filled(&self.address),
+            port,
+            username: filled(&self.username),
+            mode,
+            enabled: self.existing.is_none() || self.enabled.is_some(),
+            direction: direction(&self.direction).to_owned(),
+            poll_interval_secs: minutes.unwrap_or(5) * 60,
+        }
+    }
+
+    fn secret(&self, typed: &str) -> SecretEdit {
+        match (filled(typed), &self.clear_secrets) {
+            (Some(secret), _) => SecretEdit::Set(Secret::new(secret)),
+            (None, Some(_)) => SecretEdit::Clear,
+            (None, None) => SecretEdit::Keep,
+        }
+    }
+
+    /// Registers the device; errors are put beside their fields.
+    pub async fn add(
+        &self,
+        state: &WebState,
+        visitor: &Visitor,
+        errors: &mut Errors,
+    ) -> Result<Option<String>, PageError> {
+        let mut form = self.clone();
+        if form.site == 0 {
+            form.site = state.boards.frame().site(None).map_or(0, |site| site.id);
+        }
+        let fields = form.fields(vec![Way::Poll], errors);
+        if !errors.is_empty() {
+            return Ok(None);
+        }
+        let serial = fields.serial_number.trim().to_owned();
+        let secret = |typed: &str| filled(typed).map(Secret::new);
+        let new = NewDevice {
+            fields,
+            password: secret(&form.password),
+            comm_key: secret(&form.comm_key),
+            zone: None,
+        };
+        let tx = state.store.begin_write().await?;
+        match tx.add_device(&new, visitor.author(state)).await {
+            Ok(_) => {
+                tx.commit().await?;
+                state.engine.edited();
+                Ok(Some(serial))
+            }
+            Err(error) => {
+                tx.rollback().await?;
+                refuse(error, errors)?;
+                Ok(None)
+            }
+        }
+    }
+}
+
+/// Puts what the store refused beside the field it is about.
+fn refuse(error: StoreError, errors: &mut Errors) -> Result<(), PageError> {
+    match error {
+        StoreError::Duplicate { .. } => errors.add("serial_number", sentence(&error)),
+        StoreError::Invalid(_) | StoreError::NotFound { .. } => {
+            errors.add("serial_number", sentence(&error));
+        }
+        StoreError::Secret(_) => errors.add("password", sentence(&error)),
+        other => return Err(other.into()),
+    }
+    Ok(())
+}
+
+#[derive(Template)]
+#[template(path = "device_form.html")]
+struct DeviceFormPage<'a> {
+    ui: &'a Ui,
+    errors: &'a Errors,
+    form: &'a DeviceForm,
+    sites: Vec<Choice>,
+    /// The device that is edited.
+    device: Option<&'a DeviceRow>,
+    action: String,
+}
+
+/// The form of a new device, or of `device`.
+fn page(
+    state: &WebState,
+    visitor: &Visitor,
+    form: &DeviceForm,
+    errors: &Errors,
+    device: Option<&DeviceRow>,
+) -> Result<Response, PageError> {
+    html(&DeviceFormPage {
+        ui: &visitor.ui(state, Section::Devices),
+        errors,
+        sites: site_choices(state, form.site),
+        form,
+        action: match device {
+            None => "/devices/new".into(),
+            Some(device) => format!("/devices/{}/edit", path_part(&device.serial_number)),
+        },
+        device,
+    })
+}
+
+pub(in crate::pages) fn site_choices(state: &WebState, chosen: i64) -> Vec<Choice> {
+    let frame = state.boards.frame();
+    let sites = frame.sites.iter();
+    sites
+        .map(|site| Choice {
+            value: site.id.to_string(),
+            name: site.name.clone(),
+            chosen: site.id == chosen,
+        })
+        .collect()
+}
+
+pub(crate) async fn new(
+    State(state): State<WebState>,
+    visitor: Visitor,
+) -> Result<Response, PageError> {
+    visitor.require(visitor.may().edit_devices)?;
+    if state.boards.frame().sites.is_empty() {
+        return Ok(Redirect::to("/setup/company").into_response());
+    }
+    let form = DeviceForm::default();
+    page(&state, &visitor, &form, &Errors::default(), None)
+}
+
+pub(crate) async fn add(
+    State(state): State<WebState>,
+    visitor: Visitor,
+    Form(form): Form<DeviceForm>,
+) -> Result<Response, PageError> {
+    visitor.require(visitor.may().edit_devices)?;
+    let mut errors = Errors::default();
+    match form.add(&state, &visitor, &mut errors).await? {
+        Some(serial) => {
+            let to = format!("/devices/{}?asked=1", path_part(&serial));
+            Ok(Redirect::to(&to).into_response())
+        }
+        None => page(&state, &visitor, &form, &errors, None),
+    }
+}
+
+pub(crate) async fn edit(
+    State(state): State<WebState>,
+    visitor: Visitor,
+    Path(serial): Path<String>,
+) -> Result<Response, PageError> {
+    visitor.require(visitor.may().edit_devices)?;
+    let device = known(&state, &serial).await?;
+    let form = DeviceForm::of(&device);
+    page(&state, &visitor, &form, &Errors::default(), Some(&device))
+}
+
+pub(crate) async fn save(
+    State(state): State<WebState>,
+    visitor: Visitor,
+    Path(serial): Path<String>,
+    Form(form): Form<DeviceForm>,
+) -> Result<Response, PageError> {
+    visitor.require(visitor.may().edit_devices)?;
+    let device = known(&state, &serial).await?;
+    let mode = device
+        .mode
+        .split(',')
+        .filter_map(|way| Way::from_name(way.trim()))
+        .collect();
+    let mut errors = Errors::default();
+    let fields = form.fields(mode, &mut errors);
+    if errors.is_empty() {
+        let tx = state.store.begin_write().await?;
+        let saved = tx
+            .edit_device(
+                DeviceId(device.id),
+                &fields,
+                &form.secret(&form.password),
+                &form.secret(&form.comm_key),
+                visitor.author(&state),
+            )
+            .await;
+        match saved {
+            Ok(()) => {
+                tx.commit().await?;
+                state.engine.edited();
+                let to = format!("/devices/{}", path_part(fields.serial_number.trim()));
+                return Ok(Redirect::to(&to).into_response());
+            }
+            Err(error) => {
+                tx.rollback().await?;
+                refuse(error, &mut errors)?;
+            }
+        }
+    }
+    page(&state, &visitor, &form, &errors, Some(&device))
+}

@@ -1,0 +1,79 @@
+//! What forms share: errors beside their fields, and texts as people type them.
+
+use std::fmt;
+
+/// Errors of a form, each beside the field it is about.
+#[derive(Debug, Default)]
+pub(crate) struct Errors(Vec<(&'static str, String)>);
+
+impl Errors {
+    pub fn add(&mut self, field: &'static str, text: impl fmt::Display) {
+        self.0.push((field, text.to_string()));
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The first error of a field.
+    pub fn of(&self, field: &str) -> Option<&str> {
+        let found = self.0.iter().find(|(name, _)| *name == field);
+        found.map(|(_, text)| text.as_str())
+    }
+
+    /// All of them, for the list at the top of the form.
+    pub fn all(&self) -> &[(&'static str, String)] {
+        &self.0
+    }
+}
+
+/// A text without blanks around it; `None` when nothing is left.
+pub(crate) fn filled(text: &str) -> Option<String> {
+    let text = text.trim();
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// A message of the store as a sentence.
+pub(crate) fn sentence(message: &impl fmt::Display) -> String {
+    let message = message.to_string();
+    let mut letters = message.chars();
+    let Some(first) = letters.next() else {
+        return message;
+    };
+    format!("{}{}.", first.to_uppercase(), letters.as_str())
+}
+
+/// Only paths of ours are followed after signing in.
+pub(crate) fn own_path(next: Option<&str>) -> Option<&str> {
+    next.filter(|path| path.starts_with('/') && !path[1..].starts_with(['/', '\\']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signing_in_leads_nowhere_else() {
+        assert_eq!(
+            own_path(Some("/day/2026-05-12?site=1")),
+            Some("/day/2026-05-12?site=1")
+        );
+        for foreign in [
+            "//evil.example",
+            "/\\evil.example",
+            "https://evil.example",
+            "",
+        ] {
+            assert_eq!(own_path(Some(foreign)), None, "{foreign}");
+        }
+    }
+
+    #[test]
+    fn store_messages_become_sentences() {
+        let error = "a device with serial number A1 exists already";
+        assert_eq!(
+            sentence(&error),
+            "A device with serial number A1 exists already."
+        );
+    }
+}

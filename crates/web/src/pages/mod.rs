@@ -1,0 +1,61 @@
+//! One module per page: what it asks the store, and the template it fills.
+
+mod day;
+mod devices;
+mod door;
+mod failures;
+mod form;
+mod inbox;
+mod people;
+mod remarks;
+mod roll_call;
+mod setup;
+pub mod today;
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::Redirect;
+use axum::routing::{get, post};
+
+use crate::WebState;
+use crate::session::Visitor;
+
+/// Every page but today's.
+pub(crate) fn routes() -> Router<WebState> {
+    Router::new()
+        .merge(inbox::routes())
+        .merge(roll_call::routes())
+        .merge(failures::routes())
+        .merge(people::routes())
+        .route("/day/{date}", get(day::show))
+        .route("/devices", get(devices::list))
+        .route("/devices/poll", post(devices::poll_all))
+        .route(
+            "/devices/new",
+            get(devices::form::new).post(devices::form::add),
+        )
+        .route("/devices/{serial}", get(devices::show))
+        .route("/devices/{serial}/poll", post(devices::poll))
+        .route("/devices/{serial}/test", post(devices::test))
+        .route(
+            "/devices/{serial}/edit",
+            get(devices::form::edit).post(devices::form::save),
+        )
+        .route("/devices/{serial}/remove", post(devices::retire))
+        .route("/login", get(door::login).post(door::sign_in))
+        .route("/logout", post(door::sign_out))
+        .route(
+            "/setup/company",
+            get(setup::company).post(setup::save_company),
+        )
+        .route("/setup/device", get(setup::device).post(setup::add_device))
+        .route("/setup/people", get(setup::people))
+        .route("/setup/{token}", get(door::setup).post(door::make_owner))
+        .route("/account", get(door::account))
+        .route("/account/password", post(door::change_password))
+}
+
+/// `/`: the landing page of the role.
+pub(crate) async fn home(State(_): State<WebState>, visitor: Visitor) -> Redirect {
+    Redirect::to(visitor.may().landing())
+}

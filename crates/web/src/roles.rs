@@ -1,0 +1,69 @@
+//! Who may see and do what. The server sends only what the roles allow; the navigation never offers the rest.
+
+use std::collections::BTreeSet;
+
+use store::accounts::Role;
+
+/// What an account may see and do. Managers and employees get their pages with the scopes that limit them to their own team.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct May {
+    pub today: bool,
+    /// The day table and the pages of people.
+    pub people: bool,
+    pub edit_people: bool,
+    pub devices: bool,
+    pub edit_devices: bool,
+    pub failures: bool,
+    /// The mapping inbox.
+    pub map: bool,
+    pub roll_call: bool,
+}
+
+impl May {
+    pub fn of(roles: &BTreeSet<Role>) -> Self {
+        use Role::{Hr, It, Owner};
+        let any = |wanted: &[Role]| wanted.iter().any(|role| roles.contains(role));
+        Self {
+            today: any(&[Owner, Hr, It]),
+            people: any(&[Owner, Hr]),
+            edit_people: any(&[Hr]),
+            devices: any(&[Owner, It]),
+            edit_devices: any(&[It]),
+            failures: any(&[It]),
+            map: any(&[Hr, It]),
+            roll_call: any(&[Owner, Hr]),
+        }
+    }
+
+    /// Where signing in leads.
+    pub fn landing(self) -> &'static str {
+        if self.people {
+            "/today"
+        } else if self.devices {
+            "/devices"
+        } else {
+            "/account"
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roles_decide_where_people_land() {
+        let landing = |roles: &[Role]| May::of(&roles.iter().copied().collect()).landing();
+        assert_eq!(landing(&[Role::Owner, Role::Hr, Role::It]), "/today");
+        assert_eq!(landing(&[Role::Hr]), "/today");
+        assert_eq!(landing(&[Role::It]), "/devices");
+        assert_eq!(landing(&[Role::Employee]), "/account");
+        assert_eq!(landing(&[]), "/account");
+    }
+
+    #[test]
+    fn an_owner_sees_devices_but_does_not_edit_them() {
+        let may = May::of(&[Role::Owner].into());
+        assert!(may.devices && !may.edit_devices && !may.map);
+    }
+}

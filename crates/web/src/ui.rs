@@ -1,0 +1,248 @@
+//! What every page needs beside its own content: navigation, the signed-in person, texts, icons and asset paths.
+
+use std::collections::BTreeSet;
+
+use ingest::Clock;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use store::accounts::Role;
+use store::views::board::Waiting;
+
+use crate::assets::{self, Icon};
+use crate::roles::May;
+use crate::text::{Msg, msg};
+
+/// The part of the product a page belongs to; marks its entry in the navigation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Section {
+    Today,
+    Day,
+    People,
+    Devices,
+    Inbox,
+    RollCall,
+    Failures,
+    Account,
+    /// Signing in and setting up: no navigation.
+    Door,
+}
+
+/// Who is signed in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedIn {
+    pub account: i64,
+    pub name: String,
+    pub email: String,
+    pub roles: BTreeSet<Role>,
+}
+
+/// The frame of a page. Templates call it `ui`.
+#[derive(Clone, Debug)]
+pub struct Ui {
+    pub section: Section,
+    pub may: May,
+    pub company: String,
+    pub now: Timestamp,
+    pub zone: TimeZone,
+    person: Option<SignedIn>,
+    waiting: Waiting,
+}
+
+/// A group of the navigation.
+pub struct Group {
+    pub title: Option<Msg>,
+    pub entries: Vec<Entry>,
+}
+
+pub struct Entry {
+    pub href: String,
+    pub icon: Icon,
+    pub label: Msg,
+    pub current: bool,
+    pub waiting: Option<String>,
+}
+
+impl Ui {
+    pub fn new(
+        section: Section,
+        person: Option<SignedIn>,
+        company: String,
+        waiting: Waiting,
+        now: Timestamp,
+        zone: TimeZone,
+    ) -> Self {
+        Self {
+            section,
+            may: person
+                .as_ref()
+                .map_or_else(May::default, |person| May::of(&person.roles)),
+            company,
+            now,
+            zone,
+            person,
+            waiting,
+        }
+    }
+
+    /// A page for somebody who is not signed in.
+    pub fn door(company: String, clock: &Clock) -> Self {
+        let nothing = Waiting::default();
+        Self::new(
+            Section::Door,
+            None,
+            company,
+            nothing,
+            clock.now(),
+            TimeZone::UTC,
+        )
+    }
+
+    /// The message of that key.
+    pub fn t(&self, key: impl Into<String>) -> Msg {
+        msg(key)
+    }
+
+    pub fn icon(&self, name: &'static str) -> Icon {
+        Icon::large(name)
+    }
+
+    pub fn icon_s(&self, name: &'static str) -> Icon {
+        Icon::small(name)
+    }
+
+    pub fn asset(&self, name: &str) -> &'static str {
+        assets::path(name)
+    }
+
+    pub fn name(&self) -> &str {
+        self.person.as_ref().map_or("", |person| &person.name)
+    }
+
+    pub fn initials(&self) -> String {
+        let mut words = self.name().split_whitespace();
+        let first = words.next().and_then(|word| word.chars().next());
+        let last = words.next_back().and_then(|word| word.chars().next());
+        first
+            .into_iter()
+            .chain(last)
+            .flat_map(char::to_uppercase)
+            .collect()
+    }
+
+    pub fn role_names(&self) -> String {
+        let roles = self.person.iter().flat_map(|person| person.roles.iter());
+        let names: Vec<_> = roles
+            .map(|role| msg(format!("role-{}", role.as_str())).to_string())
+            .collect();
+        names.join(", ")
+    }
+
+    fn entry(&self, section: Section, waiting: Option<String>) -> Entry {
+        let (href, icon, label) = match section {
+            Section::Today | Section::Door => (
+                "/today".into(),
+                Icon::large("layout-dashboard"),
+                msg("nav-today"),
+            ),
+            Section::Day => {
+                let today = self.now.to_zoned(self.zone.clone()).date();
+                (
+                    format!("/day/{today}"),
+                    Icon::large("table"),
+                    msg("nav-day"),
+                )
+            }
+            Section::People => ("/people".into(), Icon::large("users"), msg("nav-people")),
+            Section::Devices => (
+                "/devices".into(),
+                Icon::large("device-tablet"),
+                msg("nav-devices"),
+            ),
+            Section::Inbox => ("/inbox".into(), Icon::large("user-plus"), msg("nav-inbox")),
+            Section::RollCall => (
+                "/rollcall".into(),
+                Icon::large("list-check"),
+                msg("nav-rollcall"),
+            ),
+            Section::Failures => (
+                "/failures".into(),
+                Icon::large("plug-connected-x"),
+                msg("nav-failures"),
+            ),
+            Section::Account => ("/account".into(), Icon::large("user"), msg("nav-account")),
+        };
+        Entry {
+            href,
+            icon,
+            label,
+            current: section == self.section,
+            waiting,
+        }
+    }
+
+    /// The navigation of this person, in order.
+    pub fn nav(&self) -> Vec<Group> {
+        let some = |number: i64| (number > 0).then(|| number.to_string());
+        let well = self.waiting.devices_well < self.waiting.devices;
+        let well = well.then(|| format!("{}/{}", self.waiting.devices_well, self.waiting.devices));
+        let mut main = Vec::new();
+        let mut needs = Vec::new();
+        if self.may.today {
+            main.push(self.entry(Section::Today, None));
+        }
+        if self.may.people {
+            main.push(self.entry(Section::Day, None));
+            main.push(self.entry(Section::People, None));
+        }
+        if self.may.devices {
+            main.push(self.entry(Section::Devices, well));
+        }
+        if self.may.map {
+            needs.push(self.entry(Section::Inbox, some(self.waiting.inbox)));
+        }
+        if self.may.roll_call {
+            needs.push(self.entry(Section::RollCall, None));
+        }
+        if self.may.failures {
+            needs.push(self.entry(Section::Failures, some(self.waiting.failures)));
+        }
+        let title = (!needs.is_empty()).then(|| msg("nav-needs-a-person"));
+        [(None, main), (title, needs)]
+            .into_iter()
+            .filter(|(_, entries)| !entries.is_empty())
+            .map(|(title, entries)| Group { title, entries })
+            .collect()
+    }
+
+    /// The bar at the foot of a phone: the first five entries.
+    pub fn tabs(&self) -> Vec<Entry> {
+        let entries = self.nav().into_iter().flat_map(|group| group.entries);
+        let short = |entry: Entry| match entry.href.as_str() {
+            "/inbox" => Entry {
+                label: msg("nav-inbox-short"),
+                ..entry
+            },
+            _ => entry,
+        };
+        entries.take(5).map(short).collect()
+    }
+
+    /// The few texts that the script needs, as JSON for a script element.
+    pub fn words(&self) -> String {
+        let mark = |key: &str| msg(key).with("age", "{}").to_string();
+        serde_json::json!({
+            "now": self.now.as_millisecond(),
+            "ago": mark("ago"),
+            "live": msg("live").to_string(),
+            "stale": mark("live-stale"),
+            "seconds": msg("duration-seconds").with("seconds", "{}").to_string(),
+            "minutes": msg("duration-minutes").with("minutes", "{}").to_string(),
+            "hours": msg("duration-hours").with("hours", "{}").with("minutes", "{m}").to_string(),
+            "lost": msg("live-lost").with("time", "{}").to_string(),
+            "reload": msg("reload").to_string(),
+            "selected": msg("selected").with("count", "{}").to_string(),
+        })
+        .to_string()
+        .replace('<', "\\u003c")
+    }
+}

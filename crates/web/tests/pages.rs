@@ -1,0 +1,544 @@
+//! The pages through the router, without a server: who may see what, that the numbers add up, and that a change arrives.
+
+mod company;
+
+use std::time::Duration;
+
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, StatusCode, header};
+use futures_util::StreamExt;
+use store::accounts::Role;
+use store::testing::{author, employee_fields};
+use tower::ServiceExt;
+
+use crate::company::{Company, DAY, part, redacted};
+
+fn snapshot(name: &str, html: &str) {
+    redacted().bind(|| insta::assert_snapshot!(name, html));
+}
+
+#[tokio::test]
+async fn the_counters_add_up_to_the_roll() {
+    let company = Company::of_ten().await;
+    company.state_is_fresh().await;
+    let cookie = company.owner().await;
+    let page = company.get("/today", Some(&cookie)).await;
+    assert_eq!(page.status, StatusCode::OK, "{}", page.body);
+    let counts: Vec<usize> = page
+        .body
+        .split("<b data-figure>")
+        .skip(1)
+        .map(|rest| {
+            rest[..rest.find('<').expect("a figure")]
+                .parse()
+                .expect("a number")
+        })
+        .collect();
+    assert_eq!(
+        counts,
+        [5, 2, 1, 1, 1, 0],
+        "on time, late, not arrived, unknown, leave, off"
+    );
+    assert_eq!(counts.iter().sum::<usize>(), 10);
+    assert!(page.body.contains("10 people on the roll"));
+    assert!(page.body.contains("in, of 9 expected"));
+    assert!(page.body.contains("Recent Attendances"));
+}
+
+#[tokio::test]
+async fn the_regions_of_today() {
+    let company = Company::of_ten().await;
+    company.state_is_fresh().await;
+    let cookie = company.owner().await;
+    let page = company.get("/today", Some(&cookie)).await.body;
+    for region in [
+        "notices",
+        "counters",
+        "departments",
+        "punches",
+        "not-arrived",
+        "unknown",
+        "late",
+        "devices",
+    ] {
+        snapshot(region, &part(&page, region));
+    }
+    assert!(!page.contains("<Al-Otaibi>"), "names are escaped");
+    assert!(
+        !page.contains(" style="),
+        "the policy forbids style attributes"
+    );
+}
+
+#[tokio::test]
+async fn a_punch_reaches_the_page_within_two_seconds() {
+    let company = Company::of_ten().await;
+    let cookie = company.owner().await;
+    let running = tokio::spawn(company.state.clone().run());
+    let page = company.get("/today", Some(&cookie)).await.body;
+    let at = page.find("data-live=\"").expect("a stream") + "data-live=\"".len();
+    let stream = page[at..at + page[at..].find('"').expect("its end")].replace("&#38;", "&");
+    let request = Request::get(&stream)
+        .header(header::COOKIE, &cookie)
+        .header(header::ACCEPT, "text/event-stream")
+        .body(Body::empty())
+        .expect("a request");
+    let response = company
+        .router
+        .clone()
+        .oneshot(request)
+        .await
+        .expect("an answer");
+    assert_eq!(response.status(), StatusCode::OK);
+    let mut events = response.into_body().into_data_stream();
+
+    company.punch("2001", "2026-05-12T09:19:50").await;
+    let arrived = tokio::time::timeout(Duration::from_secs(2), async {
+        let mut text = String::new();
+        while let Some(Ok(bytes)) = events.next().await {
+            text.push_str(&String::from_utf8_lossy(&bytes));
+            let punch = text
+                .split("event: punch")
+                .nth(1)
+                .is_some_and(|event| event.contains("09:19:50"));
+            if punch && text.contains("event: tick") {
+                return;
+            }
+        }
+        panic!("the stream ended: {text}");
+    });
+    arrived
+        .await
+        .expect("the punch is on the page within two seconds");
+    company.state.close();
+    running.await.expect("it stops when it is closed");
+}
+
+#[tokio::test]
+async fn a_reopened_stream_brings_every_region() {
+    let company = Company::of_ten().await;
+    company.state_is_fresh().await;
+    let cookie = company.owner().await;
+    let request = Request::get("/live/today")
+        .header(header::COOKIE, &cookie)
+        .body(Body::empty())
+        .expect("a request");
+    let response = company
+        .router
+        .clone()
+        .oneshot(request)
+        .await
+        .expect("an answer");
+    let mut events = response.into_body().into_data_stream();
+    let mut text = String::new();
+    while !text.contains("event: tick") {
+        let bytes = tokio::time::timeout(Duration::from_secs(5), events.next()).await;
+        text.push_str(&String::from_utf8_lossy(
+            &bytes.expect("in time").expect("open").expect("bytes"),
+        ));
+    }
+    for region in [
+        "notices",
+        "counters",
+        "arrivals",
+        "departments",
+        "punch",
+        "not-arrived",
+        "unknown",
+        "late",
+        "devices",
+    ] {
+        assert!(
+            text.contains(&format!("event: {region}\n")),
+            "{region} in {text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn pages_need_a_session() {
+    let company = Company::of_ten().await;
+    for path in [
+        "/",
+        "/today",
+        "/day/2026-05-12?status=late",
+        "/devices",
+        "/devices/A1",
+        "/devices/new",
+        "/account",
+        "/people",
+        "/people/new",
+        "/people/import",
+        "/people/CT-1001",
+        "/inbox",
+        "/rollcall",
+        "/rollcall/new",
+        "/failures",
+        "/setup/company",
+        "/setup/device",
+    ] {
+        let answer = company.get(path, None).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{path}");
+        let next = path
+            .replace('/', "%2F")
+            .replace('?', "%3F")
+            .replace('=', "%3D");
+        assert_eq!(
+            answer.location.as_deref(),
+            Some(&*format!("/login?next={next}")),
+            "{path}"
+        );
+    }
+    let request = Request::get("/live/today").header(header::ACCEPT, "text/event-stream");
+    let answer = company.send(request, Body::empty(), None).await;
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    for (path, status) in [
+        ("/login", 200),
+        ("/healthz", 200),
+        ("/readyz", 200),
+        ("/setup/unknown", 200),
+        ("/nowhere", 404),
+        ("/assets/none.css", 404),
+    ] {
+        assert_eq!(
+            company.get(path, None).await.status.as_u16(),
+            status,
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn roles_see_only_their_pages() {
+    let company = Company::of_ten().await;
+    company.state_is_fresh().await;
+    let it = company.sign_in(&[Role::It]).await;
+    let status = async |path: &str| company.get(path, Some(&it)).await.status.as_u16();
+    assert_eq!(status("/devices").await, 200);
+    assert_eq!(status("/inbox").await, 200);
+    assert_eq!(status("/people").await, 404);
+    assert_eq!(status("/day/2026-05-12").await, 404);
+    assert_eq!(status("/rollcall/new").await, 404);
+    let home = company.get("/", Some(&it)).await;
+    assert_eq!(home.location.as_deref(), Some("/devices"));
+    let page = company.get("/devices", Some(&it)).await.body;
+    assert!(
+        !page.contains("href=\"/people\""),
+        "the navigation never offers the rest"
+    );
+
+    let owner = company.store.accounts().await.expect("accounts")[0].id;
+    store::testing::set_roles(&company.store, owner, "owner").await;
+    let refused = company.post("/devices/A1/poll", "", Some(&it)).await;
+    assert_eq!(
+        refused.status,
+        StatusCode::NOT_FOUND,
+        "an owner sees devices and edits none"
+    );
+    assert_eq!(
+        company.get("/day/2026-05-12", Some(&it)).await.status,
+        StatusCode::OK
+    );
+}
+
+#[tokio::test]
+async fn a_foreign_page_cannot_write() {
+    let company = Company::of_ten().await;
+    let cookie = company.owner().await;
+    let form = "kind=zk&serial_number=EVIL&name=x";
+    for (name, value) in [
+        ("sec-fetch-site", "cross-site"),
+        ("origin", "https://evil.example"),
+        ("x-none", "1"),
+    ] {
+        let request = Request::post("/devices/new")
+            .header(header::HOST, "muster.test")
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(name, value);
+        let answer = company.send(request, Body::from(form), Some(&cookie)).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{name}");
+        assert!(answer.body.contains("nothing was changed"));
+    }
+    assert!(
+        company
+            .store
+            .device_by_serial("EVIL")
+            .await
+            .expect("a query")
+            .is_none()
+    );
+    let page = company.get("/login", None).await;
+    let policy = page.policy.expect("a policy");
+    assert!(policy.starts_with("default-src 'self'") && !policy.contains("unsafe"));
+}
+
+#[tokio::test]
+async fn a_one_time_link_works_once() {
+    let company = Company::empty().await;
+    let tx = company.store.begin_write().await.expect("a transaction");
+    let token = tx
+        .add_setup_link(company.engine.clock.real_now())
+        .await
+        .expect("a link");
+    tx.commit().await.expect("committed");
+    let path = format!("/setup/{token}");
+    assert!(
+        company
+            .get(&path, None)
+            .await
+            .body
+            .contains("Create the owner account")
+    );
+    let short = company
+        .post(&path, "name=F&email=f%40e.org&password=short", None)
+        .await;
+    assert!(short.body.contains("Use at least 10 characters."));
+    let made = company
+        .post(
+            &path,
+            "name=F&email=f%40e.org&password=correct%20horse",
+            None,
+        )
+        .await;
+    assert_eq!(made.location.as_deref(), Some("/setup/company"));
+    let line = made.cookie_line.expect("a session");
+    assert!(
+        line.contains("HttpOnly") && line.contains("SameSite=Lax"),
+        "{line}"
+    );
+    let again = company
+        .post(
+            &path,
+            "name=G&email=g%40e.org&password=correct%20horse",
+            None,
+        )
+        .await;
+    assert!(again.body.contains("This link no longer works"));
+    assert_eq!(company.store.accounts().await.expect("accounts").len(), 1);
+}
+
+#[tokio::test]
+async fn guesses_are_slowed_down_and_signing_out_ends_the_session() {
+    let company = Company::of_ten().await;
+    let cookie = company.owner().await;
+    assert_eq!(
+        company.get("/account", Some(&cookie)).await.status,
+        StatusCode::OK
+    );
+    company.post("/logout", "", Some(&cookie)).await;
+    assert_eq!(
+        company.get("/account", Some(&cookie)).await.status,
+        StatusCode::SEE_OTHER
+    );
+
+    let wrong = "email=farhan%40example.org&password=wrong";
+    for left in [
+        "4 tries left",
+        "3 tries left",
+        "2 tries left",
+        "One try left",
+        "Wait five minutes",
+    ] {
+        let answer = company.post("/login", wrong, None).await;
+        assert!(answer.body.contains(left), "{left}");
+    }
+    let right = "email=farhan%40example.org&password=correct%20horse";
+    let answer = company.post("/login", right, None).await;
+    assert!(
+        answer.body.contains("Wait five minutes"),
+        "even the right one has to wait"
+    );
+    assert!(answer.cookie.is_none());
+}
+
+#[tokio::test]
+async fn signing_in_leads_back_to_the_page_that_was_wanted() {
+    let company = Company::of_ten().await;
+    company.owner().await;
+    let form = "email=Farhan%40Example.org&password=correct%20horse&next=";
+    let to = async |next: &str| {
+        let answer = company.post("/login", &format!("{form}{next}"), None).await;
+        answer.location.expect("signed in")
+    };
+    assert_eq!(to("%2Fdevices%2FA1").await, "/devices/A1");
+    assert_eq!(to("%2F%2Fevil.example").await, "/");
+}
+
+#[tokio::test]
+async fn the_day_table_filters_by_link() {
+    let company = Company::of_ten().await;
+    company.state_is_fresh().await;
+    let cookie = company.owner().await;
+    let rows = async |query: &str| {
+        let page = company
+            .get(&format!("/day/{DAY}{query}"), Some(&cookie))
+            .await;
+        assert_eq!(page.status, StatusCode::OK);
+        page.body.matches("<tr id=\"day-").count()
+    };
+    assert_eq!(rows("").await, 10);
+    for (status, count) in [
+        ("on_time", 5),
+        ("late", 2),
+        ("not_arrived", 1),
+        ("unknown", 1),
+        ("on_leave", 1),
+        ("absent", 0),
+    ] {
+        assert_eq!(rows(&format!("?status={status}")).await, count, "{status}");
+    }
+    assert_eq!(rows("?q=giulia").await, 1);
+    assert_eq!(rows("?q=CT-100").await, 9);
+    assert_eq!(rows(&format!("?device={}", company.gate)).await, 1);
+    assert_eq!(
+        company.get("/day/someday", Some(&cookie)).await.status,
+        StatusCode::NOT_FOUND
+    );
+}
+
+#[tokio::test]
+async fn a_serial_number_is_registered_once() {
+    let company = Company::of_ten().await;
+    company.state_is_fresh().await;
+    let cookie = company.owner().await;
+    let add = async |form: &str| company.post("/devices/new", form, Some(&cookie)).await;
+    let answer = add("kind=zk&serial_number=A1&name=Twin&address=192.0.2.9").await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert!(
+        answer
+            .body
+            .contains("A device with serial number A1 exists already.")
+    );
+    assert!(
+        answer.body.contains("192.0.2.9"),
+        "what was typed is still in the form"
+    );
+    let answer = add("kind=zk&serial_number=C3&name=&port=70000&interval_min=x&comm_key=abc").await;
+    for text in [
+        "A port is a number",
+        "Enter a number of minutes",
+        "A comm key is a number",
+    ] {
+        assert!(answer.body.contains(text), "{text}");
+    }
+    let answer = add("kind=hik&serial_number=C3&name=").await;
+    assert_eq!(answer.location.as_deref(), Some("/devices/C3?asked=1"));
+    let device = company
+        .store
+        .device_by_serial("C3")
+        .await
+        .expect("a query")
+        .expect("a device");
+    assert_eq!(
+        (&*device.name, &*device.kind, device.poll_interval_s),
+        ("C3", "hik", 300)
+    );
+    let page = company.get("/devices/B2", Some(&cookie)).await.body;
+    assert!(page.contains("The terminal does not answer"), "{page}");
+}
+
+#[tokio::test]
+async fn first_run_leads_to_a_board() {
+    let company = Company::empty().await;
+    let cookie = company.owner().await;
+    let today = company.get("/today", Some(&cookie)).await;
+    assert_eq!(today.location.as_deref(), Some("/setup/company"));
+    let form = "company=Crescent&site=Mill&zone=Nowhere%2FLand&start=9&end=18%3A00&off=6&off=7";
+    let answer = company.post("/setup/company", form, Some(&cookie)).await;
+    assert!(
+        answer.body.contains("Choose a time zone")
+            && answer.body.contains("Enter a time like 09:00.")
+    );
+    let form =
+        "company=Crescent&site=Mill&zone=Asia%2FKarachi&start=09%3A00&end=18%3A00&off=6&off=7";
+    let answer = company.post("/setup/company", form, Some(&cookie)).await;
+    assert_eq!(answer.location.as_deref(), Some("/setup/device"));
+    let page = company.get("/today", Some(&cookie)).await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(page.body.contains("Muster is ready."));
+    assert!(page.body.contains("No devices yet."));
+}
+
+#[tokio::test]
+async fn first_run_takes_over_what_the_command_line_made() {
+    let company = Company::empty().await;
+    let tx = company.store.begin_write().await.expect("a transaction");
+    let site = tx.add_site("Main", "UTC", author()).await.expect("a site");
+    let device = store::testing::device(&tx, site, "A1").await;
+    let person = employee_fields(site, "7");
+    let person = tx.add_employee(&person, author()).await.expect("a person");
+    tx.commit().await.expect("it is kept");
+
+    let cookie = company.owner().await;
+    let page = company.get("/setup/company", Some(&cookie)).await;
+    assert!(page.body.contains("value=\"Main\""), "{}", page.body);
+    let form = "company=Crescent&site=Mill&zone=Asia%2FKarachi&start=09%3A00&end=18%3A00&off=7";
+    let answer = company.post("/setup/company", form, Some(&cookie)).await;
+    assert_eq!(answer.location.as_deref(), Some("/setup/device"));
+
+    let sites = company.store.sites().await.expect("a query");
+    let [mill] = sites.as_slice() else {
+        panic!("one site: {sites:?}");
+    };
+    assert_eq!(
+        (mill.id, &*mill.name, &*mill.zone),
+        (site, "Mill", "Asia/Karachi")
+    );
+    let zones = company.store.device_zones(device).await.expect("a query");
+    assert_eq!(zones, [(None, "Asia/Karachi".to_owned())]);
+    let person = company
+        .store
+        .employee(person)
+        .await
+        .expect("a query")
+        .expect("a person");
+    assert!(person.fields.shift.is_some() && person.fields.weekly_off.is_some());
+    let again = company.get("/setup/company", Some(&cookie)).await;
+    assert_eq!(again.location.as_deref(), Some("/"));
+}
+
+#[tokio::test]
+async fn the_first_load_is_small() {
+    let company = Company::of_ten().await;
+    company.state_is_fresh().await;
+    let cookie = company.owner().await;
+    let zipped = async |path: &str| {
+        let request = Request::get(path).header(header::ACCEPT_ENCODING, "gzip");
+        let request = request.header(header::COOKIE, &cookie).body(Body::empty());
+        let response = company
+            .router
+            .clone()
+            .oneshot(request.expect("a request"))
+            .await
+            .expect("an answer");
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        to_bytes(response.into_body(), 8 << 20)
+            .await
+            .expect("a body")
+            .len()
+    };
+    let page = company.get("/today", Some(&cookie)).await.body;
+    let mut total = zipped("/today").await;
+    let mut fonts = 0;
+    let mut assets: Vec<&str> = page
+        .split('"')
+        .filter(|text| text.starts_with("/assets/"))
+        .collect();
+    assets.sort_unstable();
+    assets.dedup();
+    assert!(assets.len() >= 6, "{assets:?}");
+    for asset in assets {
+        let size = zipped(asset).await;
+        if asset.ends_with(".woff2") {
+            fonts += size;
+        } else {
+            total += size;
+        }
+    }
+    assert!(total <= 150_000, "{total} bytes without fonts");
+    assert!(
+        total + fonts <= 320_000,
+        "{} bytes with fonts",
+        total + fonts
+    );
+}

@@ -1,0 +1,30 @@
+//! ZKTeco stand-alone terminals, the port 4370 protocol: bytes to values and back.
+//!
+//! Owns packets, commands and record layouts. Knows no socket, no clock and no database: a driver feeds bytes in and takes
+//! values out, so everything here works the same over TCP, over UDP and in a test. Facts and their sources:
+//! `docs/devices/zkteco.md`.
+
+pub mod attlog;
+pub mod bulk;
+pub mod clock;
+pub mod command;
+pub mod counters;
+pub mod key;
+pub mod options;
+pub mod packet;
+pub mod reply;
+pub mod session;
+pub mod text;
+pub mod users;
+
+pub use attlog::{Entry, Layout, LogDecoder, LogError, LogHints, Record, Rejection};
+pub use counters::Counters;
+pub use packet::{DecodeError, Header, Packet, PacketBuffer};
+pub use session::{Incoming, Session};
+pub use users::{User, UserIndex, UserLayout, UserListError};
+
+/// The port of every terminal that was not given another one, TCP and UDP.
+pub const DEFAULT_PORT: u16 = 4370;
+
+#[cfg(test)]
+mod testdata;
