@@ -46,7 +46,13 @@ pub fn run(filter: Option<&str>) -> anyhow::Result<()> {
         tests(
             "tests",
             run::cargo()
-                .args(["nextest", "run", "--workspace", "--no-tests=fail"])
+                .args([
+                    "nextest",
+                    "run",
+                    "--workspace",
+                    "--no-tests=fail",
+                    "--no-fail-fast",
+                ])
                 .args(filter),
         )?;
         if filter.is_none() {

@@ -15,11 +15,7 @@ pub(crate) enum Coverage {
 
 impl Coverage {
     pub(crate) fn of(devices: &[Device], window: Span) -> Self {
-        devices
-            .iter()
-            .filter_map(|device| covered_until(device, window))
-            .min()
-            .map_or(Self::NoDevice, Self::Until)
+        furthest_behind(devices, window).map_or(Self::NoDevice, |(_, until)| Self::Until(until))
     }
 
     /// R77, from the opening to `instant`. No caller asks beyond `now`, so `covered_to` needs no limit.
@@ -34,6 +30,14 @@ impl Coverage {
             Self::Until(_) => UnknownReason::NotCovered,
         }
     }
+}
+
+/// The relevant device that has been read least far, and how far: before it advances, no other device can change anything.
+pub(crate) fn furthest_behind(devices: &[Device], window: Span) -> Option<(&Device, i64)> {
+    let read = devices
+        .iter()
+        .filter_map(|device| Some((device, covered_until(device, window)?)));
+    read.min_by_key(|(_, until)| *until)
 }
 
 /// Up to when a device has been read without a gap since the window opened; `None` if it does not matter for this window.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::coverage::{Coverage, not_arrived_until, stage, unseen};
+use crate::coverage::{Coverage, furthest_behind, not_arrived_until, stage, unseen};
 use crate::evidence::{Evidence, KeptPunch};
 use crate::inputs::Inputs;
 use crate::lateness::{Thresholds, early_minutes, late_minutes};
@@ -10,7 +10,7 @@ use crate::off_days::{Away, DayKind, Remains, remains};
 use crate::overtime::{levels, overtime_minutes};
 use crate::period::{Period, Rules, Session};
 use crate::plan::{Kind, Plan};
-use crate::report::{Exception, IgnoredReason, Report, Stage, Status};
+use crate::report::{Exception, IgnoredReason, Report, Stage, Status, Waits};
 use crate::roll_call::{is_evidence_of_time, session_with_calls};
 use crate::time::{SiteZone, Span, minutes, printed, timestamp, total_within};
 use crate::window::Own;
@@ -117,7 +117,13 @@ pub(crate) fn judge_day<'p, 'a>(
     day.report.status = day.status(now, was_there, &mut recheck);
     day.fill_minutes(was_there);
     day.fill_texts();
-    day.report.waits_below = day.waits_below(now);
+    day.report.waits = day.waits_below(now).and_then(|below| {
+        let (device, _) = furthest_behind(&inputs.devices, plan.judged)?;
+        Some(Waits {
+            device: device.id.to_string(),
+            below: timestamp(below),
+        })
+    });
     day.report.recheck_at = recheck.at.map(timestamp);
     day
 }
@@ -344,7 +350,7 @@ impl<'a> JudgedDay<'_, 'a> {
     }
 
     /// What the report waits for: an instant that the coverage has yet to pass before something else can be said.
-    fn waits_below(&self, now: i64) -> Option<jiff::Timestamp> {
+    fn waits_below(&self, now: i64) -> Option<i64> {
         let closing = self.plan.judged.to;
         if self.coverage == Coverage::NoDevice || self.coverage.reaches(closing) {
             return None;
@@ -352,7 +358,7 @@ impl<'a> JudgedDay<'_, 'a> {
         let working = self.remains.day == DayKind::Working;
         // R71, R75; before the closing an unknown day waits for whatever shows that nobody came (R73).
         if now >= closing || self.report.status == Status::Unknown {
-            return Some(timestamp(closing));
+            return Some(closing);
         }
         let early_end = |(period, session): &(Period, Session<'a>)| {
             let plan = period.plan.filter(|plan| now >= plan.to)?;
@@ -360,7 +366,7 @@ impl<'a> JudgedDay<'_, 'a> {
             waits.then_some(plan.to)
         };
         let ends = self.sessions.iter().filter_map(early_end);
-        ends.max().filter(|_| working).map(timestamp)
+        ends.max().filter(|_| working)
     }
 }
 

@@ -46,6 +46,15 @@ pub enum Match {
     Nobody,
 }
 
+impl Match {
+    pub fn employee(self) -> Option<EmployeeId> {
+        match self {
+            Self::One { employee, .. } => Some(employee),
+            Self::Ambiguous { .. } | Self::Nobody => None,
+        }
+    }
+}
+
 /// The employee among `candidates` on a date: by explicit link, then the employee's number on the terminals, then employee
 /// code, then username.
 ///

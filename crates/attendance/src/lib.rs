@@ -50,6 +50,7 @@ pub use policy::{
 pub use punch::{Punch, PunchState, VerifyMode, Way};
 pub use report::{
     Exception, IgnoredReason, Judgement, Moment, Presence, Report, Stage, Status, UnknownReason,
+    Waits,
 };
 pub use shift::{
     Break, HourMinute, HourMinuteError, PolicyOverrides, SegmentSpec, Shift, ShiftError,

@@ -10,7 +10,7 @@ pub(crate) fn locked(stored: &Report, judged: &Report) -> Report {
         stage: Stage::Locked,
         changes_after_close: changes(stored, judged),
         recheck_at: judged.recheck_at,
-        waits_below: judged.waits_below,
+        waits: judged.waits.clone(),
         ..stored.clone()
     }
 }

@@ -76,7 +76,7 @@ named_set! {
     }
 }
 
-/// One employee, one workday. Two judgements are the same when all fields but `recheck_at`, `waits_below` and the
+/// One employee, one workday. Two judgements are the same when all fields but `recheck_at`, `waits` and the
 /// derivation are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
@@ -109,10 +109,18 @@ pub struct Report {
     pub changes_after_close: Vec<String>,
     /// The earliest instant at which a judgement with the same inputs could differ; `None`: never by time alone.
     pub recheck_at: Option<Timestamp>,
-    /// The report may change when the coverage of a relevant device rises, as long as it is below this instant; `None`: not
-    /// by coverage.
-    pub waits_below: Option<Timestamp>,
+    /// What coverage could change; `None`: nothing.
+    pub waits: Option<Waits>,
     pub derivation: Derivation,
+}
+
+/// A report may change when this device is read further, as long as it is covered to less than `below`. It is the one read
+/// least far: what others bring says nothing before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waits {
+    /// As in [`crate::Device::id`].
+    pub device: String,
+    pub below: Timestamp,
 }
 
 /// A wall time of the site and its instant.
@@ -156,7 +164,7 @@ impl Report {
             ignored: BTreeMap::new(),
             changes_after_close: Vec::new(),
             recheck_at: None,
-            waits_below: None,
+            waits: None,
             derivation: Derivation::default(),
         }
     }

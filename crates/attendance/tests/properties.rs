@@ -1,12 +1,12 @@
-//! What holds for every person, roster and evidence: rules.md §17, and the promises of `recheck_at` and `waits_below`.
+//! What holds for every person, roster and evidence: rules.md §17, and the promises of `recheck_at` and `waits`.
 
 mod world;
 
 use std::collections::BTreeMap;
 
 use attendance::{
-    Derivation, EvidencePunch, IgnoredReason, Judgement, Relevance, Report, Source, Status, judge,
-    judge_unexplained,
+    Derivation, EvidencePunch, IgnoredReason, Judgement, Relevance, Report, Source, Status, Waits,
+    judge, judge_unexplained,
 };
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
@@ -23,7 +23,7 @@ impl World {
 fn said(report: &Report) -> Report {
     Report {
         recheck_at: None,
-        waits_below: None,
+        waits: None,
         derivation: Derivation::default(),
         ..report.clone()
     }
@@ -197,12 +197,12 @@ proptest! {
             }
             let again = world.judge(&world.days[place..=place], later);
             prop_assert_eq!(said(report), said(&again.reports[0]), "at {}", later);
-            prop_assert_eq!(report.waits_below, again.reports[0].waits_below, "at {}", later);
+            prop_assert_eq!(&report.waits, &again.reports[0].waits, "at {}", later);
         }
     }
 
     #[test]
-    fn coverage_matters_only_below_what_is_waited_for(
+    fn coverage_matters_only_on_the_device_and_below_the_instant_waited_for(
         world in world(),
         minutes in 0_i64..20_000,
         later in 0_i64..2_000,
@@ -211,8 +211,10 @@ proptest! {
         for (place, report) in before.reports.iter().enumerate() {
             let mut read = world.clone();
             for device in &mut read.inputs.devices {
-                let waits = |at: &Timestamp| report.waits_below.is_none_or(|below| *at >= below);
-                if report.waits_below.is_none() || device.covered_to.as_ref().is_some_and(waits) {
+                let waited_for = report.waits.as_ref().is_some_and(|waits| {
+                    *waits.device == *device.id && device.covered_to.is_none_or(|at| at < waits.below)
+                });
+                if !waited_for {
                     device.covered_to = Some(device.covered_to.unwrap_or(world.now - 400.hours()) + minutes.minutes());
                 }
             }
@@ -227,7 +229,7 @@ proptest! {
     fn what_is_waited_for_ends_the_waiting(world in world()) {
         let before = world.judge(&world.days, world.now);
         for (place, report) in before.reports.iter().enumerate() {
-            let Some(below) = report.waits_below else {
+            let Some(Waits { below, .. }) = report.waits else {
                 continue;
             };
             let mut read = world.clone();
@@ -236,7 +238,7 @@ proptest! {
                 device.gaps.clear();
             }
             let again = read.judge(&world.days[place..=place], world.now);
-            prop_assert_eq!(again.reports[0].waits_below, None);
+            prop_assert_eq!(&again.reports[0].waits, &None);
         }
     }
 }

@@ -9,6 +9,7 @@ use attendance::{
     RosterValue, ShiftId, SiteId, Source, WeeklyOff,
 };
 use jiff::civil::{Date, Weekday};
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp};
 use store::reports::{CorrectionEvidenceKind, Evidence, Person};
 
@@ -271,9 +272,10 @@ fn relevant_devices(evidence: &Evidence, person: &Person, day: Date) -> Vec<Devi
         .iter()
         .filter(|listed| listed.from < end && listed.to.is_none_or(|to| to >= start))
         .map(|listed| listed.device);
-    // Dates in UTC, because a device is not nearer to one zone than to another; a day of a site touches up to three of them.
-    let first = (after(day, -RELEVANT_DAYS), DeviceId(i64::MIN));
-    let last = (after(day, 1), DeviceId(i64::MAX));
+    // Dates in UTC, in which they are loaded; a day of a site touches one or two of them.
+    let utc = |instant: Timestamp| TimeZone::UTC.to_datetime(instant).date();
+    let first = (after(utc(start), -RELEVANT_DAYS), DeviceId(i64::MIN));
+    let last = (utc(end - SignedDuration::from_secs(1)), DeviceId(i64::MAX));
     let punched = person
         .punched_on
         .range(first..=last)

@@ -168,11 +168,16 @@ impl Intake {
             ),
             Way::Push | Way::Live => log_order::Suspects::none(punches.len()),
         };
+        let owners: Vec<Match> = punches
+            .iter()
+            .map(|punch| owner(&candidates, punch))
+            .collect();
         let rows: Vec<PunchRow<'_>> = punches
             .iter()
             .zip(&placed)
             .zip(&suspects.flags)
-            .map(|((punch, placed), &suspect)| PunchRow {
+            .zip(&owners)
+            .map(|(((punch, placed), &suspect), owner)| PunchRow {
                 user: punch.user.as_str(),
                 clock: punch.clock,
                 fold: placed.fold,
@@ -181,7 +186,7 @@ impl Intake {
                 state: punch.state,
                 verify: punch.verify,
                 suspect,
-                employee: owner(&candidates, punch),
+                employee: owner.employee(),
             })
             .collect();
         let inserted = tx
@@ -194,6 +199,14 @@ impl Intake {
             .copied()
             .collect();
         tx.mark_punches(&touched, received, "punch").await?;
+        let contested: BTreeSet<&str> = punches
+            .iter()
+            .zip(&owners)
+            .filter(|(_, owner)| matches!(owner, Match::Ambiguous { .. }))
+            .map(|(punch, _)| punch.user.as_str())
+            .collect();
+        tx.contest_punches(batch.device, &contested, &candidates, &touched, "punch")
+            .await?;
 
         let parked: Vec<_> = batch
             .parked
@@ -316,12 +329,12 @@ fn place<'z>(punch: &Punch, zones: &'z DeviceZones) -> Placed<'z> {
     }
 }
 
-fn owner(candidates: &Candidates, punch: &Punch) -> Option<EmployeeId> {
-    let candidates = candidates.get(punch.user.as_str())?;
-    match attendance::find_employee(candidates, punch.clock.date()) {
-        Match::One { employee, .. } => Some(employee),
-        Match::Ambiguous { .. } | Match::Nobody => None,
-    }
+fn owner(candidates: &Candidates, punch: &Punch) -> Match {
+    let candidates = candidates.get(punch.user.as_str());
+    attendance::find_employee(
+        candidates.map_or(&[][..], Vec::as_slice),
+        punch.clock.date(),
+    )
 }
 
 fn listed_user(user: &DeviceUser) -> ListedUser<'_> {

@@ -1,6 +1,6 @@
 //! Judges what is marked. Recomputes, never patches: late, repeated and corrected punches need no code of their own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -357,11 +357,19 @@ impl Judge {
                 causes.insert((mark.employee, mark.workday), &mark.cause);
             }
             let reports = judge_days(&evidence, &days, at, Explained::No)?;
+            let devices: HashMap<&str, DeviceId> = evidence
+                .devices
+                .iter()
+                .map(|(id, device)| (device.serial.as_str(), *id))
+                .collect();
             let days = reports
                 .into_iter()
                 .filter_map(|(employee, report)| {
                     let person = evidence.people.get(&employee)?;
+                    let waits_for = report.waits.as_ref();
                     Some(JudgedDay {
+                        waits_for: waits_for
+                            .and_then(|waits| devices.get(waits.device.as_str()).copied()),
                         employee,
                         department: person.department,
                         cause: (*causes.get(&(employee, report.workday))?).to_owned(),

@@ -308,16 +308,20 @@ impl WriteTx {
         .await?;
         let mut rewritten = Vec::with_capacity(rows.len());
         let mut days = Vec::new();
+        let mut earliest: Option<Timestamp> = None;
         for row in &rows {
             let clock: String = row.try_get_by_index(1)?;
             let fold: i64 = row.try_get_by_index(2)?;
             let moved = instant_of(wall(&clock), &tz, fold == 1);
+            let moved_from = instant(row.try_get_by_index(3)?);
+            let first = moved.min(moved_from);
+            earliest = Some(earliest.map_or(first, |earliest| earliest.min(first)));
             rewritten.push((row.try_get_by_index::<i64>(0)?, moved.as_millisecond()));
             let employee: Option<i64> = row.try_get_by_index(4)?;
             let site_zone: Option<String> = row.try_get_by_index(5)?;
             if let (Some(employee), Some(site_zone)) = (employee, site_zone) {
                 let site = time_zone(&site_zone)?;
-                for at in [instant(row.try_get_by_index(3)?), moved] {
+                for at in [moved_from, moved] {
                     days.extend(days_around(EmployeeId(employee), at, &site));
                 }
             }
@@ -339,6 +343,11 @@ impl WriteTx {
             .await?;
         }
         self.mark_days(days, "zone of a device").await?;
+        if let Some(earliest) = earliest {
+            // Where and when somebody punched also decides which devices matter for the days after.
+            self.mark_device(device, earliest, "zone of a device")
+                .await?;
+        }
         Ok(rewritten.len())
     }
 

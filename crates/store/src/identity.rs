@@ -361,13 +361,81 @@ impl WriteTx {
             let spans: Vec<_> = late
                 .iter()
                 .map(|(id, (first, last))| {
-                    let last = days_after(*last, RELEVANT_AFTER_PUNCH_DAYS);
+                    let last = days_after(*last, RELEVANT_AFTER_PUNCH_DAYS + 1); // zones differ by a day
                     (*id, *first, last)
                 })
                 .collect();
             self.mark_report_spans(&spans, cause).await?;
         }
         self.mark_days(days, cause).await?;
+        Ok(())
+    }
+
+    /// New punches of these users are nobody's, because several people claim them. They count as unread for each of the
+    /// candidates, whose reports around them are marked.
+    pub async fn contest_punches(
+        &self,
+        device: DeviceId,
+        users: &BTreeSet<&str>,
+        candidates: &Candidates,
+        new: &[TouchedPunch],
+        cause: &str,
+    ) -> Result<(), StoreError> {
+        let nobodys = new.iter().filter(|punch| punch.employee.is_none());
+        let ids: Vec<i64> = nobodys.map(|punch| punch.id.0).collect();
+        if users.is_empty() || ids.is_empty() {
+            return Ok(());
+        }
+        // A user may be one person's today and have been contested on the date of the punch.
+        sql::run(
+            &self.tx,
+            &format!(
+                "UPDATE device_users SET ambiguous = true WHERE device_id = $2 AND NOT ambiguous AND user_id IN {}",
+                sql::in_texts(self.backend(), 1)
+            ),
+            [sql::json(&users.iter().collect::<Vec<_>>()), device.0.into()],
+        )
+        .await?;
+        let rows = sql::all(
+            &self.tx,
+            &format!(
+                "SELECT user_id, instant_ms FROM punches WHERE id IN {}",
+                sql::in_ids(self.backend(), 1)
+            ),
+            [sql::json(&ids)],
+        )
+        .await?;
+        let mut contested = BTreeSet::new();
+        for row in &rows {
+            let user: String = row.try_get_by_index(0)?;
+            if users.contains(user.as_str()) {
+                let claimed_by = candidates.get(&user).into_iter().flatten();
+                let at = instant(row.try_get_by_index(1)?);
+                contested.extend(claimed_by.map(|candidate| (candidate.employee, at)));
+            }
+        }
+        self.mark_contested(contested, cause).await
+    }
+
+    /// Marks the reports of these people around punches that they, among others, claim.
+    async fn mark_contested(
+        &self,
+        contested: BTreeSet<(EmployeeId, Timestamp)>,
+        cause: &str,
+    ) -> Result<(), StoreError> {
+        if contested.is_empty() {
+            return Ok(());
+        }
+        let spans: BTreeSet<(EmployeeId, Date, Date)> = contested
+            .into_iter()
+            .map(|(employee, at)| {
+                // In UTC, and two days around: every day of any zone whose window the punch could lie in.
+                let date = TimeZone::UTC.to_datetime(at).date();
+                (employee, days_after(date, -2), days_after(date, 2))
+            })
+            .collect();
+        let spans: Vec<_> = spans.into_iter().collect();
+        self.mark_report_spans(&spans, cause).await?;
         Ok(())
     }
 
@@ -404,14 +472,13 @@ impl WriteTx {
         user: &DeviceUserId,
         now: Timestamp,
     ) -> Result<Touched, StoreError> {
-        sql::run(
+        let removed = sql::all(
             &self.tx,
-            "DELETE FROM identity_links WHERE device_id = $1 AND user_id = $2",
+            "DELETE FROM identity_links WHERE device_id = $1 AND user_id = $2 RETURNING employee_id",
             [device.0.into(), user.as_str().into()],
         )
         .await?;
-        self.resolve_users(&[(device, user.as_str())], now, "mapping")
-            .await
+        self.unclaimed(device, user, &removed, now).await
     }
 
     /// Takes the newest statement back that this user is that employee, and resolves its stored punches again. Others stay.
@@ -425,20 +492,39 @@ impl WriteTx {
         employee: EmployeeId,
         now: Timestamp,
     ) -> Result<Touched, StoreError> {
-        let removed = sql::run(
+        let removed = sql::all(
             &self.tx,
             "DELETE FROM identity_links WHERE id = \
-             (SELECT MAX(id) FROM identity_links WHERE device_id = $1 AND user_id = $2 AND employee_id = $3)",
+             (SELECT MAX(id) FROM identity_links WHERE device_id = $1 AND user_id = $2 AND employee_id = $3) \
+             RETURNING employee_id",
             [device.0.into(), user.as_str().into(), employee.0.into()],
         )
         .await?;
-        if removed == 0 {
+        if removed.is_empty() {
             return Err(StoreError::not_found(
                 "mapping of device user",
                 user.as_str(),
             ));
         }
-        self.resolve_users(&[(device, user.as_str())], now, "mapping")
+        self.unclaimed(device, user, &removed, now).await
+    }
+
+    /// Statements about a user were taken back: those who were named in them may be candidates no longer.
+    async fn unclaimed(
+        &self,
+        device: DeviceId,
+        user: &DeviceUserId,
+        removed: &[QueryResult],
+        now: Timestamp,
+    ) -> Result<Touched, StoreError> {
+        let cause = "mapping";
+        let mut named = Vec::new();
+        for row in removed {
+            named.push(EmployeeId(row.try_get_by_index(0)?));
+        }
+        self.mark_reports(Whose::Employees(&named), None, None, cause)
+            .await?;
+        self.resolve_users(&[(device, user.as_str())], now, cause)
             .await
     }
 
@@ -533,13 +619,22 @@ impl WriteTx {
             "r",
             &[("device_id", Column::Int), ("user_id", Column::Text)],
         );
+        let before = sql::all(
+            &self.tx,
+            &format!(
+                "SELECT u.device_id, u.user_id, u.employee_id, u.ambiguous FROM {table} \
+                 CROSS JOIN device_users u WHERE u.device_id = r.device_id AND u.user_id = r.user_id"
+            ),
+            [pairs.clone()],
+        )
+        .await?;
         let stored = sql::all(
             &self.tx,
             &format!(
                 "SELECT p.id, p.device_id, p.user_id, p.clock, p.instant_ms, p.employee_id FROM {table} \
                  CROSS JOIN punches p WHERE p.device_id = r.device_id AND p.user_id = r.user_id"
             ),
-            [pairs.clone()],
+            [pairs],
         )
         .await?;
         let find = |device: i64, user: &str, date: Date| {
@@ -549,16 +644,21 @@ impl WriteTx {
         let mut moved: BTreeMap<Option<i64>, Vec<i64>> = BTreeMap::new();
         let mut touched = Vec::new();
         let mut ambiguous = BTreeSet::new();
+        let mut nobodys = Vec::new();
         for row in &stored {
             let (id, device): (i64, i64) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
             let user: String = row.try_get_by_index(2)?;
             let date = wall(&row.try_get_by_index::<String>(3)?).date();
             let before: Option<i64> = row.try_get_by_index(5)?;
             let found = find(device, &user, date);
-            if matches!(found, Match::Ambiguous { .. }) {
-                ambiguous.insert((device, user));
-            }
             let after = columns(found).0;
+            let whose = (device, user);
+            if before.is_none() || after.is_none() {
+                nobodys.push((whose.clone(), instant(row.try_get_by_index(4)?)));
+            }
+            if matches!(found, Match::Ambiguous { .. }) {
+                ambiguous.insert(whose);
+            }
             if after == before {
                 continue;
             }
@@ -590,15 +690,6 @@ impl WriteTx {
                 (device.0, user, employee, by, unsure)
             })
             .collect();
-        let before = sql::all(
-            &self.tx,
-            &format!(
-                "SELECT u.device_id, u.user_id, u.employee_id FROM {table} \
-                 CROSS JOIN device_users u WHERE u.device_id = r.device_id AND u.user_id = r.user_id"
-            ),
-            [pairs],
-        )
-        .await?;
         sql::run(
             &self.tx,
             &format!(
@@ -624,6 +715,24 @@ impl WriteTx {
         )
         .await?;
         self.mark_punches(&touched, now, cause).await?;
+        // A punch that several people claim counts as unread for each of them (P6), now or until now.
+        let unsure = matches.iter().filter(|(.., unsure)| *unsure);
+        let mut claimed: BTreeSet<(i64, String)> = unsure
+            .map(|(device, user, ..)| (*device, (**user).to_owned()))
+            .collect();
+        for row in &before {
+            if row.try_get_by_index(3)? {
+                claimed.insert((row.try_get_by_index(0)?, row.try_get_by_index(1)?));
+            }
+        }
+        let contested = nobodys
+            .into_iter()
+            .filter(|(user, _)| claimed.contains(user))
+            .flat_map(|(user, at)| {
+                let claimed_by = candidates.get(&user).into_iter().flatten();
+                claimed_by.map(move |candidate| (candidate.employee, at))
+            });
+        self.mark_contested(contested.collect(), cause).await?;
         // Being listed on a terminal makes it relevant, with or without punches.
         let mut listed = BTreeSet::new();
         for row in &before {

@@ -140,7 +140,8 @@ impl WriteTx {
         .await?)
     }
 
-    /// Marks the reports from the day before `from` on that a device can concern: those of its site, and of people it knows.
+    /// Marks the reports from the day before `from` on that a device can concern: those of its site, and of everybody whom its
+    /// users could be.
     pub async fn mark_device(
         &self,
         device: DeviceId,
@@ -149,14 +150,22 @@ impl WriteTx {
     ) -> Result<u64, StoreError> {
         let from = TimeZone::UTC.to_datetime(from).date();
         self.mark_claimed_again().await?;
+        let named = |column: &str| {
+            format!(
+                "SELECT e.id FROM device_users u JOIN employees e ON e.{column} = u.user_id WHERE u.device_id = $1"
+            )
+        };
         Ok(sql::run(
             &self.tx,
             &format!(
                 "INSERT INTO marked_days (employee_id, workday, generation, cause) \
                  SELECT employee_id, workday, 1, $3 FROM attendance_reports WHERE workday >= $2 AND employee_id IN \
                  (SELECT e.id FROM employees e JOIN devices d ON d.site_id = e.site_id WHERE d.id = $1 \
-                 UNION SELECT employee_id FROM device_users WHERE device_id = $1 AND employee_id IS NOT NULL) \
-                 ORDER BY employee_id, workday {MARK_AGAIN}"
+                 UNION SELECT employee_id FROM identity_links WHERE device_id = $1 UNION {} UNION {} UNION {}) \
+                 ORDER BY employee_id, workday {MARK_AGAIN}",
+                named("device_id"),
+                named("code"),
+                named("username"),
             ),
             [
                 device.0.into(),
@@ -191,8 +200,7 @@ impl WriteTx {
         .await?)
     }
 
-    /// A device has been read further than `from`: marks the reports that wait for coverage beyond that and that the device can
-    /// concern, which are those of people it knows and of people no device lists.
+    /// A device has been read further than `from`: marks the reports that wait for it to be covered beyond that.
     pub async fn mark_waiting(
         &self,
         device: DeviceId,
@@ -202,10 +210,8 @@ impl WriteTx {
             &self.tx,
             &format!(
                 "INSERT INTO marked_days (employee_id, workday, generation, cause) \
-                 SELECT employee_id, workday, 1, 'coverage' FROM attendance_reports r WHERE waits_below_ms > $1 \
-                 AND (EXISTS (SELECT 1 FROM device_users u WHERE u.device_id = $2 AND u.employee_id = r.employee_id) \
-                 OR NOT EXISTS (SELECT 1 FROM device_users u WHERE u.employee_id = r.employee_id AND u.enrolled)) \
-                 ORDER BY employee_id, workday {MARK_AGAIN}"
+                 SELECT employee_id, workday, 1, 'coverage' FROM attendance_reports \
+                 WHERE waits_for_device_id = $2 AND waits_below_ms > $1 ORDER BY employee_id, workday {MARK_AGAIN}"
             ),
             [
                 from.map_or(i64::MIN, Timestamp::as_millisecond).into(),
@@ -541,27 +547,22 @@ mod tests {
         async fn coverage_marks_what_waits_for_it_and_only_where_it_matters(store: Store) {
             let tx = store.begin_write().await.unwrap();
             let site = site(&tx).await;
-            let people = [employee(&tx, site, "1").await, employee(&tx, site, "2").await, employee(&tx, site, "3").await];
             let (gate, back) = (device(&tx, site, "G").await, device(&tx, site, "B").await);
-            for person in people {
+            for (code, waits_for) in [("1", Some(gate)), ("2", Some(back)), ("3", None)] {
+                let person = employee(&tx, site, code).await;
                 report(&tx, person, "2026-03-02").await;
-            }
-            sql::run(&tx.tx, "UPDATE attendance_reports SET waits_below_ms = 5000", []).await.unwrap();
-            // The first is listed at the gate, the second at the back, the third nowhere.
-            for (device, person) in [(gate, people[0]), (back, people[1])] {
                 sql::run(
                     &tx.tx,
-                    "INSERT INTO device_users (device_id, user_id, employee_id, enrolled, first_seen_ms, last_seen_ms) \
-                     VALUES ($1, 'x', $2, true, 0, 0)",
-                    [device.0.into(), person.0.into()],
+                    "UPDATE attendance_reports SET waits_for_device_id = $2, waits_below_ms = 5000 WHERE employee_id = $1",
+                    [person.0.into(), waits_for.map(|device| device.0).into()],
                 ).await.unwrap();
             }
             let marked = async |from| {
                 sql::run(&tx.tx, "DELETE FROM marked_days", []).await.unwrap();
                 tx.mark_waiting(gate, from).await.unwrap()
             };
-            assert_eq!(marked(Some(at(3))).await, 2, "the first and the third");
-            assert_eq!(marked(None).await, 2);
+            assert_eq!(marked(Some(at(3))).await, 1, "the first");
+            assert_eq!(marked(None).await, 1);
             assert_eq!(marked(Some(at(5))).await, 0, "nothing waits beyond that");
         }
     }

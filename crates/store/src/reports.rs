@@ -223,6 +223,8 @@ pub struct JudgedDay {
     /// Why it was judged.
     pub cause: String,
     pub report: Report,
+    /// The device of `report.waits`.
+    pub waits_for: Option<DeviceId>,
     /// What was stored when it was judged.
     pub before: Option<StoredReport>,
 }
@@ -297,6 +299,7 @@ impl WriteTx {
                 department,
                 cause,
                 report,
+                waits_for,
                 before,
             } = judged;
             let workday = report.workday;
@@ -320,7 +323,8 @@ impl WriteTx {
                 recheck_at_ms: report
                     .recheck_at
                     .map(|at| at.as_millisecond().max(now.as_millisecond() + 1)),
-                waits_below_ms: report.waits_below.map(Timestamp::as_millisecond),
+                waits_for: waits_for.map(|device| device.0),
+                waits_below_ms: report.waits.map(|waits| waits.below.as_millisecond()),
             });
         }
         self.upsert_reports(&rows, now).await?;
@@ -485,11 +489,12 @@ struct ReportRow {
     workday: String,
     says: ReportFields,
     recheck_at_ms: Option<i64>,
+    waits_for: Option<i64>,
     waits_below_ms: Option<i64>,
 }
 
 /// The order in which a [`ReportRow`] is bound.
-const REPORT_COLUMNS: [(&str, Column); 24] = [
+const REPORT_COLUMNS: [(&str, Column); 25] = [
     ("attendance_id", Column::Int),
     ("employee_id", Column::Int),
     ("workday", Column::Text),
@@ -513,6 +518,7 @@ const REPORT_COLUMNS: [(&str, Column); 24] = [
     ("leave_part", Column::Text),
     ("letter", Column::Text),
     ("recheck_at_ms", Column::Int),
+    ("waits_for_device_id", Column::Int),
     ("waits_below_ms", Column::Int),
 ];
 
@@ -544,6 +550,7 @@ impl Serialize for ReportRow {
         row.serialize_element(&says.leave_part)?;
         row.serialize_element(&says.letter)?;
         row.serialize_element(&self.recheck_at_ms)?;
+        row.serialize_element(&self.waits_for)?;
         row.serialize_element(&self.waits_below_ms)?;
         row.end()
     }
@@ -592,7 +599,7 @@ impl Span {
     fn earlier(&self) -> (i64, i64, i64) {
         (
             self.employee.0,
-            midnight(days_after(self.from, -RELEVANT_DAYS)),
+            midnight(days_after(self.from, -RELEVANT_DAYS - 1)),
             midnight(days_after(self.from, -DAYS_AROUND)),
         )
     }

@@ -712,7 +712,7 @@ impl ReportSpec {
                 ignored: BTreeMap::new(),
                 changes_after_close: self.changes_after_close,
                 recheck_at: None,
-                waits_below: None,
+                waits: None,
                 derivation: Derivation::default(),
             },
             shift: self.shift,

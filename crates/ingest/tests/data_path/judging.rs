@@ -128,6 +128,64 @@ on_both_databases! {
         assert_eq!(judge.explain(company.people[0], day("2026-04-01")).await.unwrap(), None);
     }
 
+    async fn a_punch_that_several_people_claim_counts_as_unread_for_each(store: Store) {
+        let company = Company::new(store, 3, 1, "2026-03-03 06:00:00").await;
+        company.read(0, Vec::new()).await;
+        company.clock.set(crate::company::at("2026-03-03 22:30:00"));
+        company.read(0, Vec::new()).await;
+        company.at("2026-03-03 22:30:00").await;
+        let statuses = async || {
+            company.engine.judge.drain().await.unwrap();
+            assert_eq!(company.engine.judge.check(Date::MIN, Date::MAX).await.unwrap(), []);
+            let mut statuses = Vec::new();
+            for person in 0..3 {
+                statuses.push(company.status(person, "2026-03-03").await);
+            }
+            statuses
+        };
+        assert_eq!(statuses().await, ["absent", "absent", "absent"]);
+        let claim = async |person: usize| {
+            let tx = company.store.begin_write().await.unwrap();
+            let link = NewLink {
+                device: company.devices[0],
+                user: &user("77"),
+                employee: company.people[person],
+                from: None,
+                to: None,
+                origin: "test",
+                author: None,
+            };
+            tx.link_user(&link, company.clock.now()).await.unwrap();
+            tx.commit().await.unwrap();
+        };
+        claim(0).await;
+        claim(1).await;
+        company.accept(&Batch::new(company.devices[0], Way::Push, vec![punch("77", "2026-03-03 09:00:00", 0)])).await;
+        assert_eq!(statuses().await, ["unknown", "unknown", "absent"]);
+        claim(2).await;
+        assert_eq!(statuses().await, ["unknown", "unknown", "unknown"]);
+        let tx = company.store.begin_write().await.unwrap();
+        tx.unlink_user(company.devices[0], &user("77"), company.clock.now()).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(statuses().await, ["absent", "absent", "absent"]);
+    }
+
+    async fn a_punch_after_midnight_says_nothing_of_the_day_before_yesterday(store: Store) {
+        let company = Company::new(store, 1, 2, "2026-03-02 06:00:00").await;
+        company.read(0, Vec::new()).await;
+        company.read(1, Vec::new()).await;
+        // The second terminal is not read any more, and may have seen the person until we know better.
+        company.clock.set(crate::company::at("2026-03-04 01:30:00"));
+        company.read(0, Vec::new()).await;
+        company.at("2026-03-04 01:30:00").await;
+        assert_eq!(company.status(0, "2026-03-02").await, "unknown");
+        // 20:00 of the day before in UTC, which lies next to the first day.
+        company.accept(&Batch::new(company.devices[0], Way::Push, vec![punch("1001", "2026-03-04 01:00:00", 0)])).await;
+        company.engine.judge.drain().await.unwrap();
+        assert_eq!(company.engine.judge.check(Date::MIN, Date::MAX).await.unwrap(), []);
+        assert_eq!(company.status(0, "2026-03-02").await, "unknown");
+    }
+
     async fn days_that_began_while_nobody_ran_are_opened(store: Store) {
         let company = Company::new(store, 2, 1, "2026-03-02 12:00:00").await;
         company.at("2026-03-02 12:00:00").await;

@@ -50,7 +50,8 @@ pub struct Model {
     pub judged_at_ms: i64,
     /// The earliest instant at which it could differ without new data.
     pub recheck_at_ms: Option<i64>,
-    /// The coverage it waits for.
+    /// The device it waits for, and the instant up to which that must be covered.
+    pub waits_for_device_id: Option<i64>,
     pub waits_below_ms: Option<i64>,
 }
 

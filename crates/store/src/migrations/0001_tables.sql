@@ -268,13 +268,14 @@ CREATE TABLE attendance_reports (
   letter TEXT NOT NULL DEFAULT '',
   judged_at_ms BIGINT NOT NULL,
   recheck_at_ms BIGINT,
+  waits_for_device_id BIGINT,
   waits_below_ms BIGINT,
   UNIQUE (employee_id, workday)
 );
 CREATE INDEX attendance_reports_by_workday_status ON attendance_reports (workday, status);
 CREATE INDEX attendance_reports_by_attendance_id ON attendance_reports (attendance_id);
 CREATE INDEX attendance_reports_by_recheck_at_ms ON attendance_reports (recheck_at_ms);
-CREATE INDEX attendance_reports_by_waits_below_ms ON attendance_reports (waits_below_ms);
+CREATE INDEX attendance_reports_by_waits_for_device_id_waits_below_ms ON attendance_reports (waits_for_device_id, waits_below_ms);
 
 CREATE TABLE report_versions (
   id {id},
