@@ -14,7 +14,7 @@ use store::polling::{Cycle, ReadOutcome, ReadState};
 use store::{Store, StoreError, WriteTx};
 use terminals::{
     Credentials, DeviceKind, Identity, ReadPosition, Reading, Retry, Step, Target, Terminal,
-    TerminalError, Transport,
+    TerminalError,
 };
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinSet;
@@ -503,7 +503,7 @@ impl Poller {
             kind,
             host: host.to_owned(),
             port,
-            transport: transport(kind, port),
+            transport: kind.transport(port),
             credentials: Credentials {
                 comm_key,
                 username: sealed.username,
@@ -808,14 +808,6 @@ fn report(read: Result<Result<Option<Polled>, StoreError>, tokio::task::JoinErro
             "a read could not be stored; its device is read again when its lease ends"
         ),
         Err(panic) => tracing::error!(error = &panic as &dyn std::error::Error, "a read panicked"),
-    }
-}
-
-/// Hikvision terminals are asked over TLS on its port; everything else is plain.
-fn transport(kind: DeviceKind, port: u16) -> Transport {
-    match (kind, port) {
-        (DeviceKind::Hik, 443) => Transport::Tls,
-        _ => Transport::Tcp,
     }
 }
 

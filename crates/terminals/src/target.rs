@@ -38,6 +38,14 @@ impl DeviceKind {
             Self::Hik => 80,
         }
     }
+
+    /// How a device that is configured by its port alone is spoken to.
+    pub fn transport(self, port: u16) -> Transport {
+        match (self, port) {
+            (Self::Hik, 443) => Transport::Tls,
+            _ => Transport::Tcp,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -108,6 +108,10 @@ fn rules_and_store_know_no_brand() {
     for name in ["attendance", "store"] {
         none_say(name, &["\"zk\"", "\"hik\"", "DeviceKind"]);
     }
+    none_say(
+        "ingest",
+        &["\"zk\"", "\"hik\"", "DeviceKind::Zk", "DeviceKind::Hik"],
+    );
 }
 
 /// P4: what is derived from a punch may be rewritten (zone and instant, whose it is, the state by the best way), what the device
