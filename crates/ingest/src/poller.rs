@@ -1,8 +1,8 @@
 //! Reads terminals when they are due: many at once, each with a deadline of its own, so that a bad one delays nobody.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -101,27 +101,30 @@ struct Inner {
     owner: String,
     woken: Notify,
     stopping: AtomicBool,
-    /// Reads under way.
-    reading: AtomicUsize,
+    /// Reads under way, whose leases are renewed.
+    reading: Mutex<BTreeSet<DeviceId>>,
     /// Complete reads that wait to be stored.
     complete: Mutex<VecDeque<CompleteRead>>,
     /// Held by who stores them.
     pen: tokio::sync::Mutex<()>,
 }
 
-/// Counts a read while it lives.
-struct UnderWay<'a>(&'a AtomicUsize);
+/// Says while it lives that a device is being read.
+struct UnderWay<'a> {
+    reading: &'a Mutex<BTreeSet<DeviceId>>,
+    device: DeviceId,
+}
 
 impl<'a> UnderWay<'a> {
-    fn begin(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
+    fn begin(reading: &'a Mutex<BTreeSet<DeviceId>>, device: DeviceId) -> Self {
+        lock(reading).insert(device);
+        Self { reading, device }
     }
 }
 
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        lock(self.reading).remove(&self.device);
     }
 }
 
@@ -151,7 +154,7 @@ impl Poller {
             owner: format!("poller-{}", store::secrets::random_token()),
             woken: Notify::new(),
             stopping: AtomicBool::new(false),
-            reading: AtomicUsize::new(0),
+            reading: Mutex::default(),
             complete: Mutex::default(),
             pen: tokio::sync::Mutex::default(),
         }))
@@ -194,7 +197,7 @@ impl Poller {
             };
             if !next.is_empty() {
                 let (now, until) = self.lease();
-                let tx = inner.store.begin_write().await?;
+                let tx = inner.store.begin_claim().await?;
                 let claimed = tx.claim_devices(&inner.owner, &next, now, until).await?;
                 tx.commit_quietly().await?;
                 for device in next {
@@ -337,7 +340,7 @@ impl Poller {
 
     /// To be called when no read is under way any more.
     pub(crate) async fn give_back(&self) -> Result<(), StoreError> {
-        let tx = self.0.store.begin_write().await?;
+        let tx = self.0.store.begin_claim().await?;
         tx.release_devices(&self.0.owner).await?;
         tx.commit_quietly().await
     }
@@ -350,7 +353,7 @@ impl Poller {
         if free == 0 || (running > 0 && free < inner.options.concurrency / 4) {
             return Ok(wait_for(Vec::new(), LOOK_AGAIN));
         }
-        let due = inner.store.next_poll().await?;
+        let due = inner.store.next_poll(inner.clock.real_now()).await?;
         let wait = due.and_then(|due| inner.clock.real_time_until(due));
         match wait {
             Some(Duration::ZERO) => {}
@@ -358,7 +361,7 @@ impl Poller {
             None => return Ok(wait_for(Vec::new(), LOOK_AGAIN)),
         }
         let (now, until) = self.lease();
-        let tx = inner.store.begin_write().await?;
+        let tx = inner.store.begin_claim().await?;
         let devices = tx
             .claim_due_devices(&inner.owner, inner.clock.now(), now, until, free)
             .await?;
@@ -371,7 +374,7 @@ impl Poller {
         (now, now + LEASE)
     }
 
-    /// Renews the leases of this process for as long as the value lives.
+    /// Renews the leases of the reads under way for as long as the value lives.
     fn keep_leases(&self) -> Renewing {
         let poller = self.clone();
         Renewing(tokio::spawn(async move {
@@ -388,12 +391,13 @@ impl Poller {
     }
 
     async fn renew_leases(&self) -> Result<(), StoreError> {
-        if self.0.reading.load(Ordering::Relaxed) == 0 {
+        let reading: Vec<DeviceId> = lock(&self.0.reading).iter().copied().collect();
+        if reading.is_empty() {
             return Ok(());
         }
         let (_, until) = self.lease();
-        let tx = self.0.store.begin_write().await?;
-        tx.renew_devices(&self.0.owner, until).await?;
+        let tx = self.0.store.begin_claim().await?;
+        tx.renew_devices(&self.0.owner, &reading, until).await?;
         tx.commit_quietly().await
     }
 
@@ -430,7 +434,7 @@ impl Poller {
 
     /// Reads a claimed device and keeps what came of it. `None` when another worker has taken it over meanwhile.
     async fn read_device(&self, device: DeviceId) -> Result<Option<Polled>, StoreError> {
-        let _under_way = UnderWay::begin(&self.0.reading);
+        let _under_way = UnderWay::begin(&self.0.reading, device);
         let row = self.row(device).await?;
         let began = self.0.clock.now();
         let started = Instant::now();

@@ -28,6 +28,8 @@ const READ_CONNECTIONS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 8;
 /// How often a SQLite file is asked whether another process wrote to it.
 const FOREIGN_WRITE_INTERVAL: Duration = Duration::from_millis(500);
+/// The PostgreSQL advisory lock of [`Store::begin_write`].
+const WRITERS: i64 = 0x6d75_7374_6572; // "muster"
 /// The PostgreSQL channel on which each commit names the store that made it.
 const CHANNEL: &str = "muster_changed";
 
@@ -104,8 +106,21 @@ impl Store {
         self.writer.get_database_backend()
     }
 
-    /// A writing transaction. On SQLite it waits for the one before it; keep it short. Dropping it rolls back.
+    /// A writing transaction. It waits for the one before it; keep it short. Dropping it rolls back.
+    ///
+    /// One after the other on PostgreSQL too: what is read to decide a write (who a user is, what waits for coverage, which
+    /// days have a report) must not be changed by a neighbour that cannot see it, or a mark is lost.
     pub async fn begin_write(&self) -> Result<WriteTx, StoreError> {
+        let tx = self.begin_claim().await?;
+        if self.backend() == DbBackend::Postgres {
+            sql::run(&tx.tx, "SELECT pg_advisory_xact_lock($1)", [WRITERS.into()]).await?;
+        }
+        Ok(tx)
+    }
+
+    /// A writing transaction for leases and sessions, whose rows decide nothing but themselves: on PostgreSQL it waits for no
+    /// other.
+    pub async fn begin_claim(&self) -> Result<WriteTx, StoreError> {
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()

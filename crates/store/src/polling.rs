@@ -242,16 +242,27 @@ impl WriteTx {
         Ok(())
     }
 
-    /// Prolongs the lease of every device `owner` holds.
+    /// Prolongs the leases of these devices as far as `owner` holds them. A row that is being written is left alone: its read
+    /// is just ending.
     pub async fn renew_devices(
         &self,
         owner: &str,
+        devices: &[DeviceId],
         real_until: Timestamp,
     ) -> Result<(), StoreError> {
         sql::run(
             &self.tx,
-            "UPDATE devices SET lease_until_ms = $2 WHERE lease_owner = $1",
-            [owner.into(), real_until.as_millisecond().into()],
+            &format!(
+                "UPDATE devices SET lease_until_ms = $2 WHERE id IN (SELECT id FROM devices \
+                 WHERE lease_owner = $1 AND id IN {} ORDER BY id {})",
+                in_ids(self.backend(), 3),
+                skip_locked(self.backend())
+            ),
+            [
+                owner.into(),
+                real_until.as_millisecond().into(),
+                sql::json(devices),
+            ],
         )
         .await?;
         Ok(())
@@ -355,14 +366,16 @@ impl WriteTx {
 }
 
 impl Store {
-    /// When the next poll is due, of the devices nobody reads; `None` when no device is polled.
-    pub async fn next_poll(&self) -> Result<Option<Timestamp>, StoreError> {
+    /// When the next poll is due, of the devices nobody reads; `None` when there is none. Those whose reader died before
+    /// `real_now` are among them.
+    pub async fn next_poll(&self, real_now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         let row = sql::one(
             self.read(),
             &format!(
-                "SELECT min(COALESCE(next_poll_ms, 0)) FROM devices WHERE {POLLED} AND lease_owner IS NULL"
+                "SELECT min(COALESCE(next_poll_ms, 0)) FROM devices WHERE {POLLED} \
+                 AND (lease_until_ms IS NULL OR lease_until_ms <= $1)"
             ),
-            [],
+            [real_now.as_millisecond().into()],
         )
         .await?;
         Ok(match row {
@@ -449,7 +462,7 @@ mod tests {
             assert_eq!(claimed, [ids[0], ids[1], ids[8]]);
             assert_eq!(tx.claim_due_devices("you", at(5), at(50), at(60), 99).await.unwrap(), []);
             tx.commit().await.unwrap();
-            assert_eq!(store.next_poll().await.unwrap(), Some(at(9)), "that of the later one");
+            assert_eq!(store.next_poll(at(50)).await.unwrap(), Some(at(9)), "that of the later one");
 
             let tx = store.begin_write().await.unwrap();
             assert_eq!(tx.poll_now(Some(&[ids[2], ids[3]]), at(6)).await.unwrap(), [ids[2]]);

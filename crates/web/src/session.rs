@@ -50,7 +50,7 @@ impl Sessions {
         let data = serde_json::to_string(&record.data).map_err(|e| Error::Encode(e.to_string()))?;
         let expires =
             Timestamp::from_second(record.expiry_date.unix_timestamp()).map_err(backend)?;
-        let tx = self.store.begin_write().await.map_err(backend)?;
+        let tx = self.store.begin_claim().await.map_err(backend)?;
         tx.save_session(&record.id.to_string(), &data, expires)
             .await
             .map_err(backend)?;
@@ -88,7 +88,7 @@ impl SessionStore for Sessions {
     }
 
     async fn delete(&self, id: &Id) -> SessionResult<()> {
-        let tx = self.store.begin_write().await.map_err(backend)?;
+        let tx = self.store.begin_claim().await.map_err(backend)?;
         tx.delete_session(&id.to_string()).await.map_err(backend)?;
         tx.commit_quietly().await.map_err(backend)
     }

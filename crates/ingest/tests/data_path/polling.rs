@@ -189,7 +189,7 @@ on_both_databases! {
     async fn a_device_without_address_waits_and_does_not_fail(store: Store) {
         let company = Company::new(store, 1, 1, "2026-03-02 12:00:00").await;
         edit(&company, 0, |fields| fields.address = None).await;
-        assert_eq!(company.store.next_poll().await.unwrap(), None);
+        assert_eq!(company.store.next_poll(company.clock.real_now()).await.unwrap(), None);
         assert_eq!(poll(&company).await, said(&[("SERIAL0", "address")]));
         assert_eq!(count_rows(&company.store, "device_failures").await, 0);
         assert_eq!(count_rows(&company.store, "poll_cycles").await, 0);
@@ -240,6 +240,18 @@ on_both_databases! {
         assert_eq!(poll(&company).await, said(&[("SERIAL0", "lease")]), "its lease lasts");
         assert_eq!(claim(SignedDuration::from_secs(61), SignedDuration::from_secs(-1)).await.len(), 1);
         assert_eq!(poll(&company).await, said(&[("SERIAL0", "ok")]), "its lease is over");
+    }
+
+    async fn the_only_device_is_read_again_after_its_poller_died(store: Store) {
+        let company = Company::new(store, 1, 1, "2026-03-02 12:00:00").await;
+        let terminal = terminal("SERIAL0").await;
+        locate(&company, 0, &terminal).await;
+        let now = company.clock.real_now();
+        let tx = company.store.begin_write().await.unwrap();
+        let over = now - SignedDuration::from_secs(1);
+        tx.claim_devices("dead", &company.devices, now, over).await.unwrap();
+        tx.commit().await.unwrap();
+        run_until(&company, async || count_rows(&company.store, "poll_cycles").await == 1).await;
     }
 
     async fn a_test_tells_what_a_poll_would_read_and_stores_nothing(store: Store) {
