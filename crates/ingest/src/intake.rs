@@ -28,6 +28,8 @@ pub struct Batch {
     /// The terminal's whole user list; `None` when it was not read.
     pub users: Option<Vec<DeviceUser>>,
     pub parked: Vec<ParkedRecord>,
+    /// How many could not be understood, the parked ones among them.
+    pub rejected: u64,
     /// The terminal's clock, where it was seen.
     pub contact: Option<Contact>,
     /// Everything the device had recorded by the time of the contact is in this batch or was stored before.
@@ -52,6 +54,7 @@ impl Batch {
             punches,
             users: None,
             parked: Vec::new(),
+            rejected: 0,
             contact: None,
             complete: false,
         }
@@ -65,6 +68,7 @@ impl Batch {
             punches: reading.punches,
             users: reading.users,
             parked: reading.parked,
+            rejected: reading.rejected,
             contact: Some(Contact {
                 clock: reading.clock,
                 seen_at: reading.seen_at,
@@ -247,7 +251,7 @@ impl Intake {
             read,
             new,
             duplicate: read - new,
-            rejected: batch.parked.len() as u64,
+            rejected: batch.rejected,
             punches: inserted.new.iter().map(|punch| punch.id).collect(),
             clock_drift_s: contact.map(|(seen_at, shows)| shows.duration_since(seen_at).as_secs()),
             offset_conflict,

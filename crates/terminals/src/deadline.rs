@@ -45,9 +45,9 @@ impl Deadline {
             Some((end, whole)) if end < own => (end, whole),
             _ => (own, limit),
         };
-        tokio::time::timeout_at(at, future)
+        timeout_at(at, future)
             .await
-            .map_err(|_| TerminalError::Timeout { step, after })
+            .ok_or(TerminalError::Timeout { step, after })
     }
 
     /// Waits for `future`, not past the deadline.
@@ -61,9 +61,17 @@ impl Deadline {
     ) -> Result<T, TerminalError> {
         match self.end {
             None => Ok(future.await),
-            Some((end, after)) => tokio::time::timeout_at(end, future)
+            Some((end, after)) => timeout_at(end, future)
                 .await
-                .map_err(|_| TerminalError::Timeout { step, after }),
+                .ok_or(TerminalError::Timeout { step, after }),
         }
     }
+}
+
+/// Like the one of tokio, which asks the future first: bytes that are always there would never let the time run out.
+async fn timeout_at<T>(at: Instant, future: impl Future<Output = T>) -> Option<T> {
+    if Instant::now() >= at {
+        return None;
+    }
+    tokio::time::timeout_at(at, future).await.ok()
 }

@@ -107,6 +107,16 @@ impl TerminalError {
     pub fn retry(&self) -> Retry {
         match self {
             Self::AuthRefused | Self::KeyRequired | Self::Locked { .. } => Retry::AfterEdit,
+            // Some terminals answer a wrong key with another code than the one for it, others with silence.
+            Self::Refused {
+                step: Step::SignIn, ..
+            } => Retry::AfterEdit,
+            Self::Timeout {
+                step: Step::SignIn, ..
+            }
+            | Self::Cut {
+                step: Step::SignIn, ..
+            } => Retry::NextPoll,
             Self::Timeout { .. } | Self::Cut { .. } => Retry::Soon,
             Self::Resolve { .. }
             | Self::Unreachable { .. }

@@ -187,6 +187,7 @@ impl HikTerminal {
             seen_at,
             users,
             punches: log.punches,
+            rejected: parked.len() as u64,
             parked,
             position: position.encode(),
         })

@@ -52,7 +52,9 @@ pub struct Reading {
     pub users: Option<Vec<DeviceUser>>,
     /// In the order of the terminal's log. Punches already read before may be among them.
     pub punches: Vec<Punch>,
+    /// What cannot be understood: the first of it with its bytes, and how much it is.
     pub parked: Vec<ParkedRecord>,
+    pub rejected: u64,
     /// Store it together with the punches, or not at all.
     pub position: ReadPosition,
 }

@@ -399,6 +399,25 @@ async fn the_comm_key_is_tried_once() {
 }
 
 #[tokio::test]
+async fn a_key_refused_in_another_way_is_not_tried_again_soon() {
+    for (answer, expected) in [(Some(2001), Retry::AfterEdit), (None, Retry::NextPoll)] {
+        let (target, asked) = scripted(move |command, data| match (command, answer) {
+            (1000, _) => vec![(2005, 7, None, vec![])],
+            (1102, Some(code)) => vec![(code, 7, None, vec![])],
+            (1102, None) => vec![],
+            _ => common(command, data),
+        })
+        .await;
+        let error = read_within(&target, &ReadPosition::default(), SHORT)
+            .await
+            .expect_err("a refused key");
+        assert_eq!((error.step(), error.retry()), (Step::SignIn, expected));
+        let asked = asked.await.expect("a script");
+        assert_eq!(asked.last(), Some(&EXIT), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn another_serial_number_brings_nothing() {
     let terminal = start(builder(LogLayout::Forty, 10)).await;
     terminal.set_fault(Fault::WrongSerial("OTHER1".to_owned()));
@@ -480,6 +499,24 @@ async fn an_unknown_internal_number_is_parked_until_the_list_has_it() {
         let second = read_again(&terminal, &first).await;
         assert_eq!((second.punches.len(), second.parked.len()), (30, 0));
         assert_eq!(second.punches[7].user.as_str(), "1004");
+    }
+}
+
+#[tokio::test]
+async fn a_number_given_to_a_newcomer_leaves_the_leaver_her_punches() {
+    for layout in [LogLayout::Packed8, LogLayout::Compressed8 { marked: true }] {
+        let terminal = start(builder(layout, 30)).await;
+        let first = read(&terminal).await.expect("a read");
+        assert!(terminal.remove_user(3));
+        terminal.add_user(User::new(3, "1050"));
+        assert!(terminal.punch("1050", MORNING + SignedDuration::from_mins(5), 0, 1));
+        let second = read_again(&terminal, &first).await;
+        assert_eq!(plain(&second.punches)[..30], punches(30), "{layout:?}");
+        assert_eq!(second.punches[30].user.as_str(), "1050");
+        // Nor does it when the log is read once more.
+        assert!(terminal.punch("1001", MORNING + SignedDuration::from_mins(6), 0, 1));
+        let third = read_again(&terminal, &second).await;
+        assert_eq!(third.punches[..31], second.punches[..], "{layout:?}");
     }
 }
 
@@ -580,6 +617,57 @@ async fn stalls_end_at_the_deadline_and_name_the_step() {
 }
 
 #[tokio::test]
+async fn a_terminal_that_never_stops_talking_is_left_at_the_deadline() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let target = target_at(listener.local_addr().expect("an address"));
+    let flood = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.expect("a connection");
+        let (mut incoming, mut outgoing) = stream.into_split();
+        let drain = tokio::spawn(async move {
+            let mut bytes = [0; 4096];
+            while incoming.read(&mut bytes).await.is_ok_and(|read| read > 0) {}
+        });
+        let mut events = Vec::new();
+        for _ in 0..1000 {
+            let header = Header {
+                command: 500,
+                session_id: 1,
+                reply_id: 0,
+            };
+            Packet { header, data: &[] }.encode_framed(&mut events);
+        }
+        while outgoing.write_all(&events).await.is_ok() {}
+        drain.abort();
+    });
+    let began = Instant::now();
+    let error = read_within(&target, &ReadPosition::default(), SHORT)
+        .await
+        .expect_err("no answer");
+    assert!(matches!(error, TerminalError::Timeout { .. }), "{error}");
+    assert!(began.elapsed() < SHORT + Duration::from_secs(2));
+    flood.abort();
+}
+
+#[tokio::test]
+async fn what_was_read_counts_whatever_follows() {
+    let terminal = start(builder(LogLayout::Forty, 3000)).await;
+    terminal.set_fault(Fault::HangUp(1502));
+    assert_eq!(read(&terminal).await.expect("a read").punches.len(), 3000);
+}
+
+#[tokio::test]
+async fn a_log_that_was_there_is_not_empty_because_it_is_refused() {
+    let terminal = start(builder(LogLayout::Forty, 10)).await;
+    let first = read(&terminal).await.expect("a read");
+    terminal.set_fault(Fault::Counters(vec![(8, 0)]));
+    terminal.set_fault(Fault::LogCode(2001));
+    let error = read_within(&target(&terminal), &first.position, LONG)
+        .await
+        .expect_err("a refused log");
+    check_error(&Fault::LogCode(2001), &error, Step::Punches, "Refused");
+}
+
+#[tokio::test]
 async fn a_terminal_with_one_connection_is_free_after_every_ending() {
     let terminal = start(builder(LogLayout::Forty, 3000).one_connection(LONG)).await;
     for fault in [
@@ -612,6 +700,19 @@ async fn settled(terminal: &RunningTerminal) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     panic!("the connection is still open");
+}
+
+#[tokio::test]
+async fn a_session_that_was_asked_for_is_ended_whatever_the_answer() {
+    for fault in [Fault::ConnectCode(6001), Fault::Mute(1000)] {
+        let terminal = start(builder(LogLayout::Forty, 10)).await;
+        terminal.set_fault(fault.clone());
+        read_within(&target(&terminal), &ReadPosition::default(), SHORT)
+            .await
+            .expect_err("no session");
+        settled(&terminal).await;
+        assert_eq!(terminal.counts().of(EXIT), 1, "{fault:?}");
+    }
 }
 
 #[tokio::test]
@@ -796,13 +897,28 @@ async fn a_terminal_that_ignores_the_offset_is_read_whole() {
     };
     let mut body = 40_000u32.to_le_bytes().to_vec();
     body.extend((0..1000).flat_map(record));
+    // Or, of another model, always whole.
+    for whole in [false, true] {
+        ignores_the_offset(&body, whole).await;
+    }
+}
+
+async fn ignores_the_offset(body: &[u8], whole: bool) {
     let (target, asked) = {
-        let body = body.clone();
+        let body = body.to_vec();
         scripted(move |command, data| match (command, data) {
             (1503, [1, 9, ..]) => vec![(1501, 7, None, vec![0; 4])],
             (1503, _) => {
                 let size = (body.len() as u32).to_le_bytes();
                 vec![(2000, 7, None, [&[0][..], &size, &size, &[0; 4]].concat())]
+            }
+            (1504, _) if whole => {
+                let size = (body.len() as u32).to_le_bytes();
+                vec![
+                    (1500, 7, None, [size, size].concat()),
+                    (1501, 0, None, body.clone()),
+                    (2000, 7, None, vec![]),
+                ]
             }
             (1504, [_, _, _, _, length @ ..]) => {
                 let length = u32::from_le_bytes(length.try_into().expect("four bytes")) as usize;

@@ -113,6 +113,16 @@ impl Fields<'_> {
         user && self.aligned && (self.state <= 15 || self.state == 255)
     }
 
+    /// Whether a rejected record speaks against the layout. A readable user id stands only where the cut is right, whatever
+    /// the date.
+    fn is_broken(&self, reason: Rejection) -> bool {
+        match (reason, &self.user) {
+            (Rejection::UnknownUid(_), _) => false,
+            (_, RecordUser::Text(field)) => text::user_id(field).is_none(),
+            _ => true,
+        }
+    }
+
     /// Whether the time is a real one up to `latest`. Times of the year 2000 are no evidence: zeros, small numbers and times
     /// cut in the middle fall there, punches only where the terminal's clock was reset.
     fn has_time(&self, latest: Option<DateTime>) -> bool {
@@ -233,7 +243,7 @@ pub struct LogDecoder<'a> {
     /// The day of the last record and its date, if it is one.
     day: (u32, Option<Date>),
     index: u64,
-    /// Records with an impossible date or without user id. Unknown users are no sign of a wrong layout.
+    /// Records that speak against the layout.
     broken: u64,
     rejected: u64,
 }
@@ -343,25 +353,26 @@ impl<'a> LogDecoder<'a> {
         let index = self.index;
         self.index += 1;
         let fields = layout.fields(record);
-        let clock = self
-            .clock(fields.time)
-            .ok_or(Rejection::ImpossibleDate(fields.time));
         let number;
-        let user_id = match fields.user {
-            RecordUser::Text(field) => text::user_id(field).ok_or(Rejection::NoUserId),
-            RecordUser::Number(0) => Err(Rejection::NoUserId),
-            RecordUser::Number(value) => {
-                number = Decimal::of(value);
-                Ok(number.as_str())
-            }
-            RecordUser::Uid(uid) => self
-                .hints
-                .users
-                .and_then(|users| users.id(uid))
-                .ok_or(Rejection::UnknownUid(uid)),
-        };
         // The date first: it is what tells a wrong cut, whoever the record seems to name.
-        match clock.and_then(|clock| user_id.map(|user_id| (clock, user_id))) {
+        let understood = match self.clock(fields.time) {
+            None => Err(Rejection::ImpossibleDate(fields.time)),
+            Some(clock) => match fields.user {
+                RecordUser::Text(field) => text::user_id(field).ok_or(Rejection::NoUserId),
+                RecordUser::Number(0) => Err(Rejection::NoUserId),
+                RecordUser::Number(value) => {
+                    number = Decimal::of(value);
+                    Ok(number.as_str())
+                }
+                RecordUser::Uid(uid) => {
+                    let users = self.hints.users;
+                    let holder = users.and_then(|users| users.id(uid, clock));
+                    holder.ok_or(Rejection::UnknownUid(uid))
+                }
+            }
+            .map(|user_id| (clock, user_id)),
+        };
+        match understood {
             Ok((clock, user_id)) => on_entry(Entry::Record(Record {
                 index,
                 user_id,
@@ -371,7 +382,7 @@ impl<'a> LogDecoder<'a> {
             })),
             Err(reason) => {
                 self.rejected += 1;
-                self.broken += u64::from(!matches!(reason, Rejection::UnknownUid(_)));
+                self.broken += u64::from(fields.is_broken(reason));
                 on_entry(Entry::Rejected {
                     index,
                     bytes: record,
@@ -441,9 +452,13 @@ impl<'a> LogDecoder<'a> {
         let hints = &self.hints;
         let found = best_layout(&KNOWN, &self.held, total, hints)
             .or_else(|| {
-                // A size nobody has described yet, with the fields where the 40-byte record has them.
-                let sizes: Vec<_> = (41..=128).map(|size| Layout::Text { size }).collect();
-                best_layout(&sizes, &self.held, total, hints)
+                // A size nobody has described yet, with the fields where the 40-byte record has them. Not two or three
+                // records of a known size taken for one: half the log would be lost, and look right.
+                let sizes = 41..=128_u8;
+                let several = |size: &u8| size.is_multiple_of(40) || size.is_multiple_of(49);
+                let unknown = sizes.filter(|size| !several(size));
+                let unknown: Vec<_> = unknown.map(|size| Layout::Text { size }).collect();
+                best_layout(&unknown, &self.held, total, hints)
             })
             .ok_or_else(|| LogError::Layout {
                 total,
@@ -505,10 +520,29 @@ fn best_layout(
     };
     let plausible = |score: &Score| tolerable(score.good, score.records);
     let counted = |score: &Score| score.exact && hints.count >= Some(3);
-    best_of(&|score| plausible(score) && counted(score))
+    let found = best_of(&|score| plausible(score) && counted(score))
         .or_else(|| best_of(&plausible))
         // Wrong clocks: the counter and everything but the times agree.
-        .or_else(|| best_of(&|score| score.exact && score.shaped * 2 >= score.records))
+        .or_else(|| best_of(&|score| counted(score) && score.shaped * 2 >= score.records))
+        // Wrong clocks and no counter: ids are read where ids stand.
+        .or_else(|| {
+            let text = |score: &Score| matches!(score.layout, Layout::Text { .. });
+            best_of(&|score| text(score) && tolerable(score.shaped, score.records))
+        });
+    match found {
+        // A compressed log of a terminal whose clock was reset has dates of 2000, and read the other way real ones of any
+        // year. But a plain log never has a zero in the same byte of every record.
+        Some(Layout::Plain8) => {
+            let compressed = |score: &&Score| score.layout == Layout::Compressed8;
+            let aligned =
+                |score: &Score| score.records > 2 && tolerable(score.shaped, score.records);
+            Some(match scores.iter().find(compressed).is_some_and(aligned) {
+                true => Layout::Compressed8,
+                false => Layout::Plain8,
+            })
+        }
+        found => found,
+    }
 }
 
 fn score(layout: Layout, sample: &[u8], total: u32, hints: &LogHints<'_>) -> Score {
@@ -810,6 +844,105 @@ mod tests {
                 assert_eq!((summary.records, summary.rejected), (u64::from(count), 1));
             }
         }
+    }
+
+    /// A clock that was reset, a race with the counter, and records that cannot be understood, all at once: nothing may be
+    /// skipped in silence.
+    #[test]
+    fn bad_dates_and_a_counter_that_is_off_do_not_hide_records() {
+        let users = index();
+        for layout in KNOWN {
+            for (count, bad) in [
+                (2, 1..2),
+                (3, 1..2),
+                (60, 11..16),
+                (100, 20..27),
+                (1000, 101..118),
+            ] {
+                if count < 3 && layout.size() < 40 {
+                    continue; // two records of 8 bytes can be one of 16
+                }
+                for time in [0x3035_0234_u32, 86_400 * 3 + 28_800] {
+                    let at = match layout {
+                        Layout::Plain8 => 3,
+                        Layout::Compressed8 | Layout::Number16 => 4,
+                        Layout::Text { .. } => 27,
+                    };
+                    let mut log = log(layout, count);
+                    for record in bad.clone() {
+                        let start = record as usize * layout.size() + at;
+                        log[start..start + 4].copy_from_slice(&time.to_le_bytes());
+                    }
+                    for counter in [None, Some(0), Some(count - 1), Some(count)] {
+                        let hints = LogHints {
+                            count: counter,
+                            latest: Some(LATEST),
+                            users: Some(&users),
+                        };
+                        let case =
+                            format!("{layout:?} x {count}, {bad:?} at {time}, counter {counter:?}");
+                        match read_cut(&body(&log), hints, 9999) {
+                            Ok((lines, summary)) => {
+                                assert_eq!(summary.layout, Some(layout), "{case}");
+                                assert_eq!(lines.len(), count as usize, "{case}");
+                            }
+                            // Without ids of text nothing but dates tells a layout; refusing loses nothing.
+                            Err(_) => assert!(layout.size() < 40, "{case}"),
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_compressed_log_of_january_2000_is_not_read_as_a_plain_one() {
+        let users = index();
+        for count in [3_u32, 300] {
+            let mut log = Vec::new();
+            for n in 0..count {
+                let hour =
+                    date(2000, 1, 11).at(0, 0, 0, 0) + jiff::SignedDuration::from_hours(n.into());
+                log.extend([38, 0, 8, 0]);
+                log.extend(
+                    PackedClock::pack(hour)
+                        .expect("a year in range")
+                        .0
+                        .to_le_bytes(),
+                );
+            }
+            for counter in [None, Some(count)] {
+                let hints = LogHints {
+                    count: counter,
+                    latest: Some(LATEST),
+                    users: Some(&users),
+                };
+                let (lines, _) = read_cut(&body(&log), hints, 9999).expect("a log");
+                assert_eq!(lines[2], "2 90210 2000-01-11T02:00:00 state 0 verify 1");
+            }
+        }
+    }
+
+    #[test]
+    fn a_number_that_passed_on_keeps_its_old_records() {
+        let user = |uid: u8, id: &[u8]| {
+            let mut record = [0; 72];
+            record[0] = uid;
+            record[48..48 + id.len()].copy_from_slice(id);
+            users::decode(&body(&record), Some(1)).expect("users").users
+        };
+        let noon = date(2026, 11, 22).at(12, 0, 0, 0);
+        let evening = date(2026, 11, 22).at(18, 0, 0, 0);
+        let index = UserIndex::of(&user(3, b"1003"))
+            .renewed(&user(3, b"1003"), noon)
+            .renewed(&user(3, b"1050"), noon)
+            .renewed(&user(4, b"1051"), evening);
+        assert_eq!(
+            index.id(3, date(2026, 11, 21).at(12, 0, 0, 0)),
+            Some("1003")
+        );
+        assert_eq!(index.id(3, noon), Some("1050"));
+        assert_eq!(index.id(4, noon), Some("1051"), "it was nobody else's");
     }
 
     #[test]

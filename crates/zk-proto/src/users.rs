@@ -1,6 +1,9 @@
 //! The user list: 28-byte records of older terminals, 72-byte records of colour ones.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+
+use jiff::civil::DateTime;
+use serde::{Deserialize, Serialize};
 
 use crate::text::{NameEncoding, until_nul, user_id};
 
@@ -64,22 +67,47 @@ impl User {
     }
 }
 
-/// Whose internal number is whose, for the log layout that has nothing else.
-#[derive(Clone, Debug, Default)]
-pub struct UserIndex(HashMap<u16, String>);
+/// Whose internal number is whose, and was, for the log layout that has nothing else. A terminal gives the number of somebody
+/// who was deleted to the next newcomer; the leaver's records stay the leaver's.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserIndex(BTreeMap<u16, Vec<Holder>>);
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Holder {
+    /// From which wall time of the terminal on.
+    from: DateTime,
+    id: String,
+}
 
 impl UserIndex {
+    /// As if everybody had always had the number of today.
     pub fn of(users: &[User]) -> Self {
-        Self(
-            users
-                .iter()
-                .map(|user| (user.uid, user.id.clone()))
-                .collect(),
-        )
+        Self::default().renewed(users, DateTime::MIN)
     }
 
-    pub(crate) fn id(&self, uid: u16) -> Option<&str> {
-        self.0.get(&uid).map(String::as_str)
+    /// With the list of today, when the list before it was read at `since`: a number that now is somebody else's was that only
+    /// afterwards. One that nobody was known to have may always have been theirs.
+    pub fn renewed(mut self, users: &[User], since: DateTime) -> Self {
+        for user in users {
+            let holders = self.0.entry(user.uid).or_default();
+            if holders.last().is_none_or(|last| last.id != user.id) {
+                holders.retain(|holder| holder.from < since);
+                let from = match holders.is_empty() {
+                    true => DateTime::MIN,
+                    false => since,
+                };
+                let id = user.id.clone();
+                holders.push(Holder { from, id });
+            }
+        }
+        self
+    }
+
+    /// Who had this number at that wall time.
+    pub(crate) fn id(&self, uid: u16, at: DateTime) -> Option<&str> {
+        let holders = self.0.get(&uid)?;
+        let holder = holders.iter().rev().find(|holder| holder.from <= at);
+        holder.map(|holder| holder.id.as_str())
     }
 }
 
@@ -226,7 +254,8 @@ mod tests {
             [("1000", "User1".to_owned()), ("1001", "User2".to_owned())]
         );
         let index = UserIndex::of(&list.users);
-        assert_eq!((index.id(2), index.id(3)), (Some("1001"), None));
+        let now = DateTime::MAX;
+        assert_eq!((index.id(2, now), index.id(3, now)), (Some("1001"), None));
     }
 
     #[test]

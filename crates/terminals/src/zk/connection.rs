@@ -54,13 +54,18 @@ impl Connection {
                 lookup_host((target.host.as_str(), target.port)),
             )
             .await?
-            .and_then(|mut found| found.next().ok_or_else(|| io::ErrorKind::NotFound.into()))
+            .map(Vec::from_iter)
+            .and_then(|found| match found.is_empty() {
+                true => Err(io::ErrorKind::NotFound.into()),
+                false => Ok(found),
+            })
             .map_err(|source| TerminalError::Resolve {
                 address: address.clone(),
                 source,
             })?;
+        // All addresses of a name, one after the other.
         let stream = deadline
-            .within(Step::Connect, CONNECT, TcpStream::connect(found))
+            .within(Step::Connect, CONNECT, TcpStream::connect(&found[..]))
             .await?
             .and_then(|stream| stream.set_nodelay(true).map(|()| stream))
             .map_err(|source| TerminalError::Unreachable { address, source })?;
@@ -80,15 +85,15 @@ impl Connection {
         comm_key: Option<u32>,
         steps: &mut Steps<'_>,
     ) -> Result<(), TerminalError> {
+        // From here on it may hold its only place for us, whatever it answers.
+        self.open = true;
         let header = self
             .exchange(Step::Connect, command::CONNECT, &[])
             .await?
             .header;
+        self.session.opened(header.session_id);
         match header.command {
-            reply::ACK_OK | reply::ACK_UNAUTH => {
-                self.session.opened(header.session_id);
-                self.open = true;
-            }
+            reply::ACK_OK | reply::ACK_UNAUTH => {}
             code => return Err(refused(Step::Connect, code)),
         }
         steps.done(Step::Connect);
@@ -221,9 +226,9 @@ impl Connection {
         Ok(part)
     }
 
-    /// Lets the terminal forget what it has prepared. What was read is complete whatever it answers.
-    pub(super) async fn free(&mut self, step: Step) -> Result<(), TerminalError> {
-        self.exchange(step, command::FREE_DATA, &[]).await.map(drop)
+    /// Lets the terminal forget what it has prepared. What was read is complete whatever it answers, if it does.
+    pub(super) async fn free(&mut self, step: Step) {
+        let _complete = self.exchange(step, command::FREE_DATA, &[]).await;
     }
 
     /// Ends the session, whatever happened before; also after the deadline, for half a second.

@@ -25,12 +25,14 @@ use crate::{
 use connection::Connection;
 use position::{Position, hex, people};
 
-/// Far above the largest log sold, 200,000 records.
-const MAX_LOG_LEN: u32 = 64 << 20;
+/// Far above the largest log sold, 200,000 records of at most 49 bytes.
+const MAX_LOG_LEN: u32 = 16 << 20;
 /// Likewise: 200,000 users.
 const MAX_USERS_LEN: u32 = 16 << 20;
 /// How many records that cannot be understood [`ZkTerminal::punches`] shows.
 const PARKED_SHOWN: usize = 100;
+/// How many of them a read hands on with their bytes; the others are counted.
+const PARKED_KEPT: usize = 1000;
 
 /// A signed-in connection.
 #[derive(Debug)]
@@ -210,7 +212,7 @@ impl ZkTerminal {
                     Ok::<_, TerminalError>(())
                 })
                 .await?;
-            self.connection.free(step).await?;
+            self.connection.free(step).await;
         }
         users::decode(&body, counters.users).map_err(|error| TerminalError::Malformed {
             step,
@@ -243,24 +245,32 @@ impl ZkTerminal {
         {
             list = Some(self.user_list(&counters).await?);
         }
-        let log = loop {
-            let index = list.as_ref().map(|list| UserIndex::of(&list.users));
+        let (log, index) = loop {
+            let index = list.as_ref().map(|list| match &known {
+                Some(known) => known
+                    .numbers
+                    .clone()
+                    .renewed(&list.users, known.users_read_at),
+                None => UserIndex::of(&list.users),
+            });
             let hints = LogHints {
                 count: counters.records,
                 latest: Some(latest_punch(clock, seen_at)),
                 users: index.as_ref(),
             };
             match self.changed_log(known.as_ref(), &counters, hints).await {
-                Ok(log) => break log,
+                Ok(log) => break (log, index),
                 Err(LogFailure::UsersNeeded) => list = Some(self.user_list(&counters).await?),
                 Err(LogFailure::Terminal(error)) => return Err(error),
             }
         };
 
-        let users_read = match (&list, &known) {
-            (None, Some(known)) => known.users_read_ms,
-            _ => seen_at.as_millisecond(),
+        let (users_read_ms, users_read_at) = match (&list, &known) {
+            (None, Some(known)) => (known.users_read_ms, known.users_read_at),
+            _ => (seen_at.as_millisecond(), clock),
         };
+        let known_numbers = known.as_ref().map(|known| known.numbers.clone());
+        let numbers = index.or(known_numbers).unwrap_or_default();
         let (size, last, needs_users) = match (&log, known) {
             (Some(log), _) => (log.size, hex(&log.last), log.needs_users),
             (None, Some(known)) => (known.size, known.last, known.needs_users),
@@ -268,8 +278,10 @@ impl ZkTerminal {
         };
         let mut log = log.unwrap_or_default();
         if let Some(list) = &list {
+            log.rejected += list.rejected.len() as u64;
+            let room = PARKED_KEPT.saturating_sub(log.parked.len());
             log.parked
-                .extend(list.rejected.iter().map(|bytes| ParkedRecord {
+                .extend(list.rejected.iter().take(room).map(|bytes| ParkedRecord {
                     bytes: bytes.clone(),
                     reason: "a user without a readable id".to_owned(),
                 }));
@@ -281,13 +293,19 @@ impl ZkTerminal {
             users: list.as_ref().map(device_users),
             punches: log.punches,
             parked: log.parked,
+            rejected: log.rejected,
             position: Position {
                 records: counters.records,
                 people: people(&counters),
                 size,
                 last,
                 needs_users,
-                users_read_ms: users_read,
+                users_read_ms,
+                users_read_at,
+                numbers: match needs_users {
+                    true => numbers,
+                    false => UserIndex::default(),
+                },
             }
             .store(),
         })
@@ -300,40 +318,57 @@ impl ZkTerminal {
         counters: &Counters,
         hints: LogHints<'_>,
     ) -> Result<Option<Log>, LogFailure> {
+        // "No such record" is no empty log where there was one before.
+        let was_empty = known.is_none_or(|known| known.last.is_empty());
+        let counted = hints.count.filter(|_| was_empty);
         let mut body = Vec::new();
-        let prepared = self.prepare_log(hints.count, &mut body).await?;
+        let mut prepared = self.prepare_log(counted, &mut body).await?;
         let size = prepared.unwrap_or(body.len() as u32);
         if let Some(known) =
             known.filter(|known| known.size == size && known.counters_unchanged(counters))
         {
             let last = match prepared {
-                None => body[body.len().saturating_sub(known.last.len() / 2)..].to_vec(),
-                Some(_) => self.tail(size, known.last.len() as u32 / 2).await?,
+                None => Ok(body[body.len().saturating_sub(known.last.len() / 2)..].to_vec()),
+                Some(_) => self.tail(size, known.last.len() as u32 / 2).await,
             };
-            if hex(&last) == known.last {
-                if prepared.is_some() {
-                    self.connection.free(Step::Punches).await?;
+            match last {
+                Ok(last) if hex(&last) == known.last => {
+                    if prepared.is_some() {
+                        self.connection.free(Step::Punches).await;
+                    }
+                    return Ok(None);
                 }
-                return Ok(None);
+                Ok(_) => {}
+                // It cannot give a part alone. What it still sends of it is told apart by its number.
+                Err(
+                    TerminalError::TooLarge { .. }
+                    | TerminalError::Refused { .. }
+                    | TerminalError::Malformed { .. },
+                ) => prepared = self.prepare_log(counted, &mut body).await?,
+                Err(error) => return Err(error.into()),
             }
         }
 
         let mut log = Log {
-            size,
+            size: prepared.unwrap_or(body.len() as u32),
             ..Log::default()
         };
         let mut decoder = LogDecoder::new(hints);
         self.stream_log(prepared, &body, |part| {
             decoder.feed(part, |entry| match entry {
                 Entry::Record(record) => log.punches.push(punch(&record)),
-                Entry::Rejected { bytes, reason, .. } => log.parked.push(ParkedRecord {
-                    bytes: bytes.to_vec(),
-                    reason: reason.to_string(),
-                }),
+                Entry::Rejected { bytes, reason, .. } if log.parked.len() < PARKED_KEPT => {
+                    log.parked.push(ParkedRecord {
+                        bytes: bytes.to_vec(),
+                        reason: reason.to_string(),
+                    });
+                }
+                Entry::Rejected { .. } => {}
             })
         })
         .await?;
         let summary = decoder.finish()?;
+        log.rejected = summary.rejected;
         log.needs_users = summary.layout.is_some_and(|layout| layout.needs_users());
         log.last = summary.last;
         Ok(Some(log))
@@ -372,7 +407,7 @@ impl ZkTerminal {
                 self.connection
                     .download(step, size, |part| feed(part).map_err(LogFailure::from))
                     .await?;
-                self.connection.free(step).await?;
+                self.connection.free(step).await;
             }
         }
         Ok(())
@@ -455,6 +490,7 @@ struct Log {
     size: u32,
     last: Vec<u8>,
     needs_users: bool,
+    rejected: u64,
 }
 
 /// Why a log was not read.

@@ -1,8 +1,9 @@
 //! How far a ZKTeco log has been read: what must be unchanged for the log to be unchanged.
 
+use jiff::civil::DateTime;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use zk_proto::Counters;
+use zk_proto::{Counters, UserIndex};
 
 use crate::ReadPosition;
 
@@ -21,8 +22,11 @@ pub(super) struct Position {
     pub(super) last: String,
     /// The log names users by internal number.
     pub(super) needs_users: bool,
-    /// When the user list was read.
+    /// When the user list was read, and what the terminal's clock showed then.
     pub(super) users_read_ms: i64,
+    pub(super) users_read_at: DateTime,
+    /// Whose internal number is whose, and was; empty unless the log needs it.
+    pub(super) numbers: UserIndex,
 }
 
 impl Position {
@@ -48,15 +52,20 @@ impl Position {
     /// Whether the log can be unchanged as far as the counters tell.
     ///
     /// In a full log the newest punch replaces the oldest: neither the counter nor the size moves, and nothing says where
-    /// the newest stands. So a full log is always read.
+    /// the newest stands. So a log that is full, or of which nothing tells whether it is, is always read.
     pub(super) fn counters_unchanged(&self, counters: &Counters) -> bool {
-        let full = matches!(
-            (counters.records, counters.record_capacity),
-            (Some(records), Some(capacity)) if capacity > 0 && records >= capacity
-        );
+        let capacity = counters.record_capacity.filter(|capacity| *capacity > 0);
+        let full = capacity.is_none_or(|capacity| self.held(counters) >= capacity);
         // A new user may be the one whom a parked record names by internal number.
         let same_people = !self.needs_users || self.people == people(counters);
-        !full && self.records == counters.records && same_people
+        let empty = self.last.is_empty();
+        (empty || !full) && self.records == counters.records && same_people
+    }
+
+    /// Records in the log. Some models count 0 whatever they hold.
+    fn held(&self, counters: &Counters) -> u32 {
+        let record = (self.last.len() as u32 / 2).max(1);
+        counters.records.unwrap_or(0).max(self.size / record)
     }
 }
 
@@ -99,6 +108,8 @@ mod tests {
             last: hex(&[0, 0xab]),
             needs_users,
             users_read_ms: 0,
+            users_read_at: DateTime::default(),
+            numbers: UserIndex::default(),
         }
     }
 
@@ -143,5 +154,21 @@ mod tests {
         assert!(position(false).counters_unchanged(&counters(7)));
         assert!(!position(false).counters_unchanged(&counters(8)));
         assert!(!full.counters_unchanged(&counters(100)));
+        // A model that counts 0: its log has 142 records of two bytes.
+        let uncounted = Position {
+            records: Some(0),
+            ..position(false)
+        };
+        assert!(!uncounted.counters_unchanged(&counters(0)));
+        let small = Position {
+            size: 24,
+            ..uncounted
+        };
+        assert!(small.counters_unchanged(&counters(0)));
+        let untold = Counters {
+            record_capacity: None,
+            ..counters(0)
+        };
+        assert!(!small.counters_unchanged(&untold));
     }
 }
