@@ -496,12 +496,15 @@ async fn every_step_can_be_cut_or_stall_and_is_named() {
         ("/ISAPI/AccessControl/UserInfo/Count", Step::Counters),
         (PEOPLE, Step::Users),
         (EVENTS, Step::Punches),
+        // Its second page.
+        (EVENTS, Step::Punches),
     ];
     let mut tries = tokio::task::JoinSet::new();
-    for (path, step) in steps {
+    for (n, (path, step)) in steps.into_iter().enumerate() {
+        let skip = u32::from(n == 5);
         tries.spawn(async move {
             let terminal = start(virtual_terminal().events(punches(40))).await;
-            terminal.set_fault(Fault::CutMidBody.on(path));
+            terminal.set_fault(Fault::CutMidBody.on(path).after(skip));
             let error = read_all(&terminal).await.expect_err("cut");
             assert!(
                 matches!(&error, TerminalError::Cut { step: at, .. } if *at == step),
@@ -511,7 +514,7 @@ async fn every_step_can_be_cut_or_stall_and_is_named() {
 
             for fault in [Fault::StallMidBody, Fault::Silent] {
                 terminal.clear_faults();
-                terminal.set_fault(fault.on(path));
+                terminal.set_fault(fault.on(path).after(skip));
                 let error = read_impatiently(&terminal).await.expect_err("stalled");
                 assert!(
                     matches!(&error, TerminalError::Timeout { step: at, .. } if *at == step),
@@ -576,29 +579,35 @@ async fn what_is_no_http_and_no_body_is_malformed() {
 
 #[tokio::test]
 async fn a_huge_body_is_not_held() {
-    let terminal = start(virtual_terminal()).await;
-    terminal.set_fault(Fault::HugeBody.on(EVENTS));
-    let error = read_all(&terminal).await.expect_err("too large");
-    assert!(
-        matches!(
-            error,
-            TerminalError::TooLarge {
-                step: Step::Punches,
-                limit: 1_048_576,
-                ..
-            }
-        ),
-        "{error:?}"
-    );
+    for fault in [Fault::HugeBody, Fault::EndlessBody] {
+        for skip in [0, 1] {
+            let terminal = start(virtual_terminal().events(punches(40))).await;
+            terminal.set_fault(fault.clone().on(EVENTS).after(skip));
+            let error = read_all(&terminal).await.expect_err("too large");
+            assert!(
+                matches!(
+                    error,
+                    TerminalError::TooLarge {
+                        step: Step::Punches,
+                        limit: 1_048_576,
+                        ..
+                    }
+                ),
+                "{fault}: {error:?}"
+            );
+        }
+    }
 }
 
 #[tokio::test]
 async fn a_wrong_length_is_an_error_or_harmless_but_never_half_a_log() {
     for by in [-5, 5] {
-        let terminal = start(virtual_terminal().events(punches(40))).await;
-        terminal.set_fault(Fault::WrongContentLength(by).on(EVENTS));
-        let error = read_all(&terminal).await.expect_err("a wrong length");
-        assert_eq!(error.step(), Step::Punches, "{error:?}");
+        for skip in [0, 1] {
+            let terminal = start(virtual_terminal().events(punches(40))).await;
+            terminal.set_fault(Fault::WrongContentLength(by).on(EVENTS).after(skip));
+            let error = read_all(&terminal).await.expect_err("a wrong length");
+            assert_eq!(error.step(), Step::Punches, "{error:?}");
+        }
     }
 }
 
@@ -617,11 +626,12 @@ async fn connections_closed_after_each_answer() {
 
 #[tokio::test]
 async fn a_busy_terminal_is_asked_again_a_little_later() {
-    let terminal = start(virtual_terminal().events(punches(3))).await;
-    terminal.set_fault(Fault::Busy.on(EVENTS).times(1));
+    let terminal = start(virtual_terminal().events(punches(40))).await;
+    terminal.set_fault(Fault::Busy.on(EVENTS).after(2).times(1));
+    terminal.set_fault(Fault::ErrorInOk.on(EVENTS).after(1).times(1));
     terminal.set_fault(Fault::ErrorInOk.on("/ISAPI/System/time").times(1));
     let reading = read_all(&terminal).await.expect("a good read");
-    assert_eq!(reading.punches.len(), 3);
+    assert_eq!(clocks(&reading), minutes(0..40));
 
     terminal.set_fault(Fault::ErrorInOk.on("/ISAPI/System/time"));
     let error = read_all(&terminal).await.expect_err("for ever");

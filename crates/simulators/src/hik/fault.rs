@@ -31,10 +31,18 @@ pub enum Fault {
     GarbageBody,
     /// `huge-body`: announces four gigabytes and sends blanks for as long as somebody reads them.
     HugeBody,
+    /// `endless-body`: announces no length and sends blanks for as long as somebody reads them.
+    EndlessBody,
     /// `more-forever`: each page of a search is the first one again, and says `MORE`.
     MoreForever,
     /// `empty-pages`: each page of a search has no rows, and says `MORE`.
     EmptyPages,
+    /// `ok-early`: each page of a search that has rows says `OK`, also where more follow.
+    OkEarly,
+    /// `no-status`: pages of a search do not say whether more follow.
+    NoStatus,
+    /// `high-total`: searches announce one row more than there is.
+    HighTotal,
     /// `string-numbers`: all numbers in JSON bodies are strings.
     StringNumbers,
     /// `bare-object`: a list with one element is sent as that element.
@@ -78,8 +86,8 @@ pub(super) enum Stage {
 }
 
 impl Fault {
-    /// A rule that concerns only requests whose path begins with `path`, such as
-    /// `/ISAPI/AccessControl/AcsEvent`.
+    /// A rule that concerns only requests for `path`, such as `/ISAPI/AccessControl/AcsEvent`; with a `/` at its end,
+    /// everything below it.
     pub fn on(self, path: impl Into<String>) -> FaultRule {
         FaultRule {
             path: path.into(),
@@ -139,7 +147,9 @@ impl FaultRule {
 
     /// Whether this request meets the fault; uses up one of the skipped or allowed requests.
     pub(super) fn meets(&mut self, stage: Stage, path: &str) -> bool {
-        if self.fault.stage() != stage || !path.starts_with(&self.path) {
+        let below = self.path.is_empty() || self.path.ends_with('/');
+        let concerned = path == self.path || (below && path.starts_with(&self.path));
+        if self.fault.stage() != stage || !concerned {
             return false;
         }
         if self.skip > 0 {
@@ -187,6 +197,10 @@ impl fmt::Display for Fault {
             Self::Garbage => "garbage",
             Self::GarbageBody => "garbage-body",
             Self::HugeBody => "huge-body",
+            Self::EndlessBody => "endless-body",
+            Self::OkEarly => "ok-early",
+            Self::NoStatus => "no-status",
+            Self::HighTotal => "high-total",
             Self::MoreForever => "more-forever",
             Self::EmptyPages => "empty-pages",
             Self::StringNumbers => "string-numbers",
@@ -217,8 +231,8 @@ impl fmt::Display for UnknownFault {
 impl std::error::Error for UnknownFault {}
 
 const NOTATIONS: &str = "refuse, silent, slow=3s, dribble=20ms, cut, stall, length=-5, garbage, garbage-body, \
-     huge-body, more-forever, empty-pages, string-numbers, bare-object, no-employee[=SERIAL], \
-     impossible-time[=SERIAL], bad-name[=EMPLOYEE], wrong-serial, row-arrives, row-lost, stale, locked, bare-401, \
+     huge-body, endless-body, more-forever, empty-pages, ok-early, no-status, high-total, string-numbers, \
+     bare-object, no-employee[=SERIAL], impossible-time[=SERIAL], bad-name[=EMPLOYEE], wrong-serial, row-arrives, row-lost, stale, locked, bare-401, \
      busy, error-in-200";
 
 impl FromStr for Fault {
@@ -254,6 +268,10 @@ impl FromStr for Fault {
             "garbage" => Self::Garbage,
             "garbage-body" => Self::GarbageBody,
             "huge-body" => Self::HugeBody,
+            "endless-body" => Self::EndlessBody,
+            "ok-early" => Self::OkEarly,
+            "no-status" => Self::NoStatus,
+            "high-total" => Self::HighTotal,
             "more-forever" => Self::MoreForever,
             "empty-pages" => Self::EmptyPages,
             "string-numbers" => Self::StringNumbers,
@@ -324,10 +342,17 @@ mod tests {
     #[test]
     fn a_rule_skips_then_counts_down() {
         let mut rule = Fault::CutMidBody.on("/a").after(1).times(2);
-        let met: Vec<bool> = ["/a", "/b", "/a/b", "/a", "/a"]
+        let met: Vec<bool> = ["/a", "/b", "/a/b", "/a", "/a", "/a"]
             .iter()
             .map(|path| rule.meets(Stage::Late, path))
             .collect();
-        assert_eq!(met, [false, false, true, true, false]);
+        assert_eq!(met, [false, false, false, true, true, false]);
+    }
+
+    #[test]
+    fn a_rule_concerns_one_path_or_all_below() {
+        let meets = |rule: &str, path: &str| Fault::CutMidBody.on(rule).meets(Stage::Late, path);
+        assert!(meets("/a", "/a") && !meets("/a", "/a/b") && !meets("/a", "/ab"));
+        assert!(meets("/a/", "/a/b") && !meets("/a/", "/a") && meets("", "/a"));
     }
 }

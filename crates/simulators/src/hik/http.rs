@@ -127,7 +127,8 @@ impl Answer {
         }
     }
 
-    fn head(&self, length: u64, keep_alive: bool) -> Vec<u8> {
+    /// Without a length the body ends with the connection.
+    fn head(&self, length: Option<u64>, keep_alive: bool) -> Vec<u8> {
         let reason = match self.status {
             200 => "OK",
             400 => "Bad Request",
@@ -142,10 +143,10 @@ impl Answer {
         for challenge in &self.challenges {
             head.push_str(&format!("WWW-Authenticate: {challenge}\r\n"));
         }
-        head.push_str(&format!(
-            "Content-Type: {}\r\nContent-Length: {length}\r\n",
-            self.content_type
-        ));
+        head.push_str(&format!("Content-Type: {}\r\n", self.content_type));
+        if let Some(length) = length {
+            head.push_str(&format!("Content-Length: {length}\r\n"));
+        }
         head.push_str(if keep_alive {
             "Connection: keep-alive\r\nKeep-Alive: timeout=60, max=99\r\n\r\n"
         } else {
@@ -167,7 +168,8 @@ pub(super) enum Delivery {
     StallMidBody,
     WrongLength(i64),
     Garbage,
-    Huge,
+    /// A body that goes on for as long as it is read, announced with this length.
+    Endless(Option<u64>),
 }
 
 /// Writes the answer and returns the bytes sent. `true` beside it when the connection may carry another request.
@@ -179,7 +181,7 @@ pub(super) async fn deliver<W: AsyncWrite + Unpin>(
 ) -> std::io::Result<(usize, bool)> {
     let length = answer.body.len();
     let whole = |announced: u64, keep_alive: bool, body: &[u8]| {
-        let mut bytes = answer.head(announced, keep_alive);
+        let mut bytes = answer.head(Some(announced), keep_alive);
         bytes.extend_from_slice(body);
         bytes
     };
@@ -209,8 +211,8 @@ pub(super) async fn deliver<W: AsyncWrite + Unpin>(
             &answer.body,
         ),
         Delivery::Garbage => b"\x00\xff\x13\x37 no http \r\n\x80\x81\r\n\r\n\xfe".to_vec(),
-        Delivery::Huge => {
-            stream.write_all(&answer.head(4 << 30, false)).await?;
+        Delivery::Endless(announced) => {
+            stream.write_all(&answer.head(announced, false)).await?;
             loop {
                 stream.write_all(&[b' '; 8192]).await?;
             }

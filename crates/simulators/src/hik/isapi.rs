@@ -282,7 +282,7 @@ impl Device {
     }
 
     fn event_search(&mut self, cond: &Value, faults: &[Fault]) -> Result<Json, Refusal> {
-        let page = Page::read(cond)?;
+        let mut page = Page::read(cond)?;
         let newest = self.log.rows.back().map_or(0, |row| row.serial_no);
         let mut filter = Filter::read(cond, self)?;
         if self.keeps_searches {
@@ -301,6 +301,7 @@ impl Device {
                 }
             };
             filter = Filter::read(&kept.cond, self)?;
+            page.max_results = Page::read(&kept.cond)?.max_results;
             filter.serials.1 = filter.serials.1.min(kept.last_serial);
         }
         let repeats = faults.contains(&Fault::MoreForever);
@@ -341,7 +342,7 @@ impl Device {
         }
         let more = more || repeats || faults.contains(&Fault::EmptyPages);
         Ok(search_result(
-            "AcsEvent", "InfoList", &page.id, list, total, more,
+            "AcsEvent", "InfoList", &page.id, list, total, more, faults,
         ))
     }
 
@@ -530,7 +531,9 @@ impl Device {
         let size = self.page_size(page.max_results, faults);
         let list: Vec<Json> = found.into_iter().skip(position).take(size).collect();
         let more = position + list.len() < total || repeats || faults.contains(&Fault::EmptyPages);
-        Ok(search_result(root, list_name, &page.id, list, total, more))
+        Ok(search_result(
+            root, list_name, &page.id, list, total, more, faults,
+        ))
     }
 }
 
@@ -717,18 +720,20 @@ fn search_result(
     list: Vec<Json>,
     total: usize,
     more: bool,
+    faults: &[Fault],
 ) -> Json {
+    let more = more && (list.is_empty() || !faults.contains(&Fault::OkEarly));
     let status = match (more, list.is_empty()) {
         (true, _) => "MORE",
         (false, true) => "NO MATCH",
         (false, false) => "OK",
     };
-    let mut fields = vec![
-        ("searchID", id.into()),
-        ("totalMatches", total.into()),
-        ("responseStatusStrg", status.into()),
-        ("numOfMatches", list.len().into()),
-    ];
+    let total = total + usize::from(faults.contains(&Fault::HighTotal));
+    let mut fields = vec![("searchID", id.into()), ("totalMatches", total.into())];
+    if !faults.contains(&Fault::NoStatus) {
+        fields.push(("responseStatusStrg", status.into()));
+    }
+    fields.push(("numOfMatches", list.len().into()));
     // An empty result has no list at all.
     if !list.is_empty() {
         fields.push((list_name, Json::List(list)));

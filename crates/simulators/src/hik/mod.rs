@@ -222,7 +222,7 @@ impl VirtualTerminal {
         self
     }
 
-    /// Answers a `searchID` it has seen with the conditions, and the rows, of the first time.
+    /// Answers a `searchID` it has seen with the conditions, the page size and the rows of the first time.
     pub fn keeps_searches(mut self) -> Self {
         self.device.keeps_searches = true;
         self
@@ -684,7 +684,8 @@ impl State {
                 Fault::StallMidBody => delivery = Delivery::StallMidBody,
                 Fault::WrongContentLength(by) => delivery = Delivery::WrongLength(*by),
                 Fault::Garbage => delivery = Delivery::Garbage,
-                Fault::HugeBody => delivery = Delivery::Huge,
+                Fault::HugeBody => delivery = Delivery::Endless(Some(4 << 30)),
+                Fault::EndlessBody => delivery = Delivery::Endless(None),
                 Fault::GarbageBody => answer.body = b"\x1f\x8b\x08\x00\xff\xfe{]<\x00".to_vec(),
                 _ => {}
             }

@@ -1083,6 +1083,10 @@ async fn a_huge_body_goes_on_for_as_long_as_it_is_read() {
     let (bytes, closed) = faulty_info(Fault::HugeBody).await;
     assert!(!closed && bytes.len() >= 4 << 20);
     assert_eq!(announced(&response(&bytes)), 4 << 30);
+
+    let (bytes, closed) = faulty_info(Fault::EndlessBody).await;
+    assert!(!closed && bytes.len() >= 4 << 20);
+    assert!(!response(&bytes).head.contains("Content-Length"));
 }
 
 #[tokio::test]
@@ -1182,6 +1186,24 @@ async fn searches_that_never_end() {
         (&answer["numOfMatches"], &answer["totalMatches"]),
         (&json!(0), &json!(3))
     );
+}
+
+#[tokio::test]
+async fn searches_that_say_too_little_or_too_much() {
+    let terminal = start(entrance().events(punches(40))).await;
+    let check = async |fault: Fault, status: Value, total: Value| {
+        terminal.clear_faults();
+        terminal.set_fault(fault);
+        let first = page(&terminal, 0, json!({})).await;
+        assert_eq!(
+            (serials(&first).len(), &first["totalMatches"]),
+            (30, &total)
+        );
+        assert_eq!(first["responseStatusStrg"], status);
+    };
+    check(Fault::OkEarly, json!("OK"), json!(40)).await;
+    check(Fault::NoStatus, Value::Null, json!(40)).await;
+    check(Fault::HighTotal, json!("MORE"), json!(41)).await;
 }
 
 #[tokio::test]
