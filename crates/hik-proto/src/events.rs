@@ -78,7 +78,7 @@ pub struct EventPage {
 /// A row and the serial number that can be read even where the rest cannot.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EventRow {
-    /// `serialNo`, up to 3,000,000,000. Starts again after a factory reset or when the log is cleared.
+    /// `serialNo`, 1 to 3,000,000,000; 0 is none. Starts again after a factory reset or when the log is cleared.
     pub serial: Option<u64>,
     /// The time as sent.
     pub time: String,
@@ -165,7 +165,7 @@ fn decode_row(raw: &RawValue) -> EventRow {
     let known: Known = serde_json::from_str(raw.get()).unwrap_or_default();
     let time = known.time.unwrap_or_default();
     EventRow {
-        serial: known.serial_no,
+        serial: known.serial_no.filter(|serial| *serial > 0),
         row: Row {
             json: raw.get().to_owned(),
             value: decode_event(raw.get(), &time),

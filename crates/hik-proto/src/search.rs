@@ -9,21 +9,37 @@ use crate::body::{DecodeError, clean_text};
 pub enum SearchState {
     /// Rows follow this page. Some firmware says so for ever.
     More,
-    /// This is the last page, or the answer does not say.
+    /// `OK`: this is the last page. Only as true as the total beside it.
     Complete,
     /// `NO MATCH`; one manual spells it `NO MATCHES`.
     NoMatch,
+    /// The answer does not say, or in words we do not know.
+    Unknown,
 }
 
 impl SearchState {
     pub(crate) fn from_text(text: Option<&str>) -> Self {
-        let text = text.unwrap_or_default().trim().to_ascii_uppercase();
-        if text == "MORE" {
-            Self::More
-        } else if text.starts_with("NO MATCH") {
-            Self::NoMatch
-        } else {
-            Self::Complete
+        match text
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_uppercase()
+            .as_str()
+        {
+            "MORE" => Self::More,
+            "OK" => Self::Complete,
+            text if text.starts_with("NO MATCH") => Self::NoMatch,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// Whether rows follow the `read` ones, those of this page among them. The total decides where there is one: a state alone
+    /// has been wrong both ways.
+    pub fn has_more(self, read: u64, total: Option<u64>) -> bool {
+        match (self, total) {
+            (Self::NoMatch, _) => false,
+            (_, Some(total)) => read < total,
+            (Self::More | Self::Unknown, None) => true,
+            (Self::Complete, None) => false,
         }
     }
 }
@@ -43,4 +59,27 @@ pub(crate) fn member(body: &[u8], name: &'static str) -> Result<Box<RawValue>, D
     let mut members: std::collections::BTreeMap<String, Box<RawValue>> =
         serde_json::from_str(&text)?;
     members.remove(name).ok_or(DecodeError::Missing(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: Option<&str>, total: Option<u64>, more: bool) {
+        let state = SearchState::from_text(text);
+        assert_eq!(state.has_more(30, total), more, "{text:?} {total:?}");
+    }
+
+    #[test]
+    fn the_total_decides_where_there_is_one() {
+        for text in [Some("MORE"), Some("OK"), Some("ok"), Some("FAILED"), None] {
+            check(text, Some(277), true);
+            check(text, Some(30), false);
+        }
+        check(Some("NO MATCHES"), Some(277), false);
+        check(Some("MORE"), None, true);
+        check(None, None, true);
+        check(Some("OK"), None, false);
+    }
 }

@@ -690,6 +690,28 @@ async fn pages_that_repeat_and_pages_without_rows_end() {
     }
 }
 
+/// Taken for the last page, the rows behind it would count as read.
+#[tokio::test]
+async fn a_page_is_not_the_last_one_because_it_says_so() {
+    for fault in [Fault::OkEarly, Fault::NoStatus, Fault::HighTotal] {
+        let terminal = start(virtual_terminal().events(punches(100))).await;
+        terminal.set_fault(fault.clone());
+        let reading = read_all(&terminal).await.expect("a good read");
+        assert_eq!(clocks(&reading), minutes(0..100), "{fault}");
+        assert_eq!(read_on(&terminal, &reading).await.punches, [], "{fault}");
+    }
+    // Rows are missing, and the terminal does not say that there are none.
+    let terminal = start(virtual_terminal().events(punches(100))).await;
+    terminal.set_fault(Fault::HighTotal);
+    terminal.set_fault(Fault::NoStatus);
+    let error = read_all(&terminal).await.expect_err("an unsure end");
+    assert!(
+        matches!(&error, TerminalError::Malformed { step: Step::Punches, detail }
+            if detail.contains("announced")),
+        "{error:?}"
+    );
+}
+
 #[tokio::test]
 async fn caps_are_discovered_once_and_survived_when_wrong() {
     let terminal = start(virtual_terminal().page_cap(7).events(punches(40))).await;
@@ -701,7 +723,9 @@ async fn caps_are_discovered_once_and_survived_when_wrong() {
     assert!(!asked.contains_key("/ISAPI/AccessControl/AcsEvent/capabilities"));
 
     for over_cap in [OverCap::Clamp, OverCap::Empty] {
+        // A smaller page under the same name would bring the cached empty one.
         let terminal = virtual_terminal()
+            .keeps_searches()
             .page_cap(10)
             .announced_page_cap(50)
             .over_cap(over_cap)

@@ -64,6 +64,7 @@ pub(super) async fn read(http: &mut Http) -> Result<Option<PeopleList>, Terminal
         let nothing = page.state != SearchState::NoMatch && search.position == 0;
         if nothing && announced > 0 && search.max_results > SMALL_PAGE {
             search.max_results = SMALL_PAGE;
+            search.id = new_search_id();
             continue;
         }
         if page.state != SearchState::More || page.total.is_some_and(|t| search.position >= t) {

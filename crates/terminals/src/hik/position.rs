@@ -17,7 +17,7 @@ const OVERLAP: u64 = 5;
 #[serde(default)]
 pub(super) struct Position {
     pub(super) last: Option<LastRow>,
-    /// The serial numbers already read among the last few, so that an unchanged log gives nothing again.
+    /// The rows already read among the last few, so that an unchanged log gives nothing again.
     pub(super) seen: Vec<u64>,
     /// The terminal ignores serial numbers in a search, or sends none.
     pub(super) by_time: bool,
@@ -133,7 +133,7 @@ impl Position {
         if let Some(newest) = &log.newest {
             self.by_time |= newest.serial.is_none();
             let from = newest.serial.unwrap_or(0).saturating_sub(OVERLAP).max(1);
-            self.seen = log.serials_from(from);
+            self.seen = log.contents_from(from);
             self.last = Some(newest.clone());
         }
         self.reread_on = self.by_time.then(|| now.clock.date());
