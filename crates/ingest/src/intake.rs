@@ -34,6 +34,8 @@ pub struct Batch {
     pub contact: Option<Contact>,
     /// Everything the device had recorded by the time of the contact is in this batch or was stored before.
     pub complete: bool,
+    /// The device has lost its log: what it recorded after the last complete read may be gone.
+    pub log_lost: bool,
 }
 
 /// A look at a terminal's clock.
@@ -57,10 +59,11 @@ impl Batch {
             rejected: 0,
             contact: None,
             complete: false,
+            log_lost: false,
         }
     }
 
-    /// A complete read.
+    /// What a read brought.
     pub fn of_reading(device: DeviceId, reading: Reading) -> Self {
         Self {
             device,
@@ -73,7 +76,8 @@ impl Batch {
                 clock: reading.clock,
                 seen_at: reading.seen_at,
             }),
-            complete: true,
+            complete: reading.complete,
+            log_lost: reading.log_lost,
         }
     }
 }
@@ -230,21 +234,42 @@ impl Intake {
                 .unwrap_or(contact.seen_at);
             (contact.seen_at, shows)
         });
-        if let (Some((seen_at, shows)), true, None) = (contact, batch.complete, &offset_conflict) {
-            for (from, to) in &suspects.gaps {
-                let to = to.unwrap_or(seen_at);
-                tx.add_gap(batch.device, *from, Some(to), GapCause::Clock)
-                    .await?;
-            }
-            tx.close_contact_gaps(batch.device).await?;
-            let to = seen_at.min(shows);
-            let first = rows
+        if let Some((seen_at, shows)) = contact {
+            let good = rows
                 .iter()
                 .filter(|row| !row.suspect && row.clock.date() >= IN_SERVICE_SINCE)
-                .map(|row| row.instant)
-                .min();
-            tx.advance_coverage(batch.device, first.map_or(to, |first| first.min(to)), to)
-                .await?;
+                .filter(|_| offset_conflict.is_none())
+                .map(|row| row.instant);
+            let known_to = match batch.complete && !batch.log_lost {
+                true => None, // not asked for
+                false => tx.covered_to(batch.device).await?,
+            };
+            if let Some(from) = known_to.filter(|from| batch.log_lost && *from < seen_at) {
+                // What was lost lies before the first that is there now.
+                let first = good.clone().filter(|instant| *instant > from).min();
+                let to = first.map_or(seen_at, |first| first.min(seen_at));
+                tx.add_gap(batch.device, from, Some(to), GapCause::Lost)
+                    .await?;
+            }
+            if offset_conflict.is_none() {
+                for (from, to) in &suspects.gaps {
+                    let to = to.or(batch.complete.then_some(seen_at));
+                    if to.is_some() {
+                        tx.add_gap(batch.device, *from, to, GapCause::Clock).await?;
+                    }
+                }
+                let (first, to) = (good.min(), seen_at.min(shows));
+                if batch.complete {
+                    tx.close_contact_gaps(batch.device).await?;
+                    tx.advance_coverage(batch.device, first.map_or(to, |first| first.min(to)), to)
+                        .await?;
+                } else if let (Some(first), None, Way::Poll) = (first, known_to, batch.way)
+                    && first < to
+                {
+                    // The part of the log that completes it will not tell how far back it reaches.
+                    tx.advance_coverage(batch.device, first, first).await?;
+                }
+            }
         }
         let (read, new) = (rows.len() as u64, inserted.new.len() as u64);
         Ok(Accepted {

@@ -638,7 +638,11 @@ impl Poller {
             device,
             owner: &inner.owner,
             at: now,
-            next_poll: now + jittered(interval(&read.row)),
+            // The rest of a long log does not wait.
+            next_poll: match read.batch.complete {
+                true => now + jittered(interval(&read.row)),
+                false => now,
+            },
             outcome: ReadOutcome::Complete {
                 read_position: &read.position.0,
                 clock_drift_s: accepted.clock_drift_s.unwrap_or_default(),

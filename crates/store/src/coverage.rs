@@ -14,6 +14,8 @@ pub enum GapCause {
     Contact,
     /// The device's clock was wrong, so what it recorded cannot be dated (R31).
     Clock,
+    /// The device lost its log, and with it what it recorded since it was read.
+    Lost,
 }
 
 impl GapCause {
@@ -21,6 +23,7 @@ impl GapCause {
         match self {
             Self::Contact => "contact",
             Self::Clock => "clock",
+            Self::Lost => "lost log",
         }
     }
 }
@@ -74,6 +77,20 @@ impl WriteTx {
             self.mark_waiting(device, known_to).await?;
         }
         Ok(())
+    }
+
+    /// Up to when what a device recorded has been read.
+    pub async fn covered_to(&self, device: DeviceId) -> Result<Option<Timestamp>, StoreError> {
+        let row = sql::one(
+            &self.tx,
+            "SELECT covered_to_ms FROM device_coverage WHERE device_id = $1",
+            [device.0.into()],
+        )
+        .await?;
+        Ok(match row {
+            Some(row) => Some(instant(row.try_get_by_index(0)?)),
+            None => None,
+        })
     }
 
     /// Notes a time the device did not record, or we could not read. `to` is open when `None`. The same gap twice is one.

@@ -30,6 +30,13 @@ impl Deadline {
         Self { end: None }
     }
 
+    /// Whether less than `spare` is left, or less than a quarter of the whole where that is shorter: time to stop where that
+    /// loses nothing.
+    pub(crate) fn is_near(&self, spare: Duration) -> bool {
+        self.end
+            .is_some_and(|(end, whole)| Instant::now() + spare.min(whole / 4) >= end)
+    }
+
     /// Waits for `future`, at most for `limit` and not past the deadline.
     ///
     /// # Errors

@@ -137,7 +137,8 @@ impl HikTerminal {
         &self.identity
     }
 
-    /// Reads clock, people (where they may have changed) and the events since `position`, everything when it is empty.
+    /// Reads the clock, the events since `position` (everything when it is empty) and people, where they may have changed. Of
+    /// more events than the deadline allows the oldest come first, and the rest with the next read.
     ///
     /// A poll with nothing new is four requests: device information, clock, number of people, one page of events.
     ///
@@ -155,18 +156,6 @@ impl HikTerminal {
 
         let count = self.people_count().await?;
         self.identity.users = count;
-        let mut parked = Vec::new();
-        let mut users = None;
-        if position.people_may_have_changed(count, seen_at) {
-            let list = people::read(&mut self.http).await?;
-            let complete = list.as_ref().is_none_or(|list| list.complete);
-            position.people_read(complete, count, seen_at);
-            if let Some(list) = list {
-                parked = list.parked;
-                users = Some(list.users);
-            }
-        }
-
         let page = match position.page_size(&self.identity.firmware) {
             Some(page) => page,
             None => self.discover_page_size().await?,
@@ -180,7 +169,22 @@ impl HikTerminal {
             other = log.noise,
             "event log read"
         );
-        parked.extend(log.parked);
+
+        // The people come last: punches carry their numbers, and a list that takes long must not keep them from being read.
+        let mut parked = log.parked;
+        let mut users = None;
+        if log.complete && position.people_may_have_changed(count, seen_at) {
+            let list = optional(people::read(&mut self.http, count).await)?;
+            let done = list
+                .as_ref()
+                .is_some_and(|list| list.as_ref().is_none_or(|list| list.complete));
+            position.people_read(done, count, seen_at);
+            if let Some(list) = list.flatten() {
+                parked.extend(list.parked);
+                // Whoever is missing from a list counts as deleted, so half a list is none.
+                users = list.complete.then_some(list.users);
+            }
+        }
         Ok(Reading {
             identity: self.identity.clone(),
             clock: clock.local.clock,
@@ -189,6 +193,8 @@ impl HikTerminal {
             punches: log.punches,
             rejected: parked.len() as u64,
             parked,
+            complete: log.complete,
+            log_lost: log.lost,
             position: position.encode(),
         })
     }
@@ -208,8 +214,12 @@ impl HikTerminal {
     /// # Errors
     /// See [`TerminalError`]; `Refused` where the terminal does not give its list to this account.
     pub async fn users(&mut self) -> Result<Vec<DeviceUser>, TerminalError> {
-        match people::read(&mut self.http).await? {
-            Some(list) => Ok(list.users),
+        match people::read(&mut self.http, None).await? {
+            Some(list) if list.complete => Ok(list.users),
+            Some(list) => Err(TerminalError::Malformed {
+                step: Step::Users,
+                detail: format!("only {} people of the list were sent", list.users.len()),
+            }),
             None => Err(TerminalError::Refused {
                 step: Step::Users,
                 detail: "the people list is not available to this account".to_owned(),
@@ -255,15 +265,14 @@ impl HikTerminal {
     /// Ends the conversation. ISAPI has no sign-out: dropping the connection frees the session.
     pub async fn close(self) {}
 
-    /// `None` where the terminal does not count its people.
+    /// `None` where the terminal does not count its people, or not so that we understand it.
     async fn people_count(&mut self) -> Result<Option<u32>, TerminalError> {
         let step = Step::Counters;
-        match self.http.get(step, paths::PEOPLE_COUNT).await? {
-            Answer::Body(body) => decode_people_count(&body)
-                .map(Some)
-                .map_err(malformed(step)),
-            Answer::NotAvailable(_) => Ok(None),
-        }
+        let body = match optional(self.http.get(step, paths::PEOPLE_COUNT).await)? {
+            Some(Answer::Body(body)) => body,
+            Some(Answer::NotAvailable(_)) | None => return Ok(None),
+        };
+        optional(decode_people_count(&body).map_err(malformed(step)))
     }
 
     /// The cap is a courtesy of the terminal: without a readable answer the usual one is tried.
@@ -280,6 +289,22 @@ impl HikTerminal {
             Err(error) => return Err(error),
         };
         Ok(most.map_or(PAGE, |most| most.min(PAGE)))
+    }
+}
+
+/// What punches do without: refused or garbled it is missing, and the read goes on. A failed sign-in or network ends it.
+fn optional<T>(result: Result<T, TerminalError>) -> Result<Option<T>, TerminalError> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(
+            error @ (TerminalError::Refused { .. }
+            | TerminalError::Malformed { .. }
+            | TerminalError::TooLarge { .. }),
+        ) if error.step() != Step::SignIn => {
+            tracing::debug!(error = &error as &dyn std::error::Error, "read without it");
+            Ok(None)
+        }
+        Err(error) => Err(error),
     }
 }
 

@@ -41,7 +41,7 @@ pub struct ParkedRecord {
 #[serde(transparent)]
 pub struct ReadPosition(pub String);
 
-/// The result of a complete read. An incomplete one is an error and brings nothing.
+/// The result of a read. One that failed is an error and brings nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reading {
     pub identity: Identity,
@@ -55,6 +55,12 @@ pub struct Reading {
     /// What cannot be understood: the first of it with its bytes, and how much it is.
     pub parked: Vec<ParkedRecord>,
     pub rejected: u64,
+    /// Everything in the log at the start of the read is in it or was read before. Otherwise the deadline came near, and what
+    /// was read is good and the oldest of what is new: read on from `position`.
+    pub complete: bool,
+    /// The log is another one than at the last read, or has been overwritten past its end: what was recorded in between may be
+    /// gone. Everything there is now is read again.
+    pub log_lost: bool,
     /// Store it together with the punches, or not at all.
     pub position: ReadPosition,
 }

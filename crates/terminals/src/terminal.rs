@@ -64,7 +64,7 @@ impl Terminal {
         }
     }
 
-    /// Reads what is new since `position` (everything when it is empty), clock and users first.
+    /// Reads what is new since `position` (everything when it is empty), the clock first.
     ///
     /// # Errors
     /// See [`TerminalError`]. Nothing of a failed read may be stored.

@@ -248,6 +248,45 @@ async fn punches_stream_for_the_command_line() {
     assert_eq!((read.records, read.rejected), (70, 0));
 }
 
+/// Whoever is missing from a list counts as deleted, so half a list is none; and punches do not need it.
+#[tokio::test]
+async fn a_people_list_that_is_not_whole_is_no_list() {
+    let many: Vec<User> = (0..95)
+        .map(|n| User::new(format!("P{n:03}"), "Somebody"))
+        .collect();
+    for fault in [Fault::EmptyPages, Fault::ErrorInOk, Fault::HighTotal] {
+        let terminal = virtual_terminal().users(many.clone()).events(punches(3));
+        let terminal = start(terminal).await;
+        terminal.set_fault(fault.clone().on(PEOPLE));
+        let reading = read_all(&terminal).await.expect("a good read");
+        assert_eq!((reading.users, reading.punches.len()), (None, 3), "{fault}");
+        // It is asked for again at the next poll.
+        terminal.clear_faults();
+        let next = read(&target(&terminal), &reading.position).await;
+        let users = next.expect("a good read").users.expect("a list");
+        assert_eq!(users.len(), 97, "{fault}");
+    }
+    for fault in [Fault::OkEarly, Fault::NoStatus, Fault::MoreForever] {
+        let terminal = virtual_terminal().users(many[..40].to_vec());
+        let terminal = start(terminal).await;
+        terminal.set_fault(fault.clone().on(PEOPLE));
+        let users = read_all(&terminal).await.expect("a good read").users;
+        let whole = (fault != Fault::MoreForever).then_some(42);
+        assert_eq!(users.map(|users| users.len()), whole, "{fault}");
+    }
+}
+
+#[tokio::test]
+async fn a_number_of_people_that_is_refused_costs_no_punch() {
+    for fault in [Fault::ErrorInOk, Fault::GarbageBody] {
+        let terminal = start(virtual_terminal().events(punches(3))).await;
+        terminal.set_fault(fault.clone().on("/ISAPI/AccessControl/UserInfo/Count"));
+        let reading = read_all(&terminal).await.expect("a good read");
+        assert_eq!((reading.identity.users, reading.punches.len()), (None, 3));
+        assert_eq!(reading.users.map(|users| users.len()), Some(2), "{fault}");
+    }
+}
+
 // Signing in.
 
 #[tokio::test]
@@ -792,6 +831,74 @@ async fn a_log_that_begins_again_is_read_again() {
         }
         assert_eq!(clocks(&read_on(&terminal, &empty).await), new);
         assert_eq!(clocks(&read_on(&terminal, &first).await), new);
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_was_lost_is_told() {
+    let terminal = start(virtual_terminal().capacity(100).events(punches(60))).await;
+    let first = read_all(&terminal).await.expect("a good read");
+    assert!(!first.log_lost && !read_on(&terminal, &first).await.log_lost);
+    // Overwritten past the last row read.
+    for minute in 60..300 {
+        terminal.punch("1042", minute_of_march(minute));
+    }
+    let second = read_on(&terminal, &first).await;
+    assert!(second.log_lost && second.complete);
+    assert_eq!(clocks(&second), minutes(200..300));
+    assert!(!read_on(&terminal, &second).await.log_lost);
+    // Restored, and empty at first.
+    terminal.reset_serials();
+    let third = read_on(&terminal, &second).await;
+    assert!(third.log_lost);
+    assert!(!read_on(&terminal, &third).await.log_lost, "told once");
+}
+
+#[tokio::test]
+async fn a_log_too_long_for_one_deadline_is_read_in_parts() {
+    for overwritten in [false, true] {
+        let terminal = virtual_terminal().answers_after(Duration::from_millis(50));
+        let terminal = start(terminal.capacity(1200).events(punches(1000))).await;
+        let target = target(&terminal);
+        let deadline = Duration::from_secs(3);
+        let mut position = ReadPosition::default();
+        if overwritten {
+            let mut ours = HikTerminal::connect(&target, Deadline::none())
+                .await
+                .expect("signed in");
+            let read = ours.read(&position, &instant).await.expect("a good read");
+            position = read.position;
+            for minute in 1000..2500 {
+                terminal.punch("1042", minute_of_march(minute));
+            }
+        }
+        let mut read = Vec::new();
+        let mut parts = Vec::new();
+        loop {
+            let reading = terminals::read(&target, &position, deadline, &instant)
+                .await
+                .expect("a good part");
+            read.extend(clocks(&reading));
+            parts.push((reading.log_lost, reading.users.is_some()));
+            position = reading.position;
+            if reading.complete {
+                break;
+            }
+            assert_eq!(reading.users, None, "punches come first");
+            // What is punched meanwhile comes last.
+            if parts.len() == 1 {
+                terminal.punch("1042", minute_of_march(2600));
+            }
+            assert!(parts.len() < 20, "it ends");
+        }
+        let all = if overwritten { 1301..2500 } else { 0..1000 };
+        let mut expected = minutes(all);
+        expected.push(minute_of_march(2600));
+        assert!(parts.len() > 1, "{parts:?}");
+        assert_eq!(parts[0].0, overwritten);
+        assert!(parts[1..].iter().all(|(lost, _)| !lost), "{parts:?}");
+        let missing = usize::from(overwritten);
+        assert_eq!(read[missing..], expected, "nothing lost, nothing twice");
     }
 }
 

@@ -130,6 +130,54 @@ on_both_databases! {
         assert_eq!(covered().await.map(|(_, to)| to), Some(at("2026-03-02 12:00:00")), "never backwards");
     }
 
+    async fn the_beginning_of_a_log_covers_only_its_first_punch(store: Store) {
+        let company = Company::new(store, 1, 1, "2026-03-02 12:00:00").await;
+        let covered = async || {
+            let tx = company.store.begin_read().await.unwrap();
+            let evidence = tx.load_evidence(&[(company.people[0], "2026-03-02".parse().unwrap())]).await.unwrap();
+            evidence.devices[&company.devices[0]].covered
+        };
+        let first = at("2026-02-27 08:00:00");
+        for clock in ["2026-02-27 08:00:00", "2026-02-28 08:00:00"] {
+            let mut part = company.reading(0, vec![punch("1001", clock, 0)]);
+            part.complete = false;
+            company.accept(&part).await;
+            assert_eq!(covered().await, Some((first, first)));
+        }
+        company.read(0, vec![punch("1001", "2026-03-02 08:00:00", 2)]).await;
+        assert_eq!(covered().await, Some((first, at("2026-03-02 12:00:00"))));
+        let mut part = company.reading(0, vec![punch("1001", "2026-03-02 11:00:00", 3)]);
+        company.clock.set(at("2026-03-02 13:00:00"));
+        part.complete = false;
+        company.accept(&part).await;
+        assert_eq!(covered().await, Some((first, at("2026-03-02 12:00:00"))), "it stays");
+    }
+
+    async fn a_lost_log_leaves_a_gap_up_to_what_is_there_now(store: Store) {
+        let company = Company::new(store, 1, 2, "2026-03-02 09:05:00").await;
+        for device in [0, 1] {
+            company.read(device, vec![punch("1001", "2026-03-02 08:58:00", 0)]).await;
+        }
+        company.clock.set(at("2026-03-02 09:15:00"));
+        let mut restored = company.reading(0, vec![
+            punch("1001", "2025-01-01 00:00:10", 1), // before its clock was set
+            punch("1001", "2026-03-02 09:13:00", 2),
+        ]);
+        let mut empty = company.reading(1, Vec::new());
+        for batch in [&mut restored, &mut empty] {
+            batch.log_lost = true;
+            company.accept(batch).await;
+        }
+        let tx = company.store.begin_read().await.unwrap();
+        let evidence = tx.load_evidence(&[(company.people[0], "2026-03-02".parse().unwrap())]).await.unwrap();
+        let (lost_at, read_at) = (at("2026-03-02 09:05:00"), at("2026-03-02 09:15:00"));
+        for (device, until) in [(0, at("2026-03-02 09:13:00")), (1, read_at)] {
+            let device = &evidence.devices[&company.devices[device]];
+            assert_eq!(device.gaps, [(lost_at, Some(until))]);
+            assert_eq!(device.covered.map(|(_, to)| to), Some(read_at));
+        }
+    }
+
     async fn a_clock_that_fell_back_makes_its_punches_suspect_and_a_gap(store: Store) {
         let company = Company::new(store, 1, 1, "2026-03-02 12:00:00").await;
         company.read(0, vec![

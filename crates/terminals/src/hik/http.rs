@@ -116,6 +116,11 @@ impl Http {
         self.first_answer
     }
 
+    /// Whether the deadline leaves no room for another request that takes long.
+    pub(super) fn is_late(&self) -> bool {
+        self.deadline.is_near(self.limits.answer)
+    }
+
     pub(super) async fn get(&mut self, step: Step, uri: &str) -> Result<Answer, TerminalError> {
         self.call(step, Method::GET, uri, None).await
     }

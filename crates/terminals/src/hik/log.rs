@@ -15,7 +15,7 @@ use jiff::civil::{DateTime, date};
 use jiff::tz::Offset;
 
 use super::http::Http;
-use super::position::{LastRow, Position};
+use super::position::{LastRow, OVERLAP, Position};
 use super::{SMALL_PAGE, malformed, new_search_id};
 use crate::{ParkedRecord, Step, TerminalError};
 
@@ -47,6 +47,14 @@ pub(super) struct Collected {
     pub(super) newest: Option<LastRow>,
     /// Rows of a page; shrinks where the terminal cannot bear it.
     pub(super) page: u32,
+    /// Read to its end; otherwise the rest follows.
+    pub(super) complete: bool,
+    /// It is not the log of the earlier read.
+    pub(super) lost: bool,
+    /// The beginning of what is new is worth keeping when the deadline comes near.
+    in_parts: bool,
+    /// The serial numbers rise, but for rows written late.
+    in_order: bool,
     parked_bytes: usize,
     keys: HashSet<RowKey>,
     /// Rows an earlier read has given, by the hash of their content.
@@ -89,6 +97,10 @@ impl Collected {
             noise: 0,
             newest: None,
             page,
+            complete: false,
+            lost: false,
+            in_parts: false,
+            in_order: true,
             parked_bytes: 0,
             keys: HashSet::new(),
             given: HashSet::new(),
@@ -103,6 +115,7 @@ impl Collected {
             given: position.seen.iter().copied().collect(),
             expected: position.last.clone(),
             by_time: position.by_time,
+            in_parts: true,
             ..Self::new(page)
         }
     }
@@ -115,6 +128,32 @@ impl Collected {
         contents
     }
 
+    fn newest_serial(&self) -> Option<u64> {
+        self.newest.as_ref().and_then(|newest| newest.serial)
+    }
+
+    fn expected_serial(&self) -> Option<u64> {
+        self.expected.as_ref().and_then(|expected| expected.serial)
+    }
+
+    /// Whether what has been read is new and nothing new comes before it. A search by time promises no order.
+    fn is_prefix(&self) -> bool {
+        self.in_parts
+            && self.in_order
+            && !self.by_time
+            && self.newest_serial() > self.expected_serial()
+            && (self.expected.is_none() || self.expected_found)
+    }
+
+    /// Whether the last row of the earlier read should have come by now.
+    fn has_passed_expected(&self) -> bool {
+        let expected = self.expected_serial();
+        !self.by_time
+            && !self.expected_found
+            && expected
+                .is_some_and(|serial| self.newest_serial() > Some(serial.saturating_add(OVERLAP)))
+    }
+
     fn add(&mut self, row: EventRow) {
         if let Some(expected) = &self.expected
             && expected.is(row.serial, &row.time)
@@ -125,7 +164,8 @@ impl Collected {
         if !self.keys.insert(key) {
             return;
         }
-        let newest_serial = self.newest.as_ref().and_then(|newest| newest.serial);
+        let newest_serial = self.newest_serial();
+        self.in_order &= row.serial.map(|serial| serial.saturating_add(OVERLAP)) >= newest_serial;
         if row.serial >= newest_serial {
             self.newest = Some(LastRow {
                 serial: row.serial,
@@ -153,8 +193,7 @@ impl Collected {
 
     /// Read before: a search by time goes back over rows we know, and what is parked is parked once.
     fn is_old(&self, serial: Option<u64>) -> bool {
-        let last = self.expected.as_ref().and_then(|last| last.serial);
-        serial.is_some() && serial <= last
+        serial.is_some() && serial <= self.expected_serial()
     }
 }
 
@@ -218,7 +257,7 @@ fn verify_mode(means: Means) -> VerifyMode {
     }
 }
 
-/// Reads what is new since `position` and moves it. Where the last row is gone the log is another one (cleared, restored, or
+/// Reads what is new since `position` and moves it, or the first part of it where the deadline comes near. Where the last row is gone the log is another one (cleared, restored, or
 /// overwritten past it): then everything is read, and known punches are sorted out by whoever stores them.
 pub(super) async fn read_new(
     http: &mut Http,
@@ -239,9 +278,10 @@ pub(super) async fn read_new(
     .await?;
     if log.expected.is_some() && !log.expected_found {
         tracing::info!("the event log no longer has the last row read: reading everything again");
-        log = Collected::new(log.page);
         position.last = None;
         position.seen = Vec::new();
+        log = Collected::after(position, log.page);
+        log.lost = true;
         let start = Start::Everything;
         search(
             http,
@@ -257,7 +297,7 @@ pub(super) async fn read_new(
     Ok(log)
 }
 
-/// Searches from `start` to the end of the log, as often as the rows move. `each_page` sees the collection after every page.
+/// Searches from `start` to the end of the log, or to where it may stop, as often as the rows move. `each_page` sees the collection after every page.
 pub(super) async fn search(
     http: &mut Http,
     mut start: Start,
@@ -268,9 +308,17 @@ pub(super) async fn search(
 ) -> Result<(), TerminalError> {
     let mut fruitless = 0;
     loop {
+        log.by_time = *by_time;
         let before = log.keys.len();
         match read_pages(http, start, now, log, each_page).await? {
-            End::Complete => return Ok(()),
+            End::Complete => {
+                log.complete = true;
+                return Ok(());
+            }
+            End::Lost => return Ok(()),
+            End::Late if matches!(start, Start::Serial(_)) => return Ok(()),
+            // To read on later needs a terminal that follows serial numbers, which the next search shows.
+            End::Late => {}
             End::SerialsIgnored => *by_time = true,
             end @ (End::Moved | End::Short { .. }) => {
                 fruitless = if log.keys.len() > before {
@@ -279,11 +327,12 @@ pub(super) async fn search(
                     fruitless + 1
                 };
                 if fruitless >= FRUITLESS {
-                    return end.without_more();
+                    end.without_more()?;
+                    log.complete = true;
+                    return Ok(());
                 }
             }
         }
-        log.by_time = *by_time;
         start = resume(start, *by_time, now, log);
     }
 }
@@ -311,6 +360,10 @@ enum End {
     },
     /// Rows below the serial number asked for.
     SerialsIgnored,
+    /// The last row of the earlier read is not there.
+    Lost,
+    /// The deadline is near, and what has been read can stand alone.
+    Late,
 }
 
 impl End {
@@ -415,6 +468,12 @@ async fn read_pages(
         }
         if keys.len() == before {
             return Ok(End::Moved);
+        }
+        if log.has_passed_expected() {
+            return Ok(End::Lost);
+        }
+        if log.is_prefix() && http.is_late() {
+            return Ok(End::Late);
         }
         if log.keys.len() > MOST_ROWS || log.parked_bytes > MOST_PARKED {
             return Err(TerminalError::Malformed {

@@ -1,9 +1,10 @@
 //! The people list of a terminal, page by page.
 
 use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use attendance::DeviceUserId;
-use hik_proto::{PeopleSearch, Person, SearchState, decode_people_page, paths};
+use hik_proto::{PeopleSearch, Person, Row, SearchState, decode_people_page, paths};
 
 use super::http::{Answer, Http};
 use super::{PAGE, SMALL_PAGE, malformed, new_search_id};
@@ -11,17 +12,26 @@ use crate::{DeviceUser, ParkedRecord, Step, TerminalError};
 
 /// More people than any terminal holds.
 const MOST_PEOPLE: usize = 200_000;
+/// Most bytes of names and of rows that cannot be understood.
+const MOST_BYTES: usize = 32 << 20;
+/// Characters of a name; a terminal takes 128 bytes.
+const MOST_OF_NAME: usize = 128;
 
 pub(super) struct PeopleList {
     pub(super) users: Vec<DeviceUser>,
     pub(super) parked: Vec<ParkedRecord>,
-    /// As many rows as announced. People deleted while we page move others into pages already read.
+    /// As many people as announced and counted. People deleted while we page move others into pages already read.
     pub(super) complete: bool,
 }
 
-/// Reads the whole list; `None` where the terminal has none for this account. Events carry the numbers, so punches need no list.
-pub(super) async fn read(http: &mut Http) -> Result<Option<PeopleList>, TerminalError> {
+/// Reads the whole list, of `count` people where that is known; `None` where the terminal has none for this account. Events
+/// carry the numbers, so punches need no list.
+pub(super) async fn read(
+    http: &mut Http,
+    count: Option<u32>,
+) -> Result<Option<PeopleList>, TerminalError> {
     let step = Step::Users;
+    let refuse = |detail: String| TerminalError::Malformed { step, detail };
     let mut search = PeopleSearch {
         id: new_search_id(),
         position: 0,
@@ -30,9 +40,10 @@ pub(super) async fn read(http: &mut Http) -> Result<Option<PeopleList>, Terminal
     let mut list = PeopleList {
         users: Vec::new(),
         parked: Vec::new(),
-        complete: true,
+        complete: false,
     };
     let mut known = HashSet::new();
+    let mut bytes = 0;
     loop {
         let body = match http.post(step, paths::PEOPLE, search.encode()).await? {
             Answer::Body(body) => body,
@@ -45,49 +56,54 @@ pub(super) async fn read(http: &mut Http) -> Result<Option<PeopleList>, Terminal
         let before = known.len();
         search.position += page.rows.len() as u64;
         for row in page.rows {
-            let key = match &row.value {
-                Ok(person) => person.employee_no.clone(),
-                Err(_) => row.json.clone(),
-            };
-            if !known.insert(key) {
+            if !known.insert(key_of(&row)) {
                 continue;
             }
             match row.value.and_then(device_user) {
-                Ok(user) => list.users.push(user),
-                Err(reason) => list.parked.push(ParkedRecord {
-                    bytes: row.json.into_bytes(),
-                    reason,
-                }),
+                Ok(user) => {
+                    bytes += user.name.len();
+                    list.users.push(user);
+                }
+                Err(reason) => {
+                    bytes += row.json.len();
+                    list.parked.push(ParkedRecord {
+                        bytes: row.json.into_bytes(),
+                        reason,
+                    });
+                }
             }
+        }
+        if known.len() > MOST_PEOPLE || bytes > MOST_BYTES {
+            return Err(refuse("the people list does not end".to_owned()));
         }
         let announced = page.total.unwrap_or(0);
-        let nothing = page.state != SearchState::NoMatch && search.position == 0;
-        if nothing && announced > 0 && search.max_results > SMALL_PAGE {
-            search.max_results = SMALL_PAGE;
-            search.id = new_search_id();
-            continue;
+        let promised = announced > 0 || page.state == SearchState::More;
+        if search.position == 0 && promised && page.state != SearchState::NoMatch {
+            if search.max_results > SMALL_PAGE {
+                search.max_results = SMALL_PAGE;
+                search.id = new_search_id();
+                continue;
+            }
+            return Err(refuse(format!("{announced} people announced, none sent")));
         }
-        if page.state != SearchState::More || page.total.is_some_and(|t| search.position >= t) {
-            list.complete = search.position >= announced;
+        // A page that brings nobody new is the end, or one that repeats; the numbers tell which.
+        let more = page.state.has_more(search.position, page.total) && known.len() > before;
+        if !more || http.is_late() {
+            let expected = announced.max(count.unwrap_or(0).into());
+            list.complete = !more && known.len() as u64 >= expected;
             return Ok(Some(list));
         }
-        if known.len() == before {
-            // `MORE`, and nothing new: the end where no total speaks against it, else a page that repeats.
-            if page.total.is_none() {
-                return Ok(Some(list));
-            }
-            return Err(TerminalError::Malformed {
-                step,
-                detail: format!("{announced} people announced, {before} sent"),
-            });
-        }
-        if known.len() > MOST_PEOPLE {
-            return Err(TerminalError::Malformed {
-                step,
-                detail: "the people list does not end".to_owned(),
-            });
-        }
     }
+}
+
+/// A person is their number, a row that has none its text.
+fn key_of(row: &Row<Person>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    match &row.value {
+        Ok(person) => person.employee_no.hash(&mut hasher),
+        Err(_) => row.json.hash(&mut hasher),
+    }
+    hasher.finish()
 }
 
 fn device_user(person: Person) -> Result<DeviceUser, String> {
@@ -96,7 +112,7 @@ fn device_user(person: Person) -> Result<DeviceUser, String> {
     };
     Ok(DeviceUser {
         id,
-        name: person.name,
+        name: person.name.chars().take(MOST_OF_NAME).collect(),
         admin: person.admin,
         card: None,
     })

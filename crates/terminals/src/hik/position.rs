@@ -11,7 +11,7 @@ use crate::ReadPosition;
 
 /// Serial numbers read again below the last one, in case the terminal wrote a row late. Also finds the last row itself, which
 /// proves that the log is still the same.
-const OVERLAP: u64 = 5;
+pub(super) const OVERLAP: u64 = 5;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

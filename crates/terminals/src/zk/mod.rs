@@ -294,6 +294,8 @@ impl ZkTerminal {
             punches: log.punches,
             parked: log.parked,
             rejected: log.rejected,
+            complete: true,
+            log_lost: false,
             position: Position {
                 records: counters.records,
                 people: people(&counters),
