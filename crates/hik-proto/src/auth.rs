@@ -257,6 +257,7 @@ pub struct DigestSession {
     /// A stale nonce may be renewed once for each request, not for ever.
     renewed: bool,
     refused: bool,
+    proven: bool,
 }
 
 struct Kept {
@@ -284,7 +285,18 @@ impl DigestSession {
             failed_reuses: 0,
             renewed: false,
             refused: false,
+            proven: false,
         }
+    }
+
+    /// The terminal did what a request sent so asked for.
+    pub fn succeeded(&mut self, sent: Sent) {
+        self.proven |= sent != Sent::Unsigned;
+    }
+
+    /// Whether the terminal has taken the password, so that a later refusal hardly concerns it.
+    pub fn is_proven(&self) -> bool {
+        self.proven
     }
 
     /// Whether the terminal has refused the password; nothing may be sent any more.
@@ -326,15 +338,17 @@ impl DigestSession {
             }
             Sent::Fresh => {
                 let stale = challenge.is_some_and(|challenge| challenge.stale);
-                if !stale {
+                // Some firmware answers a bare 401 when it is busy.
+                let busy = self.proven && challenge.is_none() && !offers.basic;
+                if !stale && !busy {
                     self.refused = true;
                     return Challenged::Refused;
                 }
-                if self.renewed {
+                if stale && self.renewed {
                     self.refused = true;
                     return Challenged::NeverFresh;
                 }
-                self.renewed = true;
+                self.renewed |= stale;
             }
         }
         match challenge {
@@ -560,6 +574,22 @@ mod tests {
             request(&mut session, &[Some(basic)]).1,
             Challenged::OnlyBasic
         );
+    }
+
+    #[test]
+    fn a_bare_401_refuses_a_password_that_was_never_accepted() {
+        let mut session = DigestSession::new("admin", "pw");
+        let (_, end) = request(&mut session, &[Some(FIRST), Some("")]);
+        assert_eq!(end, Challenged::Refused);
+        let mut session = DigestSession::new("admin", "pw");
+        session.succeeded(Sent::Unsigned);
+        assert!(!session.is_proven(), "nothing was signed");
+        session.succeeded(Sent::Fresh);
+        let (_, end) = request(&mut session, &[Some(FIRST), Some("")]);
+        assert_eq!(end, Challenged::NoChallenge);
+        assert!(!session.is_refused());
+        let (_, end) = request(&mut session, &[Some(FIRST), Some(FIRST)]);
+        assert_eq!(end, Challenged::Refused, "it was changed");
     }
 
     #[test]

@@ -239,7 +239,7 @@ impl Poller {
         }
     }
 
-    /// Connects to a device and reads what a poll would, and stores nothing.
+    /// Connects to a device and reads what a poll would, and stores nothing but that the credentials were refused.
     pub async fn test(
         &self,
         device: DeviceId,
@@ -253,7 +253,17 @@ impl Poller {
         let tested = self.test_target(device, &target, &position).await;
         match tested {
             Ok(test) => Ok(Ok(test)),
-            Err(TestError::Terminal(error)) => Ok(Err(PollFailure::of(&error))),
+            Err(TestError::Terminal(error)) => {
+                let failure = PollFailure::of(&error);
+                if error.retry() == Retry::AfterEdit {
+                    // Otherwise every test would send the password again, until the terminal locks.
+                    let tx = self.0.store.begin_write().await?;
+                    tx.refuse_credentials(&row, failure.step, &failure.message)
+                        .await?;
+                    tx.commit().await?;
+                }
+                Ok(Err(failure))
+            }
             Err(TestError::Store(error)) => Err(error),
         }
     }
@@ -699,15 +709,18 @@ impl Poller {
             return Ok(Some(Err(failure)));
         }
         let wait = match retry {
-            Retry::Soon => retry_after(row.fail_count).min(interval(row)),
-            Retry::NextPoll | Retry::AfterEdit => interval(row),
+            Retry::Soon => jittered(retry_after(row.fail_count).min(interval(row))),
+            Retry::NextPoll | Retry::AfterEdit => jittered(interval(row)),
+            Retry::After(wait) => SignedDuration::try_from(wait)
+                .unwrap_or(interval(row))
+                .max(interval(row)),
         };
         let ours = tx
             .finish_read(&ReadState {
                 device,
                 owner: &inner.owner,
                 at: now,
-                next_poll: now + jittered(wait),
+                next_poll: now + wait,
                 outcome: ReadOutcome::Failed {
                     step: failure.step,
                     message: &failure.message,

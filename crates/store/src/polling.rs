@@ -231,6 +231,30 @@ impl WriteTx {
         Ok(changed > 0)
     }
 
+    /// The credentials of `row` were refused outside a poll: nothing is tried again before a person edits them, unless they
+    /// have been edited meanwhile.
+    pub async fn refuse_credentials(
+        &self,
+        row: &crate::entities::devices::Model,
+        step: &str,
+        message: &str,
+    ) -> Result<(), StoreError> {
+        let now = self.device_row(DeviceId(row.id)).await?;
+        let tried = |row: &crate::entities::devices::Model| {
+            let secrets = (row.password_sealed.clone(), row.comm_key_sealed.clone());
+            (row.address.clone(), row.port, row.username.clone(), secrets)
+        };
+        if tried(&now) == tried(row) {
+            sql::run(
+                &self.tx,
+                "UPDATE devices SET needs_edit = true, last_error = $2, last_error_step = $3 WHERE id = $1",
+                [row.id.into(), message.into(), step.into()],
+            )
+            .await?;
+        }
+        Ok(())
+    }
+
     /// Gives one device back without any news.
     pub async fn release_device(&self, owner: &str, device: DeviceId) -> Result<(), StoreError> {
         sql::run(

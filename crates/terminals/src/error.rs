@@ -46,6 +46,8 @@ pub enum Retry {
     /// Probably a passing fault: try again well before the next regular poll.
     Soon,
     NextPoll,
+    /// Not before this long, even if that is later than the next poll.
+    After(Duration),
     /// Repeating it may lock the device: wait until a person edits the credentials.
     AfterEdit,
 }
@@ -78,9 +80,21 @@ pub enum TerminalError {
     /// The terminal wants a comm key, and none is configured.
     #[error("the terminal wants a comm key and none is set")]
     KeyRequired,
-    /// The terminal says the account is locked, with the time left if it tells.
-    #[error("the terminal has locked the account")]
+    /// Our password was refused, and it was the attempt that locked the account; with the time left if the terminal tells.
+    #[error("the terminal refused the credentials and has locked the account{}", time_left(*.for_secs))]
     Locked { for_secs: Option<u32> },
+    /// The account or our address is locked, and not by our password: somebody else has mistyped theirs.
+    #[error("the terminal is locked after somebody's wrong passwords{}", time_left(*.for_secs))]
+    LockedOut { for_secs: Option<u32> },
+    /// The password was sent and nothing came back, which is also how some terminals answer a wrong one.
+    #[error("no answer to the sign-in")]
+    SignInUnanswered {
+        #[source]
+        source: Box<TerminalError>,
+    },
+    /// The password was sent as asked for, and again as asked for, and not accepted.
+    #[error("the terminal asks for the sign-in again and again")]
+    SignInRepeated,
     #[error("the terminal at {address} answers with serial number {found}, expected {expected}")]
     WrongSerial {
         address: String,
@@ -106,7 +120,10 @@ pub enum TerminalError {
 impl TerminalError {
     pub fn retry(&self) -> Retry {
         match self {
-            Self::AuthRefused | Self::KeyRequired | Self::Locked { .. } => Retry::AfterEdit,
+            Self::AuthRefused | Self::KeyRequired | Self::Locked { .. } | Self::SignInRepeated => {
+                Retry::AfterEdit
+            }
+            Self::LockedOut { for_secs } => Retry::After(lock_lasts(*for_secs)),
             // Some terminals answer a wrong key with another code than the one for it, others with silence.
             Self::Refused {
                 step: Step::SignIn, ..
@@ -121,6 +138,7 @@ impl TerminalError {
             Self::Resolve { .. }
             | Self::Unreachable { .. }
             | Self::WrongSerial { .. }
+            | Self::SignInUnanswered { .. }
             | Self::Refused { .. }
             | Self::Malformed { .. }
             | Self::TooLarge { .. } => Retry::NextPoll,
@@ -132,7 +150,12 @@ impl TerminalError {
         match self {
             Self::Resolve { .. } => Step::Resolve,
             Self::Unreachable { .. } => Step::Connect,
-            Self::AuthRefused | Self::KeyRequired | Self::Locked { .. } => Step::SignIn,
+            Self::AuthRefused
+            | Self::KeyRequired
+            | Self::Locked { .. }
+            | Self::LockedOut { .. }
+            | Self::SignInUnanswered { .. }
+            | Self::SignInRepeated => Step::SignIn,
             Self::WrongSerial { .. } => Step::Identify,
             Self::Timeout { step, .. }
             | Self::Cut { step, .. }
@@ -140,5 +163,21 @@ impl TerminalError {
             | Self::Malformed { step, .. }
             | Self::TooLarge { step, .. } => *step,
         }
+    }
+}
+
+/// A minute longer than the terminal says; half an hour, the factory setting, where it does not. A day at most: no lock lasts
+/// longer, and a number can be nonsense.
+fn lock_lasts(for_secs: Option<u32>) -> Duration {
+    match for_secs {
+        Some(secs) => Duration::from_secs(u64::from(secs.min(86_400)) + 60),
+        None => Duration::from_secs(1800),
+    }
+}
+
+fn time_left(for_secs: Option<u32>) -> String {
+    match for_secs {
+        Some(secs) => format!(", for {} min more", secs.div_ceil(60)),
+        None => String::new(),
     }
 }

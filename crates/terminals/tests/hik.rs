@@ -398,13 +398,32 @@ async fn a_lock_is_told_with_its_time_and_nothing_is_signed() {
     assert!(
         matches!(
             error,
-            TerminalError::Locked {
+            TerminalError::LockedOut {
                 for_secs: Some(1768)
             }
         ),
         "{error:?}"
     );
+    assert_eq!(error.retry(), Retry::After(Duration::from_secs(1768 + 60)));
+    assert_eq!(
+        error.to_string(),
+        "the terminal is locked after somebody's wrong passwords, for 30 min more"
+    );
     assert_eq!(terminal.counts().requests, 1);
+}
+
+/// Somebody else's wrong passwords lock us out in the middle of a read: our password has been accepted, so it ends by itself.
+#[tokio::test]
+async fn a_lock_that_is_not_ours_passes() {
+    for skip in [1, 2] {
+        let terminal = start(virtual_terminal().events(punches(40))).await;
+        terminal.set_fault(Fault::Locked.on(EVENTS).after(skip));
+        let error = read_all(&terminal).await.expect_err("locked");
+        assert!(
+            matches!(error.retry(), Retry::After(wait) if wait > Duration::from_secs(1768)),
+            "{error:?}"
+        );
+    }
 }
 
 #[tokio::test]
@@ -422,8 +441,33 @@ async fn the_attempt_that_locks_is_told_as_lock() {
             .await
             .expect_err("locked");
         assert!(matches!(error, TerminalError::Locked { .. }), "{error:?}");
+        assert_eq!(error.retry(), Retry::AfterEdit);
         assert_eq!(terminal.counts().refused_sign_ins, 1);
     }
+}
+
+#[tokio::test]
+async fn a_sign_in_that_is_dropped_is_not_repeated_soon() {
+    let lock_out = LockOut {
+        attempts: 1,
+        answer: LockedAnswer::Dropped,
+        ..LockOut::default()
+    };
+    let terminal = start(virtual_terminal().lock_out(lock_out)).await;
+    let mut target = target(&terminal);
+    target.credentials.password = Some("wrong".to_owned());
+    let error = read(&target, &ReadPosition::default())
+        .await
+        .expect_err("dropped");
+    assert!(
+        matches!(error, TerminalError::SignInUnanswered { .. }),
+        "{error:?}"
+    );
+    assert_eq!(
+        (error.step(), error.retry()),
+        (Step::SignIn, Retry::NextPoll)
+    );
+    assert_eq!(terminal.counts().refused_sign_ins, 1);
 }
 
 #[tokio::test]
@@ -435,6 +479,24 @@ async fn a_401_without_challenge_is_no_wrong_password() {
         (Step::SignIn, Retry::NextPoll)
     );
     assert_eq!(terminal.counts().requests, 1);
+
+    // In the middle of a read, when the password has been accepted.
+    let terminal = start(virtual_terminal().events(punches(40))).await;
+    terminal.set_fault(Fault::BareUnauthorized.on(EVENTS).after(1));
+    let error = read_all(&terminal).await.expect_err("busy");
+    assert_eq!(
+        (error.step(), error.retry()),
+        (Step::SignIn, Retry::NextPoll)
+    );
+    terminal.clear_faults();
+    let reading = read_all(&terminal).await.expect("a good read");
+    assert_eq!(clocks(&reading), minutes(0..40));
+
+    // To the first password it may be the answer to a wrong one.
+    let terminal = start(virtual_terminal()).await;
+    terminal.set_fault(Fault::BareUnauthorized.after(1));
+    let error = read_all(&terminal).await.expect_err("refused");
+    assert!(matches!(error, TerminalError::AuthRefused), "{error:?}");
 }
 
 #[tokio::test]
@@ -443,9 +505,19 @@ async fn stale_for_ever_ends() {
     let error = read_all(&terminal).await.expect_err("never accepted");
     assert_eq!(
         (error.step(), error.retry()),
-        (Step::SignIn, Retry::NextPoll)
+        (Step::SignIn, Retry::AfterEdit),
+        "the password has been sent twice"
     );
     assert_eq!(terminal.counts().requests, 3);
+
+    let terminal = start(virtual_terminal()).await;
+    terminal.set_fault(Fault::AlwaysStale.on(EVENTS));
+    let error = read_all(&terminal).await.expect_err("never accepted");
+    assert_eq!(
+        (error.step(), error.retry()),
+        (Step::SignIn, Retry::NextPoll),
+        "elsewhere it was accepted"
+    );
 }
 
 // Who answers.
@@ -571,7 +643,7 @@ async fn every_step_can_be_cut_or_stall_and_is_named() {
 #[tokio::test]
 async fn a_trickle_does_not_outlast_the_limit_of_an_answer() {
     let terminal = start(virtual_terminal()).await;
-    terminal.set_fault(Fault::Dribble(Duration::from_millis(50)));
+    terminal.set_fault(Fault::Dribble(Duration::from_millis(50)).on("/ISAPI/System/time"));
     let began = Instant::now();
     let error = read_impatiently(&terminal).await.expect_err("too slow");
     assert!(matches!(error, TerminalError::Timeout { .. }), "{error:?}");

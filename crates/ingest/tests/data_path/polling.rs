@@ -2,6 +2,7 @@ use std::time::{Duration, Instant};
 
 use ingest::{Engine, PollerOptions};
 use jiff::SignedDuration;
+use simulators::hik;
 use simulators::zk::{Fault, Record, RunningTerminal, User, VirtualTerminal, stopped};
 use store::devices::{DeviceFields, SecretEdit};
 use store::secrets::{Secret, SecretKey};
@@ -59,6 +60,44 @@ async fn edit_with(
         .await
         .unwrap();
     tx.commit().await.unwrap();
+}
+
+/// A Hikvision terminal at noon, with so many punches since midnight of the day before.
+fn hik_terminal(punches: i64) -> hik::VirtualTerminal {
+    let noon = wall("2026-03-02 12:00:00")
+        .in_tz(crate::company::ZONE)
+        .unwrap();
+    let login = hik::Login::new("operator", "Abc12345");
+    let minute = |minute| wall("2026-03-01 00:00:00") + jiff::Span::new().minutes(minute);
+    hik::VirtualTerminal::new("GB9637211", login, hik::stopped(noon))
+        .events((0..punches).map(|n| hik::Event::face("1001", minute(n))))
+        .keeps_alive()
+}
+
+/// Makes the first device this Hikvision terminal.
+async fn locate_hik(company: &Company, terminal: &hik::RunningTerminal) {
+    let id = company.devices[0];
+    let row = company.store.device(id).await.unwrap().unwrap();
+    let fields = DeviceFields {
+        kind: "hik".to_owned(),
+        serial_number: "GB9637211".to_owned(),
+        address: Some(terminal.addr().ip().to_string()),
+        port: Some(terminal.addr().port()),
+        username: Some("operator".to_owned()),
+        ..DeviceFields::from(&row)
+    };
+    let password = SecretEdit::Set(Secret::new("Abc12345"));
+    let tx = company.store.begin_write().await.unwrap();
+    tx.edit_device(id, &fields, &password, &SecretEdit::Keep, company.author())
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+}
+
+fn with_secrets(store: Store) -> (Store, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let key = SecretKey::create_file(&folder.path().join("muster.key")).unwrap();
+    (store.with_secret_key(key), folder)
 }
 
 /// Polls until nothing is due; by device the failed step or `ok`.
@@ -184,6 +223,57 @@ on_both_databases! {
         edit_with(&company, 0, SecretEdit::Set(Secret::new("4711")), |_| {}).await;
         assert_eq!(poll(&company).await, said(&[("SERIAL0", "ok")]));
         assert_eq!(count_rows(&company.store, "punches").await, 2);
+    }
+
+    async fn a_test_with_refused_credentials_is_made_once(store: Store) {
+        let (store, _folder) = with_secrets(store);
+        let company = Company::new(store, 1, 1, "2026-03-02 12:00:00").await;
+        let terminal = builder("SERIAL0").comm_key(4711).start("127.0.0.1:0").await.unwrap();
+        locate(&company, 0, &terminal).await;
+        edit_with(&company, 0, SecretEdit::Set(Secret::new("1234")), |_| {}).await;
+        for _ in 0..3 {
+            let failure = company.engine.poller.test(company.devices[0]).await.unwrap().unwrap_err();
+            assert_eq!(failure.step, "sign_in");
+        }
+        assert_eq!(terminal.counts().connections, 1);
+        let row = company.store.device(company.devices[0]).await.unwrap().unwrap();
+        assert!(row.needs_edit && row.last_error.is_some());
+        edit_with(&company, 0, SecretEdit::Set(Secret::new("4711")), |_| {}).await;
+        assert!(company.engine.poller.test(company.devices[0]).await.unwrap().is_ok());
+    }
+
+    async fn a_lock_by_somebody_else_is_waited_for(store: Store) {
+        let (store, _folder) = with_secrets(store);
+        let company = Company::new(store, 1, 1, "2026-03-02 12:00:00").await;
+        let terminal = hik_terminal(3).fault(hik::Fault::Locked).start("127.0.0.1:0").await.unwrap();
+        locate_hik(&company, &terminal).await;
+        assert_eq!(poll(&company).await, said(&[("GB9637211", "sign_in")]));
+        let row = company.store.device(company.devices[0]).await.unwrap().unwrap();
+        let unlocked = company.clock.now() + SignedDuration::from_secs(1768 + 60);
+        assert_eq!((row.needs_edit, row.next_poll_ms), (false, Some(unlocked.as_millisecond())));
+        terminal.clear_faults();
+        assert_eq!(poll(&company).await, said(&[("GB9637211", "ok")]));
+    }
+
+    async fn a_long_log_is_read_on_at_once(store: Store) {
+        let (store, _folder) = with_secrets(store);
+        let mut company = Company::new(store, 1, 1, "2026-03-02 12:00:00").await;
+        let options = PollerOptions { deadline: Duration::from_secs(3), ..PollerOptions::default() };
+        company.engine = Engine::new(company.store.clone(), company.clock.clone(), options);
+        let terminal = hik_terminal(1500).answers_after(Duration::from_millis(50)).start("127.0.0.1:0").await.unwrap();
+        locate_hik(&company, &terminal).await;
+        let mut parts = 0;
+        loop {
+            assert_eq!(poll(&company).await, said(&[("GB9637211", "ok")]));
+            parts += 1;
+            let row = company.store.device(company.devices[0]).await.unwrap().unwrap();
+            if row.next_poll_ms != Some(company.clock.now().as_millisecond()) {
+                break;
+            }
+        }
+        assert!(parts > 1);
+        assert_eq!(count_rows(&company.store, "punches").await, 1500);
+        assert_eq!(count_rows(&company.store, "punch_sightings").await, 1500);
     }
 
     async fn a_device_without_address_waits_and_does_not_fail(store: Store) {

@@ -719,7 +719,7 @@ fn advice(error: &TerminalError, target: &Target) -> String {
         TerminalError::AuthRefused if target.kind == DeviceKind::Zk => {
             format!("Comm key refused. {once} Compare it with the terminal's menu Comm. › PC connection. {}", edit("--comm-key-stdin"))
         }
-        TerminalError::AuthRefused => {
+        TerminalError::AuthRefused | TerminalError::SignInRepeated => {
             format!("User name or password refused. {once} {}", edit("--username NAME --password-stdin"))
         }
         TerminalError::KeyRequired => {
@@ -729,13 +729,18 @@ fn advice(error: &TerminalError, target: &Target) -> String {
             };
             format!("The key is in the terminal's menu Comm. › PC connection. {set}")
         }
-        TerminalError::Locked { for_secs } => {
+        TerminalError::Locked { for_secs } | TerminalError::LockedOut { for_secs } => {
             let wait = match for_secs {
                 Some(seconds) => format!("{} min", seconds.div_ceil(60)),
                 None => "half an hour".to_owned(),
             };
             format!("Somebody tried wrong passwords. Wait {wait}, then try again with the right one.")
         }
+        TerminalError::SignInUnanswered { .. } => format!(
+            "The terminal answered until the password was sent. It may have locked us out: compare user name and password, wait half an \
+             hour, then try again. {}",
+            edit("--username NAME --password-stdin")
+        ),
         TerminalError::WrongSerial { found, expected, .. } => format!(
             "{} answers as {}, but {expected} is registered there. No punch was taken. Find where {expected} is now and set its \
              address, or register the terminal that answers as a device of its own.",

@@ -10,7 +10,7 @@ use hik_proto::{Challenged, DigestSession, LoginState, Offers, ResponseStatus, S
 use reqwest::{Method, StatusCode, header};
 
 use super::HikLimits;
-use crate::{Deadline, Step, Target, TerminalError, Transport};
+use crate::{Deadline, Retry, Step, Target, TerminalError, Transport};
 
 /// Pauses before asking a busy terminal again.
 const BUSY_PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_millis(1500)];
@@ -25,6 +25,8 @@ pub(super) struct Http {
     deadline: Deadline,
     limits: HikLimits,
     first_answer: Option<Instant>,
+    /// The head of the answer under way has come, and is no refusal.
+    answering: bool,
 }
 
 /// What a request brought, apart from errors.
@@ -108,6 +110,7 @@ impl Http {
             deadline,
             limits,
             first_answer: None,
+            answering: false,
         })
     }
 
@@ -144,7 +147,7 @@ impl Http {
     ) -> Result<Answer, TerminalError> {
         let mut pauses = BUSY_PAUSES.iter();
         loop {
-            let reply = self.signed(step, &method, uri, body.as_ref()).await?;
+            let (sent, reply) = self.signed(step, &method, uri, body.as_ref()).await?;
             // The HTTP status of a refusal varies, 200 included; the body decides where there is one.
             let said = ResponseStatus::find(&reply.body).filter(|said| !said.is_ok());
             let detail = match &said {
@@ -158,11 +161,14 @@ impl Http {
             ];
             let passing = match &said {
                 Some(said) if said.is_lock() => {
-                    return Err(TerminalError::Locked { for_secs: None });
+                    return Err(self.locked(sent, None));
                 }
                 Some(said) if said.is_not_available() => return Ok(Answer::NotAvailable(detail)),
                 Some(said) => said.is_passing(),
-                None if reply.status.is_success() => return Ok(Answer::Body(reply.body)),
+                None if reply.status.is_success() => {
+                    self.session.succeeded(sent);
+                    return Ok(Answer::Body(reply.body));
+                }
                 None if unknown.contains(&reply.status) => {
                     return Ok(Answer::NotAvailable(detail));
                 }
@@ -186,17 +192,30 @@ impl Http {
         method: &Method,
         uri: &str,
         body: Option<&String>,
-    ) -> Result<Reply, TerminalError> {
+    ) -> Result<(Sent, Reply), TerminalError> {
         loop {
             if self.session.is_refused() {
                 return Err(TerminalError::AuthRefused);
             }
             let (sent, authorization) = self.session.sign(method.as_str(), uri);
+            let (deadline, limit) = (self.deadline, self.limits.answer);
+            self.answering = false;
             let exchange = self.exchange(step, method, uri, body, authorization);
-            let reply = self
-                .deadline
-                .within(step, self.limits.answer, exchange)
-                .await??;
+            let reply = match deadline.within(step, limit, exchange).await.flatten() {
+                Ok(reply) => reply,
+                // Where the password is wrong, trying it again soon would be how an account gets locked.
+                Err(error)
+                    if sent == Sent::Fresh
+                        && !self.answering
+                        && !self.session.is_proven()
+                        && error.retry() == Retry::Soon =>
+                {
+                    return Err(TerminalError::SignInUnanswered {
+                        source: Box::new(error),
+                    });
+                }
+                Err(error) => return Err(error),
+            };
             self.first_answer.get_or_insert_with(Instant::now);
             if matches!(
                 reply.status,
@@ -206,7 +225,7 @@ impl Http {
             }
             if reply.status != StatusCode::UNAUTHORIZED {
                 self.session.accepted(sent, uri);
-                return Ok(reply);
+                return Ok((sent, reply));
             }
             let refused = |detail: &str| TerminalError::Refused {
                 step: Step::SignIn,
@@ -223,6 +242,9 @@ impl Http {
                         );
                     }
                     return Err(TerminalError::AuthRefused);
+                }
+                Challenged::NeverFresh if !self.session.is_proven() => {
+                    return Err(TerminalError::SignInRepeated);
                 }
                 Challenged::NeverFresh => {
                     return Err(refused("the terminal calls its newest nonces stale"));
@@ -245,10 +267,7 @@ impl Http {
     fn check_login(&mut self, sent: Sent, reply: &Reply) -> Result<(), TerminalError> {
         let login = LoginState::read(&reply.body);
         if login.locked {
-            self.session.refuse();
-            return Err(TerminalError::Locked {
-                for_secs: login.unlock_in_secs,
-            });
+            return Err(self.locked(sent, login.unlock_in_secs));
         }
         let bad = ResponseStatus::find(&reply.body).is_some_and(|said| said.is_bad_sign_in());
         if bad && sent == Sent::Fresh && reply.offers.digest.is_empty() {
@@ -258,16 +277,25 @@ impl Http {
         Ok(())
     }
 
+    /// A lock that answers our password was locked by it; any other one by somebody else's, and it ends by itself.
+    fn locked(&mut self, sent: Sent, for_secs: Option<u32>) -> TerminalError {
+        if sent == Sent::Fresh && !self.session.is_proven() {
+            self.session.refuse();
+            TerminalError::Locked { for_secs }
+        } else {
+            TerminalError::LockedOut { for_secs }
+        }
+    }
+
     /// One request and its answer, whatever it is.
     async fn exchange(
-        &self,
+        &mut self,
         step: Step,
         method: &Method,
         uri: &str,
         body: Option<&String>,
         authorization: Option<String>,
     ) -> Result<Reply, TerminalError> {
-        let failed = |error: reqwest::Error| self.failure(step, &error);
         let mut request = self
             .client
             .request(method.clone(), format!("{}{uri}", self.base));
@@ -279,8 +307,10 @@ impl Http {
         if let Some(authorization) = authorization {
             request = request.header(header::AUTHORIZATION, authorization);
         }
-        let mut response = request.send().await.map_err(failed)?;
+        let sent = request.send().await;
+        let mut response = sent.map_err(|error| self.failure(step, &error))?;
         let status = response.status();
+        self.answering = status.is_success();
         let challenges = response.headers().get_all(header::WWW_AUTHENTICATE);
         let offers = Offers::parse(challenges.iter().map(|value| value.as_bytes()));
 
@@ -294,7 +324,11 @@ impl Http {
             return Err(too_large(announced));
         }
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(|error| self.failure(step, &error))?
+        {
             let length = (body.len() + chunk.len()) as u64;
             if length > limit {
                 return Err(too_large(length));
