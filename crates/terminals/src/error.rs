@@ -124,10 +124,7 @@ impl TerminalError {
                 Retry::AfterEdit
             }
             Self::LockedOut { for_secs } => Retry::After(lock_lasts(*for_secs)),
-            // Some terminals answer a wrong key with another code than the one for it, others with silence.
-            Self::Refused {
-                step: Step::SignIn, ..
-            } => Retry::AfterEdit,
+            // Some terminals answer a wrong key with silence.
             Self::Timeout {
                 step: Step::SignIn, ..
             }

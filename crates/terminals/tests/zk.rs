@@ -339,6 +339,11 @@ async fn a_changed_log_is_read() {
             third.punches[0].clock,
             MORNING + SignedDuration::from_mins(1)
         );
+        assert!(!second.log_lost && !third.log_lost);
+
+        terminal.clear_log();
+        assert!(terminal.punch("1001", MORNING + SignedDuration::from_hours(4), 0, 1));
+        assert!(read_again(&terminal, &third).await.log_lost, "{layout:?}");
     }
 }
 

@@ -111,9 +111,9 @@ impl Connection {
                 steps.done(Step::SignIn);
                 Ok(())
             }
-            (reply::ACK_UNAUTH, None | Some(0)) => Err(TerminalError::KeyRequired),
-            (reply::ACK_UNAUTH, Some(_)) => Err(TerminalError::AuthRefused),
-            (code, _) => Err(refused(Step::SignIn, code)),
+            // 2005, or some other code: not every model has the one for it.
+            (_, None | Some(0)) => Err(TerminalError::KeyRequired),
+            (_, Some(_)) => Err(TerminalError::AuthRefused),
         }
     }
 

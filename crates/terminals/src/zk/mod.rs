@@ -269,6 +269,9 @@ impl ZkTerminal {
             (None, Some(known)) => (known.users_read_ms, known.users_read_at),
             _ => (seen_at.as_millisecond(), clock),
         };
+        // What was cleared away since the last read may have held more than that read brought.
+        let shrank = |log: &Log| known.as_ref().is_some_and(|known| log.size < known.size);
+        let log_lost = log.as_ref().is_some_and(shrank);
         let known_numbers = known.as_ref().map(|known| known.numbers.clone());
         let numbers = index.or(known_numbers).unwrap_or_default();
         let (size, last, needs_users) = match (&log, known) {
@@ -295,7 +298,7 @@ impl ZkTerminal {
             parked: log.parked,
             rejected: log.rejected,
             complete: true,
-            log_lost: false,
+            log_lost,
             position: Position {
                 records: counters.records,
                 people: people(&counters),

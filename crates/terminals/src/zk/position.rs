@@ -104,7 +104,7 @@ mod tests {
         Position {
             records: Some(7),
             people: people(&counters(7)),
-            size: 284,
+            size: 18,
             last: hex(&[0, 0xab]),
             needs_users,
             users_read_ms: 0,
@@ -157,11 +157,12 @@ mod tests {
         // A model that counts 0: its log has 142 records of two bytes.
         let uncounted = Position {
             records: Some(0),
+            size: 284,
             ..position(false)
         };
         assert!(!uncounted.counters_unchanged(&counters(0)));
         let small = Position {
-            size: 24,
+            size: 18,
             ..uncounted
         };
         assert!(small.counters_unchanged(&counters(0)));
