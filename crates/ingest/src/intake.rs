@@ -8,12 +8,12 @@ use std::collections::BTreeSet;
 use attendance::{DeviceId, EmployeeId, Match, Punch, PunchId, Way};
 use jiff::civil::{Date, DateTime};
 use jiff::tz::{AmbiguousOffset, Offset};
-use jiff::{Span, Timestamp};
+use jiff::{SignedDuration, Span, Timestamp};
 use store::coverage::GapCause;
 use store::identity::{Candidates, ListedUser};
 use store::parked::Unreadable;
 use store::polling::DeviceZones;
-use store::punches::PunchRow;
+use store::punches::{CLOCK_MIN, PunchRow};
 use store::{Store, StoreError, Whose, WriteTx};
 use terminals::{DeviceUser, ParkedRecord, Reading};
 
@@ -96,18 +96,46 @@ pub struct Accepted {
     pub punches: Vec<PunchId>,
     /// How far the terminal's clock was ahead of ours, in seconds; negative is behind.
     pub clock_drift_s: Option<i64>,
-    /// The terminal reported an offset that its zone does not have. The punches are stored by their wall time; nothing is
-    /// covered by such a read (R4).
-    pub offset_conflict: Option<OffsetConflict>,
+    /// The terminal's clock or its zone is wrong. The punches are stored by their wall time; nothing is covered by such a read.
+    pub clock_fault: Option<ClockFault>,
 }
 
-/// The first punch whose reported offset does not fit the device's zone.
+/// Why the times of a terminal cannot be believed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the terminal says {reported} at {clock}, but its zone {zone} does not")]
-pub struct OffsetConflict {
-    pub clock: DateTime,
-    pub reported: Offset,
-    pub zone: String,
+pub enum ClockFault {
+    /// The first punch whose reported offset does not fit the device's zone (R4).
+    #[error(
+        "the terminal says {reported} at {clock}, but its zone {zone} does not: correct the zone of the device, or that of the terminal"
+    )]
+    Offset {
+        clock: DateTime,
+        reported: Offset,
+        zone: String,
+    },
+    /// It shows a time so far from ours that its punches are in quarantine (R30), or count for other days.
+    #[error(
+        "the terminal's clock is about {} the time in {zone}: set it, or correct the zone of the device; nobody is absent by what it records until then",
+        about(*.ahead)
+    )]
+    Wrong {
+        /// Negative is behind.
+        ahead: SignedDuration,
+        zone: String,
+    },
+}
+
+/// Coarse, so that a clock that stays wrong says the same at every read.
+fn about(ahead: SignedDuration) -> String {
+    let side = if ahead.is_negative() {
+        "behind"
+    } else {
+        "ahead of"
+    };
+    let quarters = (ahead.as_secs().unsigned_abs() + 450) / 900;
+    match (quarters / 4, quarters % 4 * 15) {
+        (hours @ 48.., _) => format!("{} days {side}", hours / 24),
+        (hours, minutes) => format!("{hours} h {minutes} min {side}"),
+    }
 }
 
 /// Stores batches. Cheap to clone.
@@ -165,27 +193,15 @@ impl Intake {
         let mut punches: Vec<&Punch> = batch.punches.iter().collect();
         punches.sort_by_key(|punch| punch.record);
         let placed: Vec<Placed<'_>> = punches.iter().map(|punch| place(punch, &zones)).collect();
-        let offset_conflict = placed.iter().find_map(|placed| placed.conflict.clone());
-        let suspects = match batch.way {
-            // These come in the order in which the terminal wrote them.
-            Way::Poll | Way::Import => log_order::suspects(
-                &placed
-                    .iter()
-                    .map(|placed| placed.instant)
-                    .collect::<Vec<_>>(),
-            ),
-            Way::Push | Way::Live => log_order::Suspects::none(punches.len()),
-        };
         let owners: Vec<Match> = punches
             .iter()
             .map(|punch| owner(&candidates, punch))
             .collect();
-        let rows: Vec<PunchRow<'_>> = punches
+        let mut rows: Vec<PunchRow<'_>> = punches
             .iter()
             .zip(&placed)
-            .zip(&suspects.flags)
             .zip(&owners)
-            .map(|(((punch, placed), &suspect), owner)| PunchRow {
+            .map(|((punch, placed), owner)| PunchRow {
                 user: punch.user.as_str(),
                 clock: punch.clock,
                 fold: placed.fold,
@@ -193,10 +209,23 @@ impl Intake {
                 instant: placed.instant,
                 state: punch.state,
                 verify: punch.verify,
-                suspect,
+                suspect: false,
                 employee: owner.employee(),
             })
             .collect();
+        let log: Vec<Timestamp> = rows.iter().map(|row| row.instant).collect();
+        let suspects = match batch.way {
+            // These come in the order in which the terminal wrote them.
+            Way::Poll => {
+                let trusted = tx.log_goes_on_after(batch.device, &rows).await?;
+                log_order::suspects(&log, trusted)
+            }
+            Way::Import => log_order::suspects(&log, None),
+            Way::Push | Way::Live => log_order::Suspects::none(log.len()),
+        };
+        for (row, suspect) in rows.iter_mut().zip(suspects.flags) {
+            row.suspect = suspect;
+        }
         let inserted = tx
             .insert_punches(batch.device, batch.way, received, &rows)
             .await?;
@@ -227,48 +256,32 @@ impl Intake {
         tx.park(batch.device, batch.way, &parked, received).await?;
 
         let contact = batch.contact.map(|contact| {
-            let (_, zone) = zones.at(contact.clock);
+            let (name, zone) = zones.at(contact.clock);
             let shows = zone
                 .to_ambiguous_timestamp(contact.clock)
                 .compatible()
                 .unwrap_or(contact.seen_at);
-            (contact.seen_at, shows)
+            (contact.seen_at, shows, name)
         });
-        if let Some((seen_at, shows)) = contact {
-            let good = rows
-                .iter()
-                .filter(|row| !row.suspect && row.clock.date() >= IN_SERVICE_SINCE)
-                .filter(|_| offset_conflict.is_none())
-                .map(|row| row.instant);
-            let known_to = match batch.complete && !batch.log_lost {
-                true => None, // not asked for
-                false => tx.covered_to(batch.device).await?,
-            };
-            if let Some(from) = known_to.filter(|from| batch.log_lost && *from < seen_at) {
-                // What was lost lies before the first that is there now.
-                let first = good.clone().filter(|instant| *instant > from).min();
-                let to = first.map_or(seen_at, |first| first.min(seen_at));
-                tx.add_gap(batch.device, from, Some(to), GapCause::Lost)
-                    .await?;
+        let mut clock_fault = placed.iter().find_map(|placed| placed.conflict.clone());
+        if let Some((seen_at, shows, zone)) = contact {
+            let ahead = shows.duration_since(seen_at);
+            if ahead.abs() > tx.clock_tolerance().await? {
+                tx.open_clock_gap(batch.device, seen_at).await?;
+                let zone = zone.to_owned();
+                clock_fault.get_or_insert(ClockFault::Wrong { ahead, zone });
             }
-            if offset_conflict.is_none() {
-                for (from, to) in &suspects.gaps {
-                    let to = to.or(batch.complete.then_some(seen_at));
-                    if to.is_some() {
-                        tx.add_gap(batch.device, *from, to, GapCause::Clock).await?;
-                    }
-                }
-                let (first, to) = (good.min(), seen_at.min(shows));
-                if batch.complete {
-                    tx.close_contact_gaps(batch.device).await?;
-                    tx.advance_coverage(batch.device, first.map_or(to, |first| first.min(to)), to)
-                        .await?;
-                } else if let (Some(first), None, Way::Poll) = (first, known_to, batch.way)
-                    && first < to
-                {
-                    // The part of the log that completes it will not tell how far back it reaches.
-                    tx.advance_coverage(batch.device, first, first).await?;
-                }
+            let good = |row: &&PunchRow<'_>| !row.suspect && row.clock.date() >= CLOCK_MIN;
+            let believed: Vec<Timestamp> = match clock_fault {
+                None => rows.iter().filter(good).map(|row| row.instant).collect(),
+                Some(_) => Vec::new(),
+            };
+            if batch.log_lost {
+                lose(tx, batch.device, &believed, seen_at).await?;
+            }
+            if clock_fault.is_none() {
+                let first = believed.into_iter().min();
+                cover(tx, batch, first, &suspects.gaps, seen_at, shows).await?;
             }
         }
         let (read, new) = (rows.len() as u64, inserted.new.len() as u64);
@@ -278,8 +291,9 @@ impl Intake {
             duplicate: read - new,
             rejected: batch.rejected,
             punches: inserted.new.iter().map(|punch| punch.id).collect(),
-            clock_drift_s: contact.map(|(seen_at, shows)| shows.duration_since(seen_at).as_secs()),
-            offset_conflict,
+            clock_drift_s: contact
+                .map(|(seen_at, shows, _)| shows.duration_since(seen_at).as_secs()),
+            clock_fault,
         })
     }
 
@@ -317,14 +331,59 @@ impl Intake {
     }
 }
 
-/// Punches dated before this say nothing of how long a terminal has been in service: its clock had been reset.
-const IN_SERVICE_SINCE: Date = Date::constant(2010, 1, 1);
+/// What was lost with a log lies between what was read last and the first punch that is there now.
+async fn lose(
+    tx: &WriteTx,
+    device: DeviceId,
+    now_there: &[Timestamp],
+    seen_at: Timestamp,
+) -> Result<(), StoreError> {
+    let Some(from) = tx.covered_to(device).await?.filter(|from| *from < seen_at) else {
+        return Ok(());
+    };
+    let first = now_there.iter().filter(|instant| **instant > from).min();
+    let to = first.map_or(seen_at, |first| seen_at.min(*first));
+    tx.add_gap(device, from, Some(to), GapCause::Lost).await
+}
+
+/// Says how far a device is covered by a batch whose times are believed.
+async fn cover(
+    tx: &WriteTx,
+    batch: &Batch,
+    first: Option<Timestamp>,
+    clock_gaps: &[(Timestamp, Option<Timestamp>)],
+    seen_at: Timestamp,
+    shows: Timestamp,
+) -> Result<(), StoreError> {
+    for (from, to) in clock_gaps {
+        // In a part of a log nobody knows yet when the clock was right again.
+        if let Some(to) = to.or(batch.complete.then_some(seen_at)) {
+            tx.add_gap(batch.device, *from, Some(to), GapCause::Clock)
+                .await?;
+        }
+    }
+    let to = seen_at.min(shows);
+    if batch.complete {
+        tx.close_clock_gap(batch.device, seen_at).await?;
+        tx.close_contact_gaps(batch.device).await?;
+        return tx.advance_coverage(batch.device, first, to).await;
+    }
+    // The part that completes a long log will not tell how far back it reaches.
+    let first = first.filter(|first| *first < to && batch.way == Way::Poll);
+    if let Some(first) = first
+        && tx.covered_to(batch.device).await?.is_none()
+    {
+        tx.advance_coverage(batch.device, Some(first), first)
+            .await?;
+    }
+    Ok(())
+}
 
 struct Placed<'z> {
     zone: &'z str,
     fold: bool,
     instant: Timestamp,
-    conflict: Option<OffsetConflict>,
+    conflict: Option<ClockFault>,
 }
 
 /// R4: the reported offset chooses between the two occurrences of a repeated hour, and does nothing else.
@@ -350,7 +409,7 @@ fn place<'z>(punch: &Punch, zones: &'z DeviceZones) -> Placed<'z> {
         zone: name,
         fold,
         instant: instant.unwrap_or(Timestamp::UNIX_EPOCH), // only at the ends of the calendar
-        conflict: (!fits).then(|| OffsetConflict {
+        conflict: (!fits).then(|| ClockFault::Offset {
             clock: punch.clock,
             reported: punch.offset.unwrap_or(Offset::UTC),
             zone: name.to_owned(),

@@ -18,6 +18,6 @@ pub use changes::{Change, Changes, Subscription};
 pub use clock::Clock;
 pub use engine::{Engine, Workers};
 pub use error::IngestError;
-pub use intake::{Accepted, Batch, Contact, Intake, OffsetConflict};
+pub use intake::{Accepted, Batch, ClockFault, Contact, Intake};
 pub use judge::{Difference, Judge, Preview};
 pub use poller::{DeviceTest, PollFailure, Polled, Poller, PollerOptions};

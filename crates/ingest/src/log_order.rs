@@ -5,9 +5,10 @@
 //! be the wrong one.
 
 use jiff::{SignedDuration, Timestamp};
+use store::punches::CLOCK_TOLERANCE as SLACK;
 
-/// An hour of summer time, and a clock that was somewhat off.
-const SLACK: SignedDuration = SignedDuration::from_mins(75);
+/// What a terminal writes late is some days old; a clock that lost its time falls back by years.
+const LATE: SignedDuration = SignedDuration::from_hours(31 * 24);
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Suspects {
@@ -26,12 +27,24 @@ impl Suspects {
     }
 }
 
-/// Finds the suspects of a log, given as instants in the order in which they were written.
-pub(crate) fn suspects(log: &[Timestamp]) -> Suspects {
-    if log.is_sorted() {
+/// Finds the suspects of a log, given as instants in the order in which they were written. `trusted` is the latest instant of
+/// what is known to have been written before them, on a clock that was right.
+pub(crate) fn suspects(log: &[Timestamp], trusted: Option<Timestamp>) -> Suspects {
+    let fallen =
+        |instant: Timestamp| trusted.is_some_and(|trusted| trusted.duration_since(instant) > LATE);
+    if log.is_sorted() && !log.first().is_some_and(|first| fallen(*first)) {
         return Suspects::none(log.len());
     }
-    let kept = longest_rising(log);
+    let (places, possible): (Vec<usize>, Vec<Timestamp>) = log
+        .iter()
+        .copied()
+        .enumerate()
+        .filter(|(_, instant)| !fallen(*instant))
+        .unzip();
+    let mut kept = vec![false; log.len()];
+    for (place, keep) in places.into_iter().zip(longest_rising(&possible)) {
+        kept[place] = keep;
+    }
     let mut next_kept = vec![None; log.len()];
     let mut after = None;
     for (at, &keep) in kept.iter().enumerate().rev() {
@@ -41,18 +54,19 @@ pub(crate) fn suspects(log: &[Timestamp]) -> Suspects {
         }
     }
     let mut found = Suspects::none(log.len());
-    let mut before: Option<Timestamp> = None;
+    let mut before = None;
     for (at, &instant) in log.iter().enumerate() {
         if kept[at] {
             before = Some(instant);
             continue;
         }
-        let behind = before.is_some_and(|before| before.duration_since(instant) > SLACK);
+        let fallen = fallen(instant);
+        let behind = before.is_some_and(|before: Timestamp| before.duration_since(instant) > SLACK);
         let ahead = next_kept[at].is_some_and(|after| instant.duration_since(after) > SLACK);
-        if behind || ahead {
+        if fallen || behind || ahead {
             found.flags[at] = true;
-            if let Some(from) = before {
-                let gap = (from, next_kept[at]);
+            if let Some(from) = before.or(trusted.filter(|_| fallen)) {
+                let gap = (from, next_kept[at].map(|to: Timestamp| to.max(from)));
                 if found.gaps.last() != Some(&gap) {
                     found.gaps.push(gap);
                 }
@@ -92,9 +106,19 @@ mod tests {
     /// Minutes of a day in the order of the log; the expected suspects by place.
     #[track_caller]
     fn check(minutes: &[i64], expected: &[usize], gaps: &[(i64, Option<i64>)]) {
+        check_after(None, minutes, expected, gaps);
+    }
+
+    #[track_caller]
+    fn check_after(
+        trusted: Option<i64>,
+        minutes: &[i64],
+        expected: &[usize],
+        gaps: &[(i64, Option<i64>)],
+    ) {
         let at = |minute: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minute);
         let log: Vec<_> = minutes.iter().map(|minute| at(*minute)).collect();
-        let found = suspects(&log);
+        let found = suspects(&log, trusted.map(at));
         let flagged: Vec<_> = (0..log.len()).filter(|&place| found.flags[place]).collect();
         assert_eq!(flagged, expected);
         let gaps: Vec<_> = gaps
@@ -131,6 +155,18 @@ mod tests {
             &[2, 3],
             &[(1010, Some(1100))],
         );
+    }
+
+    #[test]
+    fn a_log_goes_on_after_what_is_trusted() {
+        let trusted = 1_000_000;
+        let check = |log: &[i64], expected: &[usize], gaps: &[(i64, Option<i64>)]| {
+            check_after(Some(trusted), log, expected, gaps);
+        };
+        check(&[trusted - 10_000, trusted + 10], &[], &[]); // rows that came late
+        check(&[5], &[0], &[(trusted, None)]);
+        let next = trusted + 100;
+        check(&[5, 10, 15, next], &[0, 1, 2], &[(trusted, Some(next))]);
     }
 
     #[test]

@@ -626,10 +626,8 @@ impl Poller {
                     row.name
                 );
             }
-            if let (Some(Outage::Began), Some(conflict)) =
-                (kept.failed, &kept.accepted.offset_conflict)
-            {
-                tracing::warn!(device.id = row.id, "device {}: {conflict}", row.name);
+            if let (Some(Outage::Began), Some(fault)) = (kept.failed, &kept.accepted.clock_fault) {
+                tracing::warn!(device.id = row.id, "device {}: {fault}", row.name);
             }
             accepted.push(Some(kept.accepted));
         }
@@ -664,8 +662,8 @@ impl Poller {
             },
         })
         .await?;
-        let conflict = accepted.offset_conflict.as_ref().map(ToString::to_string);
-        let error = conflict.as_deref().map(|text| (Step::Clock.as_str(), text));
+        let fault = accepted.clock_fault.as_ref().map(ToString::to_string);
+        let error = fault.as_deref().map(|text| (Step::Clock.as_str(), text));
         tx.record_cycle(&Cycle {
             device,
             began: read.began,

@@ -1,6 +1,8 @@
 //! The program as people and scripts run it, with bad input: each mistake has a message that names the step, and loses nothing.
 
+use std::collections::BTreeMap;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -174,7 +176,7 @@ fn evening() -> DateTime {
     monday().at(20, 0, 0, 0)
 }
 
-/// A terminal with 200 punches of ten people in March 2026, and its clock in the evening of the 2nd.
+/// A terminal with 200 punches of ten people from February 2026 on, and its clock right.
 async fn zk_terminal(serial: &str) -> zk::RunningTerminal {
     start_zk(zk::VirtualTerminal::new(serial)).await
 }
@@ -182,7 +184,9 @@ async fn zk_terminal(serial: &str) -> zk::RunningTerminal {
 async fn start_zk(terminal: zk::VirtualTerminal) -> zk::RunningTerminal {
     let records = zk::Records::new(200, 10, date(2026, 2, 10));
     let terminal = terminal
-        .clock(zk::stopped(evening()))
+        .clock(Arc::new(|| {
+            TimeZone::UTC.to_datetime(ingest::Clock::system().now())
+        }))
         .users(records.user_table())
         .log(zk::Log::new(zk::LogLayout::Forty, records));
     terminal.start("127.0.0.1:0").await.expect("a free port")
@@ -320,7 +324,7 @@ async fn a_changed_report_is_found_by_checking_and_mended_by_judging() {
         .done();
     office.run(&["poll"]).await.done();
 
-    // Somebody changes the rules past the pages, which would have marked the days.
+    // The rules change, and the marks of the days are lost.
     let store = office.store().await;
     let tx = store.begin_write().await.expect("a writer");
     let author = Author {
@@ -329,6 +333,12 @@ async fn a_changed_report_is_found_by_checking_and_mended_by_judging() {
     };
     let set = tx.set_setting("policy", Some("{\"debounce_s\":86400}"), author);
     set.await.expect("a setting");
+    let now = ingest::Clock::system().now();
+    let marks = tx.claim_marked_days("nobody", now, now, None, 1000);
+    let marks = marks.await.expect("marks");
+    let covered = BTreeMap::new();
+    let lost = tx.save_reports("nobody", &marks, Vec::new(), &covered, now);
+    assert_eq!(lost.await.expect("no report"), []);
     tx.commit().await.expect("it is kept");
     let said = office.run(&["judge", "--check"]).await;
     said.failed(1, &["2026-02-10  E1 Ada: last_out", "reports differ"]);

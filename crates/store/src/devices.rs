@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use attendance::{DeviceId, EmployeeId, SiteId, Way};
+use attendance::{DeviceId, EmployeeId, PunchId, SiteId, Way};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -15,6 +15,7 @@ use crate::audit::Author;
 use crate::entities::{device_zones, devices, sites};
 use crate::marks::Whose;
 use crate::people::{tidy_option, tidy_text, time_zone};
+use crate::punches::{TouchedPunch, quarantined};
 use crate::secrets::{Place, Secret, SecretError};
 use crate::sql::Column;
 use crate::times::{instant, wall, wall_text};
@@ -278,8 +279,10 @@ impl WriteTx {
         .transpose()?
         .flatten();
         let changed = self
-            .rewrite_zone(device, &from_clock, until.as_deref(), zone)
+            .rewrite_zone(device, &from_clock, until.as_deref(), zone, author.at)
             .await?;
+        // The next read says whether the clock was wrong or only its zone.
+        self.forget_open_clock_gap(device).await?;
         let detail = serde_json::json!({ "from": from_clock, "zone": zone, "punches": changed });
         self.audit(author, "device.zone", &serial, detail).await?;
         Ok(changed)
@@ -291,13 +294,13 @@ impl WriteTx {
         from: &str,
         until: Option<&str>,
         zone: &str,
+        now: Timestamp,
     ) -> Result<usize, StoreError> {
         let tz = time_zone(zone)?;
         let rows = sql::all(
             &self.tx,
-            "SELECT p.id, p.clock, p.fold, p.instant_ms, p.employee_id, s.zone FROM punches p \
-             LEFT JOIN employees e ON e.id = p.employee_id LEFT JOIN sites s ON s.id = e.site_id \
-             WHERE p.device_id = $1 AND p.clock >= $2 AND p.clock < $3 AND p.zone <> $4",
+            "SELECT id, clock, fold, instant_ms, employee_id, suspect, received_ms FROM punches \
+             WHERE device_id = $1 AND clock >= $2 AND clock < $3 AND zone <> $4",
             [
                 device.0.into(),
                 from.into(),
@@ -307,24 +310,25 @@ impl WriteTx {
         )
         .await?;
         let mut rewritten = Vec::with_capacity(rows.len());
-        let mut days = Vec::new();
+        let mut touched = Vec::new();
         let mut earliest: Option<Timestamp> = None;
         for row in &rows {
-            let clock: String = row.try_get_by_index(1)?;
+            let id: i64 = row.try_get_by_index(0)?;
+            let clock = wall(&row.try_get_by_index::<String>(1)?);
             let fold: i64 = row.try_get_by_index(2)?;
-            let moved = instant_of(wall(&clock), &tz, fold == 1);
+            let moved = instant_of(clock, &tz, fold == 1);
             let moved_from = instant(row.try_get_by_index(3)?);
             let first = moved.min(moved_from);
             earliest = Some(earliest.map_or(first, |earliest| earliest.min(first)));
-            rewritten.push((row.try_get_by_index::<i64>(0)?, moved.as_millisecond()));
-            let employee: Option<i64> = row.try_get_by_index(4)?;
-            let site_zone: Option<String> = row.try_get_by_index(5)?;
-            if let (Some(employee), Some(site_zone)) = (employee, site_zone) {
-                let site = time_zone(&site_zone)?;
-                for at in [moved_from, moved] {
-                    days.extend(days_around(EmployeeId(employee), at, &site));
-                }
-            }
+            rewritten.push((id, moved.as_millisecond()));
+            let employee = row.try_get_by_index::<Option<i64>>(4)?.map(EmployeeId);
+            let (suspect, received) = (row.try_get_by_index(5)?, instant(row.try_get_by_index(6)?));
+            touched.extend([moved_from, moved].map(|at| TouchedPunch {
+                id: PunchId(id),
+                employee,
+                instant: at,
+                quarantined: quarantined(suspect, clock, at, received),
+            }));
         }
         let table = sql::json_rows(
             self.backend(),
@@ -342,7 +346,7 @@ impl WriteTx {
             )
             .await?;
         }
-        self.mark_days(days, "zone of a device").await?;
+        self.mark_punches(&touched, now, "zone of a device").await?;
         if let Some(earliest) = earliest {
             // Where and when somebody punched also decides which devices matter for the days after.
             self.mark_device(device, earliest, "zone of a device")

@@ -10,7 +10,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use sea_orm::{QueryResult, Value};
 
-use crate::punches::TouchedPunch;
+use crate::punches::{TouchedPunch, believed, quarantined};
 use crate::sql::{self, Column};
 use crate::times::{day, instant, wall};
 use crate::{StoreError, Whose, WriteTx};
@@ -307,6 +307,7 @@ impl WriteTx {
 
     /// Marks the dates of these punches, the days before and after, and what a late arrival changes besides: no day between
     /// somebody's first punch and `now` stays unjudged, and a punch makes its device relevant for the 60 days that follow.
+    /// A punch in quarantine makes no day exist: its date is that of a wrong clock.
     pub async fn mark_punches(
         &self,
         punches: &[TouchedPunch],
@@ -322,12 +323,18 @@ impl WriteTx {
         let employments = self.employments(&employees).await?;
         let mut days = BTreeSet::new();
         let mut late: BTreeMap<EmployeeId, (Date, Date)> = BTreeMap::new();
+        let mut spans = Vec::new();
         for punch in punches {
             let Some(id) = punch.employee else { continue };
             let Some(employment) = employments.get(&id) else {
                 continue;
             };
             let date = employment.zone.to_datetime(punch.instant).date();
+            let relevant_to = days_after(date, RELEVANT_AFTER_PUNCH_DAYS + 1); // zones differ by a day
+            if punch.quarantined {
+                spans.push((id, yesterday(date), relevant_to));
+                continue;
+            }
             days.extend(
                 around(date)
                     .filter(|day| employment.covers(*day))
@@ -335,8 +342,8 @@ impl WriteTx {
             );
             let today = employment.zone.to_datetime(now).date();
             if date < yesterday(today) {
-                let span = late.entry(id).or_insert((date, date));
-                *span = (span.0.min(date), span.1.max(date));
+                let span = late.entry(id).or_insert((date, relevant_to));
+                *span = (span.0.min(date), span.1.max(relevant_to));
             }
         }
         if !late.is_empty() {
@@ -358,15 +365,9 @@ impl WriteTx {
                         .map(|day| (id, day)),
                 );
             }
-            let spans: Vec<_> = late
-                .iter()
-                .map(|(id, (first, last))| {
-                    let last = days_after(*last, RELEVANT_AFTER_PUNCH_DAYS + 1); // zones differ by a day
-                    (*id, *first, last)
-                })
-                .collect();
-            self.mark_report_spans(&spans, cause).await?;
+            spans.extend(late.iter().map(|(id, (first, last))| (*id, *first, *last)));
         }
+        self.mark_report_spans(&spans, cause).await?;
         self.mark_days(days, cause).await?;
         Ok(())
     }
@@ -631,7 +632,7 @@ impl WriteTx {
         let stored = sql::all(
             &self.tx,
             &format!(
-                "SELECT p.id, p.device_id, p.user_id, p.clock, p.instant_ms, p.employee_id FROM {table} \
+                "SELECT p.id, p.device_id, p.user_id, p.clock, p.instant_ms, p.employee_id, p.suspect, p.received_ms FROM {table} \
                  CROSS JOIN punches p WHERE p.device_id = r.device_id AND p.user_id = r.user_id"
             ),
             [pairs],
@@ -648,13 +649,14 @@ impl WriteTx {
         for row in &stored {
             let (id, device): (i64, i64) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
             let user: String = row.try_get_by_index(2)?;
-            let date = wall(&row.try_get_by_index::<String>(3)?).date();
+            let clock = wall(&row.try_get_by_index::<String>(3)?);
+            let at = instant(row.try_get_by_index(4)?);
             let before: Option<i64> = row.try_get_by_index(5)?;
-            let found = find(device, &user, date);
+            let found = find(device, &user, clock.date());
             let after = columns(found).0;
             let whose = (device, user);
             if before.is_none() || after.is_none() {
-                nobodys.push((whose.clone(), instant(row.try_get_by_index(4)?)));
+                nobodys.push((whose.clone(), at));
             }
             if matches!(found, Match::Ambiguous { .. }) {
                 ambiguous.insert(whose);
@@ -663,11 +665,14 @@ impl WriteTx {
                 continue;
             }
             moved.entry(after).or_default().push(id);
+            let received = instant(row.try_get_by_index(7)?);
+            let quarantined = quarantined(row.try_get_by_index(6)?, clock, at, received);
             for employee in [before, after].into_iter().flatten() {
                 touched.push(TouchedPunch {
                     id: PunchId(id),
                     employee: Some(EmployeeId(employee)),
-                    instant: instant(row.try_get_by_index(4)?),
+                    instant: at,
+                    quarantined,
                 });
             }
         }
@@ -800,6 +805,7 @@ impl WriteTx {
         Ok(employments)
     }
 
+    /// When each of these people first punched on a clock that can be believed.
     async fn first_punches(
         &self,
         employees: &[EmployeeId],
@@ -807,8 +813,9 @@ impl WriteTx {
         let rows = sql::all(
             &self.tx,
             &format!(
-                "SELECT e.id, (SELECT min(p.instant_ms) FROM punches p WHERE p.employee_id = e.id) FROM employees e \
+                "SELECT e.id, (SELECT min(p.instant_ms) FROM punches p WHERE p.employee_id = e.id AND {}) FROM employees e \
                  WHERE e.id IN {}",
+                believed(),
                 sql::in_ids(self.backend(), 1)
             ),
             [sql::json(employees)],

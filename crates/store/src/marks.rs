@@ -108,11 +108,14 @@ impl WriteTx {
     }
 
     /// Marks the reports in these spans of days, both inclusive, of these people.
-    pub(crate) async fn mark_report_spans(
+    pub async fn mark_report_spans(
         &self,
         spans: &[(EmployeeId, Date, Date)],
         cause: &str,
     ) -> Result<u64, StoreError> {
+        if spans.is_empty() {
+            return Ok(0);
+        }
         let rows: Vec<_> = spans
             .iter()
             .map(|(id, from, to)| (id.0, from.to_string(), to.to_string()))

@@ -1,12 +1,12 @@
 //! Writing what devices and files said. The database decides what is new.
 
 use attendance::{DeviceId, EmployeeId, PunchId, PunchState, VerifyMode, Way};
-use jiff::Timestamp;
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime};
+use jiff::{SignedDuration, Timestamp};
 use sea_orm::Value;
 
 use crate::sql::{self, Column};
-use crate::times::{instant, wall_text};
+use crate::times::{instant, wall, wall_text};
 use crate::{StoreError, WriteTx};
 
 /// A punch with everything decided that is decided before it is stored.
@@ -34,7 +34,34 @@ pub struct TouchedPunch {
     pub id: PunchId,
     pub employee: Option<EmployeeId>,
     pub instant: Timestamp,
+    /// Its time cannot be believed (R30), so it makes no day exist.
+    pub quarantined: bool,
 }
+
+/// A clock that shows an earlier date had lost its time (R30, where the policy does not say otherwise).
+pub const CLOCK_MIN: Date = Date::constant(2010, 1, 1);
+/// A clock that is further from ours than this is wrong: a missed change of summer time and some minutes are less.
+pub const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(75);
+
+pub(crate) fn quarantined(
+    suspect: bool,
+    clock: DateTime,
+    instant: Timestamp,
+    received: Timestamp,
+) -> bool {
+    suspect || clock.date() < CLOCK_MIN || instant.duration_since(received) > CLOCK_TOLERANCE
+}
+
+/// The opposite of [`quarantined`] for a row of `punches`.
+pub(crate) fn believed() -> String {
+    format!(
+        "(NOT suspect AND clock >= '{CLOCK_MIN}' AND instant_ms <= received_ms + {})",
+        CLOCK_TOLERANCE.as_millis()
+    )
+}
+
+/// What [`touched`] reads of a row of `punches`.
+const TOUCHED: &str = "id, employee_id, instant_ms, suspect, clock, received_ms";
 
 /// What [`WriteTx::insert_punches`] did.
 #[derive(Clone, Debug, Default)]
@@ -108,7 +135,7 @@ impl WriteTx {
                  suspect, employee_id) \
                  SELECT $2, r.user_id, r.clock, r.fold, r.zone, r.instant_ms, $3, $4, r.state, r.verify, r.suspect, \
                  r.employee_id FROM {table} WHERE true \
-                 ON CONFLICT DO NOTHING RETURNING id, employee_id, instant_ms"
+                 ON CONFLICT DO NOTHING RETURNING {TOUCHED}"
             ),
             shared(),
         )
@@ -143,6 +170,55 @@ impl WriteTx {
             self.choose_states(&again).await?
         };
         Ok(Inserted { new, restated })
+    }
+
+    /// The latest believed punch that was polled from a device, if the log that brings `rows` goes on after it; `None` when one
+    /// of them is stored already, so that the log reaches back further.
+    pub async fn log_goes_on_after(
+        &self,
+        device: DeviceId,
+        rows: &[PunchRow<'_>],
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let latest = sql::one(
+            &self.tx,
+            &format!(
+                "SELECT instant_ms FROM punches WHERE device_id = $1 AND source = $2 AND {} \
+                 ORDER BY instant_ms DESC LIMIT 1",
+                believed()
+            ),
+            [device.0.into(), Way::Poll.as_str().into()],
+        )
+        .await?;
+        let Some(latest) = latest else {
+            return Ok(None);
+        };
+        let keys: Vec<_> = rows
+            .iter()
+            .map(|row| (row.user, wall_text(row.clock), i64::from(row.fold)))
+            .collect();
+        let table = sql::json_rows(
+            self.backend(),
+            1,
+            "r",
+            &[
+                ("user_id", Column::Text),
+                ("clock", Column::Text),
+                ("fold", Column::Int),
+            ],
+        );
+        let known = sql::one(
+            &self.tx,
+            &format!(
+                "SELECT 1 FROM {table} CROSS JOIN punches p \
+                 WHERE p.device_id = $2 AND p.user_id = r.user_id AND p.clock = r.clock AND p.fold = r.fold LIMIT 1"
+            ),
+            [sql::json(&keys), device.0.into()],
+        )
+        .await?;
+        Ok(match known {
+            Some(_) => None,
+            None => Some(instant(latest.try_get_by_index(0)?)),
+        })
     }
 
     /// The first sighting repeats what the punch says of itself.
@@ -190,7 +266,7 @@ impl WriteTx {
         let rows = sql::all(
             &self.tx,
             &format!(
-                "UPDATE punches SET state = {best} WHERE id IN {} AND state <> {best} RETURNING id, employee_id, instant_ms",
+                "UPDATE punches SET state = {best} WHERE id IN {} AND state <> {best} RETURNING {TOUCHED}",
                 sql::in_ids(self.backend(), 1)
             ),
             [sql::json(ids)],
@@ -203,10 +279,14 @@ impl WriteTx {
 fn touched(rows: &[sea_orm::QueryResult]) -> Result<Vec<TouchedPunch>, StoreError> {
     rows.iter()
         .map(|row| {
+            let at = instant(row.try_get_by_index(2)?);
+            let clock = wall(&row.try_get_by_index::<String>(4)?);
+            let received = instant(row.try_get_by_index(5)?);
             Ok(TouchedPunch {
                 id: PunchId(row.try_get_by_index(0)?),
                 employee: row.try_get_by_index::<Option<i64>>(1)?.map(EmployeeId),
-                instant: instant(row.try_get_by_index(2)?),
+                instant: at,
+                quarantined: quarantined(row.try_get_by_index(3)?, clock, at, received),
             })
         })
         .collect()

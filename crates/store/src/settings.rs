@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use attendance::{Policy, PolicyOverrides};
+use jiff::SignedDuration;
 use sea_orm::EntityTrait;
 
 use crate::audit::Author;
 use crate::entities::settings;
+use crate::punches::CLOCK_TOLERANCE;
 use crate::{Store, StoreError, WriteTx, sql};
 
 impl Store {
@@ -21,6 +24,20 @@ impl Store {
 }
 
 impl WriteTx {
+    /// How far from ours a terminal's clock may be before nothing is concluded from what it does not record: where the policy
+    /// puts punches in quarantine earlier, that is too far already.
+    pub async fn clock_tolerance(&self) -> Result<SignedDuration, StoreError> {
+        let query = "SELECT value FROM settings WHERE key = 'policy'";
+        let row = sql::one(&self.tx, query, []).await?;
+        let stored: Option<String> = row.map(|row| row.try_get_by_index(0)).transpose()?;
+        let limit = stored
+            .and_then(|json| policy(&json).ok())
+            .map_or(CLOCK_TOLERANCE, |policy| {
+                SignedDuration::from_mins(policy.future_limit_min.into())
+            });
+        Ok(limit.min(CLOCK_TOLERANCE))
+    }
+
     /// Sets a setting, or removes it with `None`.
     pub async fn set_setting(
         &self,
@@ -50,6 +67,14 @@ impl WriteTx {
         let detail = serde_json::json!({ "value": value });
         self.audit(author, "setting.set", key, detail).await
     }
+}
+
+/// The general policy with what was stored of it.
+fn policy(json: &str) -> Result<Policy, String> {
+    let overrides: PolicyOverrides =
+        serde_json::from_str(json).map_err(|error| format!("policy: {error}"))?;
+    let policy = Policy::default().with(&overrides);
+    policy.map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

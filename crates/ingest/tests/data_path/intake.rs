@@ -1,5 +1,6 @@
 use attendance::{PunchState, Way};
 use ingest::{Batch, Contact};
+use jiff::civil::Date;
 use jiff::tz::Offset;
 use proptest::prelude::*;
 use store::testing::count_rows;
@@ -94,7 +95,7 @@ on_both_databases! {
             with_offset("2026-10-25 02:30:00", 1, 1),
         ]);
         let accepted = company.accept(&batch).await;
-        assert_eq!((accepted.new, accepted.offset_conflict), (2, None));
+        assert_eq!((accepted.new, accepted.clock_fault), (2, None));
         let tx = company.store.begin_read().await.unwrap();
         let days = [(company.people[0], "2026-10-25".parse().unwrap())];
         let evidence = tx.load_evidence(&days).await.unwrap();
@@ -105,8 +106,12 @@ on_both_databases! {
         let mut wrong = company.reading(0, vec![with_offset("2026-10-25 09:00:00", 5, 2)]);
         wrong.contact = Some(Contact { clock: wall("2026-10-25 08:00:00"), seen_at: company.clock.now() });
         let accepted = company.accept(&wrong).await;
-        let conflict = accepted.offset_conflict.expect("Berlin is not at +05").to_string();
-        assert_eq!(conflict, "the terminal says +05 at 2026-10-25T09:00:00, but its zone Europe/Berlin does not");
+        let fault = accepted.clock_fault.expect("Berlin is not at +05").to_string();
+        assert_eq!(
+            fault,
+            "the terminal says +05 at 2026-10-25T09:00:00, but its zone Europe/Berlin does not: \
+             correct the zone of the device, or that of the terminal"
+        );
         assert_eq!(accepted.new, 1, "stored by its wall time");
         assert_eq!(count_rows(&company.store, "device_coverage").await, 0, "and nothing is covered by it");
     }
@@ -194,6 +199,85 @@ on_both_databases! {
         assert_eq!(suspects, [true, false, false]);
         let gap = (at("2026-03-02 08:00:00"), Some(at("2026-03-02 11:00:00")));
         assert_eq!(evidence.devices[&company.devices[0]].gaps, [gap]);
+    }
+
+    async fn a_clock_reset_to_its_beginning_makes_no_day_exist_and_covers_nothing(store: Store) {
+        let company = Company::new(store, 2, 2, "2026-03-02 12:00:00").await;
+        company.at("2026-03-02 12:00:00").await;
+        let days = company.reports().await.len();
+        let mut reset = company.reading(0, vec![punch("1001", "2000-01-01 00:10:00", 0)]);
+        reset.contact = Some(Contact { clock: wall("2000-01-01 00:20:00"), seen_at: company.clock.now() });
+        let fault = company.accept(&reset).await.clock_fault.expect("it is 26 years behind").to_string();
+        assert!(fault.starts_with("the terminal's clock is about 9557 days behind the time in Asia/Karachi: set it,"), "{fault}");
+        assert_eq!(count_rows(&company.store, "device_coverage").await, 0);
+        // The same clock, set right before the terminal is read again.
+        company.read(0, vec![punch("1002", "2000-01-01 00:30:00", 1)]).await;
+        // Another one was reset to a date that is not impossible; only the new part of its log is read.
+        company.read(1, vec![punch("1001", "2026-03-02 08:00:00", 0)]).await;
+        company.read(1, vec![punch("1002", "2024-06-01 00:10:00", 1)]).await;
+        // One that is days ahead.
+        company.accept(&Batch::new(company.devices[0], Way::Live, vec![punch("1002", "2026-03-09 08:00:00", 0)])).await;
+        // Nor do they make days exist when they change hands.
+        let tx = company.store.begin_write().await.unwrap();
+        tx.resolve_employees(&company.people, company.clock.now()).await.unwrap();
+        tx.set_device_zone(company.devices[0], None, "Asia/Dubai", company.author()).await.unwrap();
+        tx.commit().await.unwrap();
+        company.engine.judge.drain().await.unwrap();
+        let found: Vec<_> = company.reports().await.into_keys().map(|(_, day)| day.to_string()).collect();
+        assert_eq!(days, 2);
+        assert_eq!(found, ["2026-03-01", "2026-03-02", "2026-03-03", "2026-03-02"], "those around the punch of today");
+    }
+
+    async fn a_wrong_clock_makes_nobody_absent(store: Store) {
+        let company = Company::new(store, 2, 1, "2026-03-02 06:00:00").await;
+        let ahead = |hours, punches| {
+            let mut batch = company.reading(0, punches);
+            let contact = batch.contact.as_mut().expect("a reading has one");
+            contact.clock = contact.clock.saturating_add(jiff::SignedDuration::from_hours(hours));
+            batch
+        };
+        company.read(0, Vec::new()).await;
+        company.clock.set(at("2026-03-02 09:00:00"));
+        // It is three hours ahead, and says so of the one who comes.
+        let accepted = company.accept(&ahead(3, vec![punch("1001", "2026-03-02 11:58:00", 0)])).await;
+        assert_eq!(accepted.new, 1, "stored all the same");
+        assert_eq!(
+            accepted.clock_fault.expect("a fault").to_string(),
+            "the terminal's clock is about 3 h 0 min ahead of the time in Asia/Karachi: set it, or correct the zone of the device; \
+             nobody is absent by what it records until then"
+        );
+        assert_eq!(company.accept(&ahead(3, Vec::new())).await.clock_drift_s, Some(10_800));
+        // Its clock is set, and everything is read until after the window.
+        for now in ["2026-03-02 12:00:00", "2026-03-02 23:00:00"] {
+            company.clock.set(at(now));
+            assert_eq!(company.read(0, Vec::new()).await.clock_fault, None);
+        }
+        company.at("2026-03-02 23:00:00").await;
+        for person in 0..2 {
+            assert_eq!(company.status(person, "2026-03-02").await, "unknown");
+        }
+        assert_eq!(company.engine.judge.check(Date::MIN, Date::MAX).await.unwrap(), []);
+
+        // The day after it is right.
+        company.at("2026-03-03 23:00:00").await;
+        company.read(0, Vec::new()).await;
+        assert_eq!(company.status(0, "2026-03-03").await, "absent");
+    }
+
+    async fn a_wrong_zone_that_is_corrected_leaves_no_gap(store: Store) {
+        let company = Company::new(store, 1, 1, "2026-03-02 09:00:00").await;
+        let zone = async |zone: &str| {
+            let tx = company.store.begin_write().await.unwrap();
+            tx.set_device_zone(company.devices[0], None, zone, company.author()).await.unwrap();
+            tx.commit().await.unwrap();
+        };
+        zone("Europe/London").await;
+        assert!(company.read(0, vec![punch("1001", "2026-03-02 08:58:00", 0)]).await.clock_fault.is_some());
+        assert_ne!(company.status(0, "2026-03-02").await, "present", "five hours from now");
+        zone(crate::company::ZONE).await;
+        assert_eq!(company.read(0, Vec::new()).await.clock_fault, None);
+        assert_eq!(company.status(0, "2026-03-02").await, "present");
+        assert_eq!(count_rows(&company.store, "device_gaps").await, 0);
     }
 }
 
