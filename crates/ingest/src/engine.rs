@@ -54,45 +54,50 @@ impl Engine {
         self.opener().tick().await
     }
 
-    /// Starts polling, judging, opening days, and watching for what other processes write. Start it once, and again only after
-    /// [`Workers::stop`].
+    /// Watches for what other processes write, for as long as the value lives: wakes the workers, if they run here, and tells
+    /// viewers. Every server does, whatever its part: one that only shows pages learns of the work of others by nothing else.
+    ///
+    /// # Errors
+    /// When the database refuses at the first look.
+    pub async fn watch(&self) -> Result<Watching, StoreError> {
+        let mut foreign = self.store.foreign_writes().await?;
+        let watcher = self.clone();
+        Ok(Watching(tokio::spawn(async move {
+            loop {
+                match foreign.changed().await {
+                    Ok(()) => watcher.edited(),
+                    Err(error) => {
+                        tracing::error!(
+                            error = &error as &dyn std::error::Error,
+                            "writes of other processes cannot be watched; trying again"
+                        );
+                        tokio::time::sleep(WATCH_AGAIN).await;
+                        if let Ok(again) = watcher.store.foreign_writes().await {
+                            foreign = again;
+                            watcher.edited(); // something may have been missed
+                        }
+                    }
+                }
+            }
+        })))
+    }
+
+    /// Starts polling, judging and opening days. Start it once, and again only after [`Workers::stop`].
     ///
     /// # Errors
     /// When the database refuses at the first look.
     pub async fn start(&self) -> Result<Workers, StoreError> {
         let mut opener = self.opener();
         opener.tick().await?; // days come before the punches of today
-        let mut foreign = self.store.foreign_writes().await?;
         self.judge.restart();
         self.poller.restart();
         let judge = self.judge.clone();
         let poller = self.poller.clone();
-        let watcher = self.clone();
         Ok(Workers {
             engine: self.clone(),
             judge: tokio::spawn(async move { judge.run().await }),
             poller: tokio::spawn(async move { poller.run().await }),
-            helpers: vec![
-                tokio::spawn(opener.run()),
-                tokio::spawn(async move {
-                    loop {
-                        match foreign.changed().await {
-                            Ok(()) => watcher.edited(),
-                            Err(error) => {
-                                tracing::error!(
-                                    error = &error as &dyn std::error::Error,
-                                    "writes of other processes cannot be watched; trying again"
-                                );
-                                tokio::time::sleep(WATCH_AGAIN).await;
-                                if let Ok(again) = watcher.store.foreign_writes().await {
-                                    foreign = again;
-                                    watcher.edited(); // something may have been missed
-                                }
-                            }
-                        }
-                    }
-                }),
-            ],
+            opener: tokio::spawn(opener.run()),
         })
     }
 
@@ -103,6 +108,17 @@ impl Engine {
 
 const WATCH_AGAIN: Duration = Duration::from_secs(5);
 
+/// Ends [`Engine::watch`] when it is dropped.
+#[derive(Debug)]
+#[must_use = "nothing is watched once it is dropped"]
+pub struct Watching(JoinHandle<()>);
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 /// The running tasks of an [`Engine`].
 #[derive(Debug)]
 #[must_use = "the workers run until they are stopped"]
@@ -110,7 +126,7 @@ pub struct Workers {
     engine: Engine,
     judge: JoinHandle<()>,
     poller: JoinHandle<()>,
-    helpers: Vec<JoinHandle<()>>,
+    opener: JoinHandle<()>,
 }
 
 impl Workers {
@@ -119,9 +135,7 @@ impl Workers {
     /// # Errors
     /// When the database refuses to take leases back; they end by themselves.
     pub async fn stop(self) -> Result<(), StoreError> {
-        for helper in &self.helpers {
-            helper.abort();
-        }
+        self.opener.abort();
         self.engine.poller.stop();
         let _ended = self.poller.await;
         self.engine.poller.give_back().await?;

@@ -16,7 +16,7 @@ mod poller;
 
 pub use changes::{Change, Changes, Subscription};
 pub use clock::Clock;
-pub use engine::{Engine, Workers};
+pub use engine::{Engine, Watching, Workers};
 pub use error::IngestError;
 pub use intake::{Accepted, Batch, ClockFault, Contact, Intake};
 pub use judge::{Difference, Judge, Preview};

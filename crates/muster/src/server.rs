@@ -150,6 +150,7 @@ pub async fn run_until_stopped(
     options: Options,
 ) -> anyhow::Result<()> {
     let engine = Engine::new(store.clone(), clock, options.poller);
+    let watching = engine.watch().await?;
     let workers = match options.part {
         Part::Web => None,
         Part::All | Part::Worker => Some(engine.start().await?),
@@ -179,6 +180,7 @@ pub async fn run_until_stopped(
         () = async { state.closed().await; tokio::time::sleep(STOP_LIMIT).await } => { serving.abort(); Ok(Ok(())) }
     };
     boards.abort();
+    drop(watching);
     if let Some(workers) = workers {
         workers.stop().await?;
     }

@@ -41,7 +41,7 @@ const CHANNEL: &str = "muster_changed";
 pub struct Store {
     writer: DatabaseConnection,
     reader: DatabaseConnection,
-    url: Arc<str>,
+    pub(crate) url: Arc<str>,
     /// Names this store to other nodes, so that its own commits are not news to it.
     node: Arc<str>,
     key: Option<Arc<SecretKey>>,

@@ -314,6 +314,11 @@ pub async fn set_roles(store: &Store, account: attendance::AccountId, roles: &st
     tx.commit().await.expect("a test may write");
 }
 
+/// The same database as another process has it.
+pub async fn another_node(store: &Store) -> Store {
+    Store::open(&store.url).await.expect("it is open already")
+}
+
 /// The days of somebody that wait to be judged, the earliest first.
 pub async fn marked_days(store: &Store, employee: EmployeeId) -> Vec<Date> {
     let query = "SELECT workday FROM marked_days WHERE employee_id = $1 ORDER BY workday";

@@ -186,6 +186,19 @@ on_both_databases! {
         assert_eq!(company.status(0, "2026-03-02").await, "unknown");
     }
 
+    async fn a_node_without_workers_learns_what_others_write(store: Store) {
+        let elsewhere = store::testing::another_node(&store).await;
+        let company = Company::new(store, 1, 1, "2026-03-02 12:00:00").await;
+        let pages = Engine::new(elsewhere.clone(), company.clock.clone(), PollerOptions::default());
+        let watching = pages.watch().await.unwrap();
+        let mut changes = pages.changes.subscribe();
+        company.accept(&company.reading(0, vec![punch("1001", "2026-03-02 08:54:00", 0)])).await;
+        let told = tokio::time::timeout(std::time::Duration::from_secs(5), changes.next()).await;
+        assert!(told.expect("within a second").expect("it is open").everything);
+        drop(watching);
+        elsewhere.close().await.unwrap();
+    }
+
     async fn days_that_began_while_nobody_ran_are_opened(store: Store) {
         let company = Company::new(store, 2, 1, "2026-03-02 12:00:00").await;
         company.at("2026-03-02 12:00:00").await;
