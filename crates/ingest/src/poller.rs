@@ -20,7 +20,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinSet;
 
 use crate::error::story;
-use crate::{Accepted, Batch, Change, Changes, Clock, Intake};
+use crate::{Accepted, Batch, Change, Changes, Clock, ClockFault, Intake};
 
 /// How terminals are read.
 #[derive(Clone, Copy, Debug)]
@@ -642,6 +642,11 @@ impl Poller {
         }
         let accepted = inner.intake.store_in(tx, &read.batch).await?;
         let now = inner.clock.now();
+        let read_position = match accepted.clock_fault {
+            // What conflicts is read again until the zone is corrected; so is what the zone would place wrongly until then.
+            Some(ClockFault::Offset { .. }) => &read.row.read_position,
+            _ => &read.position.0,
+        };
         tx.finish_read(&ReadState {
             device,
             owner: &inner.owner,
@@ -652,7 +657,7 @@ impl Poller {
                 false => now,
             },
             outcome: ReadOutcome::Complete {
-                read_position: &read.position.0,
+                read_position,
                 clock_drift_s: accepted.clock_drift_s.unwrap_or_default(),
                 model: &read.identity.model,
                 firmware: &read.identity.firmware,

@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use ingest::{Engine, PollerOptions};
+use ingest::{ClockFault, Engine, PollerOptions};
 use jiff::SignedDuration;
 use simulators::hik;
 use simulators::zk::{Fault, Record, RunningTerminal, User, VirtualTerminal, stopped};
@@ -285,6 +285,48 @@ on_both_databases! {
         assert_eq!(count_rows(&company.store, "poll_cycles").await, 0);
         let row = company.store.device(company.devices[0]).await.unwrap().unwrap();
         assert_eq!((row.fail_count, row.lease_owner), (0, None));
+    }
+
+    async fn an_offset_conflict_comes_again_until_the_zone_is_corrected(store: Store) {
+        let folder = tempfile::tempdir().unwrap();
+        let key = SecretKey::create_file(&folder.path().join("muster.key")).unwrap();
+        let company = Company::new(store.with_secret_key(key), 2, 1, "2026-03-02 16:00:00").await;
+        let noon = "2026-03-02T12:00:00+01:00[Europe/Berlin]".parse().unwrap();
+        let login = hik::Login::new("operator", "Abc12345");
+        let terminal = hik::VirtualTerminal::new("GB9637211", login, hik::stopped(noon))
+            .users([hik::User::new("1001", "Ana")])
+            .events([hik::Event::face("1001", wall("2026-03-02 08:58:30"))])
+            .start("127.0.0.1:0")
+            .await
+            .unwrap();
+        let row = company.store.device(company.devices[0]).await.unwrap().unwrap();
+        let fields = DeviceFields {
+            kind: "hik".to_owned(),
+            serial_number: "GB9637211".to_owned(),
+            address: Some(terminal.addr().ip().to_string()),
+            port: Some(terminal.addr().port()),
+            username: Some("operator".to_owned()),
+            ..DeviceFields::from(&row)
+        };
+        let tx = company.store.begin_write().await.unwrap();
+        let password = SecretEdit::Set(Secret::new("Abc12345"));
+        tx.edit_device(company.devices[0], &fields, &password, &SecretEdit::Keep, company.author()).await.unwrap();
+        tx.commit().await.unwrap();
+        let failures = async || store::views::board::waiting(&company.store).await.unwrap().failures;
+        for _ in 0..3 {
+            let polled = company.engine.poller.poll_once(None).await.unwrap();
+            let accepted = polled[0].result.clone().expect("it is read");
+            assert!(matches!(accepted.clock_fault, Some(ClockFault::Offset { .. })), "{accepted:?}");
+            assert_eq!((accepted.read, failures().await), (1, 1));
+        }
+        let tx = company.store.begin_write().await.unwrap();
+        tx.set_device_zone(company.devices[0], None, "Europe/Berlin", company.author()).await.unwrap();
+        tx.commit().await.unwrap();
+        for read in [1, 0] {
+            let polled = company.engine.poller.poll_once(None).await.unwrap();
+            let accepted = polled[0].result.clone().expect("it is read");
+            assert_eq!((accepted.clock_fault, accepted.read, failures().await), (None, read, 0));
+        }
     }
 
     async fn a_stalled_device_delays_nobody(store: Store) {
