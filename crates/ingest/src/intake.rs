@@ -14,7 +14,7 @@ use store::identity::{Candidates, ListedUser};
 use store::parked::Unreadable;
 use store::polling::DeviceZones;
 use store::punches::{CLOCK_MIN, PunchRow};
-use store::{Store, StoreError, Whose, WriteTx};
+use store::{Store, StoreError, WriteTx};
 use terminals::{DeviceUser, ParkedRecord, Reading};
 
 use crate::{Change, Changes, Clock, Judge, log_order};
@@ -315,17 +315,24 @@ impl Intake {
         let today = today(zones, received);
         let users = batch.users.as_deref();
         let listed: Vec<_> = users.unwrap_or_default().iter().map(listed_user).collect();
-        let mut enrolled = tx
+        let enrolled = tx
             .see_users(batch.device, &unseen, &listed, &candidates, today, received)
             .await?;
         if users.is_some() {
-            enrolled.extend(tx.store_user_list(batch.device, &listed, received).await?);
-            // Being listed on a terminal makes it relevant from now on.
-            let enrolled: Vec<EmployeeId> = enrolled.into_iter().collect();
-            let from = today.saturating_sub(Span::new().days(1));
-            let whose = Whose::Employees(&enrolled);
-            tx.mark_reports(whose, Some(from), None, "user list")
-                .await?;
+            // Being listed on a terminal makes it relevant.
+            let changed = tx.store_user_list(batch.device, &listed, received).await?;
+            let new = enrolled.into_iter().map(|employee| (employee, received));
+            let spans: Vec<(EmployeeId, Date, Date)> = changed
+                .into_iter()
+                .chain(new)
+                .map(|(employee, since)| {
+                    let (_, zone) = zones.at(DateTime::MAX);
+                    let day = zone.to_datetime(since).date();
+                    let from = day.saturating_sub(Span::new().days(1));
+                    (employee, from, Date::MAX)
+                })
+                .collect();
+            tx.mark_report_spans(&spans, "user list").await?;
         }
         Ok(candidates)
     }

@@ -70,7 +70,7 @@ impl Opener {
                 continue;
             }
             let tx = self.store.begin_write().await?;
-            marked += tx.open_days(site, today).await?;
+            marked += tx.open_days(site, today, now).await?;
             tx.commit_quietly().await?;
             self.opened.insert(site, today);
         }

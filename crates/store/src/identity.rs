@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use attendance::{Candidate, DeviceId, DeviceUserId, EmployeeId, Match, MatchBy, PunchId};
+use attendance::{Candidate, DeviceId, DeviceUserId, EmployeeId, Match, MatchBy, PunchId, SiteId};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -239,13 +239,14 @@ impl WriteTx {
     }
 
     /// Takes over a terminal's whole user list; every user must have been passed to [`WriteTx::see_users`] before. Rows that
-    /// say the same already are not written. Returns the known employees who were enrolled or removed.
+    /// say the same already are not written. Returns the known employees who were enrolled or removed, and from when on that makes
+    /// a difference: who is listed again was there all along.
     pub async fn store_user_list(
         &self,
         device: DeviceId,
         users: &[ListedUser<'_>],
         seen: Timestamp,
-    ) -> Result<BTreeSet<EmployeeId>, StoreError> {
+    ) -> Result<BTreeMap<EmployeeId, Timestamp>, StoreError> {
         let rows: Vec<_> = users
             .iter()
             .map(|user| (user.user, user.name, user.admin, user.card))
@@ -265,7 +266,7 @@ impl WriteTx {
         let enrolled = sql::all(
             &self.tx,
             &format!(
-                "SELECT u.employee_id FROM {table} CROSS JOIN device_users u WHERE u.device_id = $2 AND u.user_id = r.user_id \
+                "SELECT u.employee_id, u.last_seen_ms FROM {table} CROSS JOIN device_users u WHERE u.device_id = $2 AND u.user_id = r.user_id \
                  AND NOT u.enrolled AND u.employee_id IS NOT NULL"
             ),
             [json.clone(), device.0.into()],
@@ -293,14 +294,18 @@ impl WriteTx {
             &self.tx,
             &format!(
                 "UPDATE device_users SET enrolled = false, last_seen_ms = $3 WHERE device_id = $2 AND enrolled \
-                 AND user_id NOT IN (SELECT r.user_id FROM {table}) RETURNING employee_id"
+                 AND user_id NOT IN (SELECT r.user_id FROM {table}) RETURNING employee_id, last_seen_ms"
             ),
             [json, device.0.into(), seen.as_millisecond().into()],
         )
         .await?;
-        let mut employees = BTreeSet::new();
+        let mut employees = BTreeMap::new();
         for row in enrolled.iter().chain(&removed) {
-            employees.extend(row.try_get_by_index::<Option<i64>>(0)?.map(EmployeeId));
+            if let Some(id) = row.try_get_by_index::<Option<i64>>(0)? {
+                let since = instant(row.try_get_by_index(1)?);
+                let earliest = employees.entry(EmployeeId(id)).or_insert(since);
+                *earliest = since.min(*earliest);
+            }
         }
         Ok(employees)
     }
@@ -536,11 +541,76 @@ impl WriteTx {
         employees: &[EmployeeId],
         now: Timestamp,
     ) -> Result<Touched, StoreError> {
+        let users = self.users_of(employees).await?;
+        let cause = "employee edited";
+        let touched = self.resolve_users(&borrowed(&users), now, cause).await?;
+        self.mark_reports(Whose::Employees(employees), None, None, cause)
+            .await?;
+        self.mark_since_first_punch(employees, now, cause).await?;
+        Ok(touched)
+    }
+
+    /// Matches the device users again that may be another's from one of these days on: employment of somebody of this site, or
+    /// a statement about one of its devices, begins on it or ended the day before.
+    pub(crate) async fn resolve_changing(
+        &self,
+        site: SiteId,
+        first: Date,
+        last: Date,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let changing = |from: &str, to: &str| {
+            format!("({from} >= $2 AND {from} <= $3 OR {to} >= $4 AND {to} <= $5)")
+        };
+        let values = || -> [Value; 5] {
+            [
+                site.0.into(),
+                first.to_string().into(),
+                last.to_string().into(),
+                yesterday(first).to_string().into(),
+                yesterday(last).to_string().into(),
+            ]
+        };
+        let people = sql::all(
+            &self.tx,
+            &format!(
+                "SELECT id FROM employees WHERE site_id = $1 AND {}",
+                changing("employed_from", "employed_to")
+            ),
+            values(),
+        )
+        .await?;
+        let people = people
+            .iter()
+            .map(|row| Ok(EmployeeId(row.try_get_by_index(0)?)))
+            .collect::<Result<Vec<_>, StoreError>>()?;
+        let linked = sql::all(
+            &self.tx,
+            &format!(
+                "SELECT DISTINCT l.device_id, l.user_id FROM identity_links l JOIN devices d ON d.id = l.device_id \
+                 WHERE d.site_id = $1 AND {}",
+                changing("l.from_date", "l.to_date")
+            ),
+            values(),
+        )
+        .await?;
+        let mut users = self.users_of(&people).await?;
+        users.extend(device_users(&linked)?);
+        self.resolve_users(&borrowed(&users), now, "day opened")
+            .await?;
+        Ok(())
+    }
+
+    /// The device users whose owner can depend on these people: users they have now or had until now, users that could be
+    /// theirs, and users several people claimed until now.
+    async fn users_of(
+        &self,
+        employees: &[EmployeeId],
+    ) -> Result<Vec<(DeviceId, String)>, StoreError> {
         if employees.is_empty() {
-            return Ok(Touched::default());
+            return Ok(Vec::new());
         }
         let ids = sql::in_ids(self.backend(), 1);
-        // Users these people have now, users they had until now, and users several people claimed until now.
         let rows = sql::all(
             &self.tx,
             &format!(
@@ -554,19 +624,19 @@ impl WriteTx {
             [sql::json(employees)],
         )
         .await?;
-        let users = rows
-            .iter()
-            .map(|row| Ok((DeviceId(row.try_get_by_index(0)?), row.try_get_by_index(1)?)))
-            .collect::<Result<Vec<(DeviceId, String)>, StoreError>>()?;
-        let users: Vec<(DeviceId, &str)> = users
-            .iter()
-            .map(|(device, user)| (*device, user.as_str()))
-            .collect();
-        let cause = "employee edited";
-        let touched = self.resolve_users(&users, now, cause).await?;
-        self.mark_reports(Whose::Employees(employees), None, None, cause)
-            .await?;
-        // Employment may now begin earlier than the first report, or there was none yet.
+        device_users(&rows)
+    }
+
+    /// Employment may now begin earlier than the first report, or there was none yet.
+    async fn mark_since_first_punch(
+        &self,
+        employees: &[EmployeeId],
+        now: Timestamp,
+        cause: &str,
+    ) -> Result<(), StoreError> {
+        if employees.is_empty() {
+            return Ok(());
+        }
         let employments = self.employments(employees).await?;
         let first_punches = self.first_punches(employees).await?;
         let first_known: HashMap<EmployeeId, Date> = self
@@ -595,7 +665,7 @@ impl WriteTx {
             );
         }
         self.mark_days(days, cause).await?;
-        Ok(touched)
+        Ok(())
     }
 
     /// Asks again whose the stored punches of these users are, each as of its own date, and marks the dates of all that moved.
@@ -605,9 +675,24 @@ impl WriteTx {
         now: Timestamp,
         cause: &str,
     ) -> Result<Touched, StoreError> {
+        let mut touched = Touched::default();
         if users.is_empty() {
-            return Ok(Touched::default());
+            return Ok(touched);
         }
+        let dates = self.dates_at_devices(now).await?;
+        for users in users.chunks(USERS_AT_ONCE) {
+            touched += self.resolve_some(users, &dates, now, cause).await?;
+        }
+        Ok(touched)
+    }
+
+    async fn resolve_some(
+        &self,
+        users: &[(DeviceId, &str)],
+        dates: &HashMap<i64, Date>,
+        now: Timestamp,
+        cause: &str,
+    ) -> Result<Touched, StoreError> {
         let pairs: Vec<_> = users
             .iter()
             .map(|(device, user)| (device.0, user))
@@ -641,6 +726,14 @@ impl WriteTx {
         let find = |device: i64, user: &str, date: Date| {
             let candidates = candidates.get(&(device, user.to_owned()));
             attendance::find_employee(candidates.map_or(&[][..], Vec::as_slice), date)
+        };
+        let find_today = |device: i64, user: &str| {
+            let today = dates.get(&device).copied();
+            find(
+                device,
+                user,
+                today.unwrap_or_else(|| TimeZone::UTC.to_datetime(now).date()),
+            )
         };
         let mut moved: BTreeMap<Option<i64>, Vec<i64>> = BTreeMap::new();
         let mut touched = Vec::new();
@@ -690,7 +783,7 @@ impl WriteTx {
         let matches: Vec<_> = users
             .iter()
             .map(|(device, user)| {
-                let (employee, by, unsure) = columns(find(device.0, user, now_date(now)));
+                let (employee, by, unsure) = columns(find_today(device.0, user));
                 let unsure = unsure || ambiguous.contains(&(device.0, (*user).to_owned()));
                 (device.0, user, employee, by, unsure)
             })
@@ -743,7 +836,7 @@ impl WriteTx {
         for row in &before {
             let user: String = row.try_get_by_index(1)?;
             let before: Option<i64> = row.try_get_by_index(2)?;
-            let after = columns(find(row.try_get_by_index(0)?, &user, now_date(now))).0;
+            let after = columns(find_today(row.try_get_by_index(0)?, &user)).0;
             if before != after {
                 listed.extend([before, after].into_iter().flatten().map(EmployeeId));
             }
@@ -769,6 +862,23 @@ impl WriteTx {
             punches: moved.values().map(|ids| ids.len() as u64).sum(),
             days: days.len() as u64,
         })
+    }
+
+    /// What date it is on each device; a device user is matched as of that.
+    async fn dates_at_devices(&self, now: Timestamp) -> Result<HashMap<i64, Date>, StoreError> {
+        let rows = sql::all(
+            &self.tx,
+            "SELECT d.id, COALESCE((SELECT z.zone FROM device_zones z WHERE z.device_id = d.id \
+             ORDER BY z.from_clock DESC LIMIT 1), s.zone) FROM devices d JOIN sites s ON s.id = d.site_id",
+            [],
+        )
+        .await?;
+        rows.iter()
+            .map(|row| {
+                let zone = zone(&row.try_get_by_index::<String>(1)?);
+                Ok((row.try_get_by_index(0)?, zone.to_datetime(now).date()))
+            })
+            .collect()
     }
 
     pub(crate) async fn employments(
@@ -836,6 +946,8 @@ impl WriteTx {
 pub(crate) const LONGEST_HISTORY_DAYS: i32 = 400;
 /// A device is relevant for who punched on it within so many days (R: relevance of devices).
 pub(crate) const RELEVANT_AFTER_PUNCH_DAYS: i32 = 60;
+/// Users whose stored punches are in memory at the same time.
+const USERS_AT_ONCE: usize = 500;
 const A_DAY_MS: i64 = 86_400_000;
 
 /// The zone of that name; UTC for a name that no longer exists, since it was checked when it was entered.
@@ -855,9 +967,17 @@ fn around(date: Date) -> impl Iterator<Item = Date> {
     (-1..=1).map(move |days| days_after(date, days))
 }
 
-/// A device user is shown with whom it matches today; half a day of difference between zones changes nothing there.
-fn now_date(now: Timestamp) -> Date {
-    TimeZone::UTC.to_datetime(now).date()
+fn device_users(rows: &[QueryResult]) -> Result<Vec<(DeviceId, String)>, StoreError> {
+    rows.iter()
+        .map(|row| Ok((DeviceId(row.try_get_by_index(0)?), row.try_get_by_index(1)?)))
+        .collect()
+}
+
+fn borrowed(users: &[(DeviceId, String)]) -> Vec<(DeviceId, &str)> {
+    users
+        .iter()
+        .map(|(device, user)| (*device, user.as_str()))
+        .collect()
 }
 
 fn columns(found: Match) -> (Option<i64>, Option<&'static str>, bool) {

@@ -225,8 +225,14 @@ impl WriteTx {
     }
 
     /// Marks the days up to `today` that were not opened yet, for everybody of a site who is employed then and has no report of
-    /// them. The first time that is today alone.
-    pub async fn open_days(&self, site: SiteId, today: Date) -> Result<u64, StoreError> {
+    /// them. The first time that is today alone. Device users who become somebody's or nobody's with these days are matched
+    /// again.
+    pub async fn open_days(
+        &self,
+        site: SiteId,
+        today: Date,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
         let key = format!("opened_to.{site}");
         let opened = sql::one(
             &self.tx,
@@ -241,6 +247,7 @@ impl WriteTx {
             }
             None => today,
         };
+        self.resolve_changing(site, first, today, now).await?;
         let mut marked = 0;
         for workday in first
             .series(Span::new().days(1))

@@ -1,5 +1,6 @@
 use attendance::Way;
 use ingest::Batch;
+use jiff::civil::Date;
 use store::identity::NewLink;
 use store::reports::ReportFields;
 use store::testing::employee_fields;
@@ -112,6 +113,60 @@ on_both_databases! {
             "no day between the first punch and today is missing"
         );
         assert_eq!(reports[&(late, day("2026-03-04"))].first_in.as_deref(), Some("2026-03-04 08:56:00"));
+    }
+
+    async fn a_number_on_the_terminal_is_the_joiners_from_the_first_day_on(store: Store) {
+        let company = Company::new(store, 2, 1, "2026-03-02 12:00:00").await;
+        let author = company.author();
+        let employed = async |person: usize, number: &str, from: Option<&str>, to: Option<&str>| {
+            let id = company.people[person];
+            let mut fields = company.store.employee(id).await.unwrap().unwrap().fields;
+            fields.device_user_id = Some(number.to_owned());
+            (fields.employed_from, fields.employed_to) = (from.map(day), to.map(day));
+            let tx = company.store.begin_write().await.unwrap();
+            tx.edit_employee(id, &fields, author).await.unwrap();
+            tx.commit().await.unwrap();
+        };
+        // 1001 passes from the one to the other on the 4th; 77 is linked on the 5th.
+        employed(0, "1001", None, Some("2026-03-03")).await;
+        employed(1, "1001", Some("2026-03-04"), None).await;
+        let link = NewLink {
+            device: company.devices[0],
+            user: &user("77"),
+            employee: company.people[1],
+            from: Some(day("2026-03-05")),
+            to: Some(day("2026-03-05")),
+            origin: "inbox",
+            author: None,
+        };
+        let tx = company.store.begin_write().await.unwrap();
+        tx.link_user(&link, author.at).await.unwrap();
+        tx.commit().await.unwrap();
+        let mut batch = company.reading(0, Vec::new());
+        batch.users = Some(["1001", "77"].map(|id| terminals::DeviceUser {
+            id: user(id),
+            name: String::new(),
+            admin: false,
+            card: None,
+        }).to_vec());
+        company.accept(&batch).await;
+        // Midnight in Karachi is the evening before in UTC.
+        for (now, expected) in [
+            ("2026-03-02 12:00:00", [1, 0]),
+            ("2026-03-03 23:59:00", [1, 0]),
+            ("2026-03-04 00:01:00", [0, 1]),
+            ("2026-03-05 00:01:00", [0, 2]),
+            ("2026-03-06 00:01:00", [0, 1]),
+        ] {
+            company.at(now).await;
+            let tx = company.store.begin_read().await.unwrap();
+            let days: Vec<_> = company.people.iter().map(|id| (*id, day("2026-03-04"))).collect();
+            let evidence = tx.load_evidence(&days).await.unwrap();
+            let listed = [0, 1].map(|person| evidence.people[&company.people[person]].enrolments.len());
+            assert_eq!(listed, expected, "{now}");
+            drop(tx);
+            assert_eq!(company.engine.judge.check(Date::MIN, Date::MAX).await.unwrap(), []);
+        }
     }
 
     async fn reports_end_with_the_employment(store: Store) {

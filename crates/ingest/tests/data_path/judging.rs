@@ -199,6 +199,28 @@ on_both_databases! {
         elsewhere.close().await.unwrap();
     }
 
+    async fn who_is_listed_again_was_there_all_along(store: Store) {
+        let company = Company::new(store, 1, 2, "2026-03-02 06:00:00").await;
+        company.at("2026-03-02 06:00:00").await;
+        company.read(1, Vec::new()).await; // and never again
+        let listed = terminals::DeviceUser { id: user("1001"), name: String::new(), admin: false, card: None };
+        let read = async |now: &str, users: &[terminals::DeviceUser]| {
+            company.clock.set(crate::company::at(now));
+            let mut batch = company.reading(0, Vec::new());
+            batch.users = Some(users.to_vec());
+            company.accept(&batch).await;
+            company.at(now).await;
+        };
+        read("2026-03-02 07:00:00", std::slice::from_ref(&listed)).await;
+        read("2026-03-02 23:00:00", &[]).await;
+        assert_eq!(company.status(0, "2026-03-02").await, "absent", "only the first terminal matters");
+        read("2026-03-04 23:00:00", &[]).await;
+        assert_eq!(company.status(0, "2026-03-04").await, "unknown", "any of the site could have seen the person");
+        read("2026-03-05 07:00:00", &[listed]).await;
+        assert_eq!(company.status(0, "2026-03-04").await, "absent");
+        assert_eq!(company.engine.judge.check(Date::MIN, Date::MAX).await.unwrap(), []);
+    }
+
     async fn days_that_began_while_nobody_ran_are_opened(store: Store) {
         let company = Company::new(store, 2, 1, "2026-03-02 12:00:00").await;
         company.at("2026-03-02 12:00:00").await;
