@@ -112,10 +112,19 @@ impl WriteTx {
                 });
             }
             Some(known) => {
+                let device = DeviceId(known.id);
                 row.id = Set(known.id);
                 row.needs_edit = Set(false);
                 row.fail_count = Set(0);
-                row.update(&self.tx).await?.id
+                row.update(&self.tx).await?;
+                self.mark_differing(&known, &fields).await?;
+                let retired = instant(known.retired_ms.unwrap_or_default());
+                self.mark_device(device, retired, "device added again")
+                    .await?;
+                if new.zone.is_some() || known.site_id != fields.site.0 {
+                    self.keep_zone_from(device, retired, zone, author).await?;
+                }
+                known.id
             }
             None => {
                 row.created_ms = Set(author.at_ms());
@@ -199,6 +208,28 @@ impl WriteTx {
         self.seal(device, PASSWORD, password).await?;
         self.seal(device, COMM_KEY, comm_key).await?;
 
+        self.mark_differing(&before, &fields).await?;
+        if before.poll_interval_s != i64::from(fields.poll_interval_secs) {
+            // How old its data may be decides only what is said of days that are open.
+            self.mark_device(device, author.at, "poll interval of a device")
+                .await?;
+        }
+        self.audit(
+            author,
+            "device.edit",
+            &fields.serial_number,
+            fields.detail(),
+        )
+        .await
+    }
+
+    /// Marks the reports that depend on what is now different about a device.
+    async fn mark_differing(
+        &self,
+        before: &devices::Model,
+        fields: &DeviceFields,
+    ) -> Result<(), StoreError> {
+        let device = DeviceId(before.id);
         if before.site_id != fields.site.0 {
             for site in [SiteId(before.site_id), fields.site] {
                 self.mark_reports(Whose::Site(site), None, None, "device moved")
@@ -211,13 +242,28 @@ impl WriteTx {
             self.mark_reports(whose, None, None, "direction of a device")
                 .await?;
         }
-        self.audit(
-            author,
-            "device.edit",
-            &fields.serial_number,
-            fields.detail(),
-        )
-        .await
+        Ok(())
+    }
+
+    /// A device that comes back may stand elsewhere: its clock runs in this zone since it was removed.
+    async fn keep_zone_from(
+        &self,
+        device: DeviceId,
+        removed: Timestamp,
+        zone: &str,
+        author: Author,
+    ) -> Result<(), StoreError> {
+        let last = device_zones::Entity::find()
+            .filter(device_zones::Column::DeviceId.eq(device.0))
+            .order_by_desc(device_zones::Column::FromClock)
+            .one(&self.tx)
+            .await?;
+        if last.is_none_or(|last| last.zone != zone) {
+            let from = time_zone(zone)?.to_datetime(removed);
+            self.set_device_zone(device, Some(from), zone, author)
+                .await?;
+        }
+        Ok(())
     }
 
     /// Removes a device from reading and from the days after. Its punches stay.
@@ -858,6 +904,8 @@ mod tests {
             assert_eq!(marks().await, [0, 0]);
             edit(&store, |fields| fields.direction = "in".to_owned(), SecretEdit::Keep).await;
             assert_eq!(marks().await, [2, 0]); // who punched there
+            edit(&store, |fields| fields.poll_interval_secs = 900, SecretEdit::Keep).await;
+            assert_eq!(marks().await, [1, 1]); // days that are open
             edit(&store, |fields| fields.site = apia, SecretEdit::Keep).await;
             assert_eq!(marks().await, [2, 2]); // it could have seen everybody of the site
             edit(&store, |fields| fields.site = berlin, SecretEdit::Keep).await;
@@ -866,6 +914,33 @@ mod tests {
             tx.retire_device(gate, author()).await.unwrap();
             tx.commit().await.unwrap();
             assert_eq!(marks().await, [1, 1]); // its past is what it was
+
+            // It comes back to the other site with another direction, and its clock with it.
+            let mut back = NewDevice {
+                fields: DeviceFields::from(&stored(&store).await),
+                password: None,
+                comm_key: None,
+                zone: None,
+            };
+            let add = async |back: &NewDevice| {
+                let tx = store.begin_write().await.unwrap();
+                assert_eq!(tx.add_device(back, author()).await.unwrap(), gate);
+                tx.commit().await.unwrap();
+            };
+            add(&back).await;
+            assert_eq!(marks().await, [1, 1], "relevant again since it was removed");
+            assert_eq!(store.device_zones(gate).await.unwrap().len(), 1);
+            let tx = store.begin_write().await.unwrap();
+            tx.retire_device(gate, author()).await.unwrap();
+            tx.commit().await.unwrap();
+            marks().await;
+            back.fields.direction = "out".to_owned();
+            back.fields.site = apia;
+            add(&back).await;
+            assert_eq!(marks().await, [2, 2]);
+            let zones = store.device_zones(gate).await.unwrap();
+            let removed: DateTime = "2026-05-06 21:00:00".parse().unwrap(); // in Apia
+            assert_eq!(zones[1], (Some(removed), "Pacific/Apia".to_owned()));
         }
 
         async fn a_corrected_zone_moves_the_punches_it_covers(store: Store) {

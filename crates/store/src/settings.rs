@@ -8,6 +8,7 @@ use sea_orm::EntityTrait;
 
 use crate::audit::Author;
 use crate::entities::settings;
+use crate::marks::Whose;
 use crate::punches::CLOCK_TOLERANCE;
 use crate::{Store, StoreError, WriteTx, sql};
 
@@ -27,8 +28,8 @@ impl WriteTx {
     /// How far from ours a terminal's clock may be before nothing is concluded from what it does not record: where the policy
     /// puts punches in quarantine earlier, that is too far already.
     pub async fn clock_tolerance(&self) -> Result<SignedDuration, StoreError> {
-        let query = "SELECT value FROM settings WHERE key = 'policy'";
-        let row = sql::one(&self.tx, query, []).await?;
+        let query = "SELECT value FROM settings WHERE key = $1";
+        let row = sql::one(&self.tx, query, [POLICY.into()]).await?;
         let stored: Option<String> = row.map(|row| row.try_get_by_index(0)).transpose()?;
         let limit = stored
             .and_then(|json| policy(&json).ok())
@@ -38,13 +39,23 @@ impl WriteTx {
         Ok(limit.min(CLOCK_TOLERANCE))
     }
 
-    /// Sets a setting, or removes it with `None`.
+    /// Sets a setting, or removes it with `None`. The general policy (`policy`) decides every report.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`] for a policy that is none.
     pub async fn set_setting(
         &self,
         key: &str,
         value: Option<&str>,
         author: Author,
     ) -> Result<(), StoreError> {
+        if key == POLICY {
+            if let Some(json) = value {
+                policy(json).map_err(StoreError::Invalid)?;
+            }
+            self.mark_reports(Whose::Everybody, None, None, "policy")
+                .await?;
+        }
         match value {
             Some(value) => {
                 sql::run(
@@ -69,6 +80,8 @@ impl WriteTx {
     }
 }
 
+const POLICY: &str = "policy";
+
 /// The general policy with what was stored of it.
 fn policy(json: &str) -> Result<Policy, String> {
     let overrides: PolicyOverrides =
@@ -81,21 +94,21 @@ fn policy(json: &str) -> Result<Policy, String> {
 mod tests {
     use super::*;
     use crate::on_both_databases;
-    use crate::testing::author;
+    use crate::testing::{author, employee, report, site};
 
     on_both_databases! {
         async fn a_setting_is_replaced_removed_and_audited(store: Store) {
             for value in [Some("a"), Some("b")] {
                 let tx = store.begin_write().await.unwrap();
-                tx.set_setting("policy", value, author()).await.unwrap();
+                tx.set_setting("company", value, author()).await.unwrap();
                 tx.commit().await.unwrap();
-                assert_eq!(store.setting("policy").await.unwrap().as_deref(), value);
+                assert_eq!(store.setting("company").await.unwrap().as_deref(), value);
             }
             assert_eq!(store.settings().await.unwrap().len(), 1);
             let tx = store.begin_write().await.unwrap();
-            tx.set_setting("policy", None, author()).await.unwrap();
+            tx.set_setting("company", None, author()).await.unwrap();
             tx.commit().await.unwrap();
-            assert_eq!(store.setting("policy").await.unwrap(), None);
+            assert_eq!(store.setting("company").await.unwrap(), None);
 
             let entries = store.audit_entries(None, 2).await.unwrap();
             let details: Vec<_> = entries.iter().map(|entry| entry.detail.as_str()).collect();
@@ -103,6 +116,26 @@ mod tests {
             let older = store.audit_entries(Some(entries[1].id), 9).await.unwrap();
             assert_eq!(older.len(), 1);
             assert_eq!(older[0].at_ms, author().at.as_millisecond());
+        }
+
+        async fn another_policy_is_checked_and_judges_everybody_again(store: Store) {
+            let tx = store.begin_write().await.unwrap();
+            let site = site(&tx).await;
+            let person = employee(&tx, site, "1").await;
+            report(&tx, person, "2026-03-02").await;
+            sql::run(&tx.tx, "DELETE FROM marked_days", []).await.unwrap();
+            for wrong in ["", "[]", r#"{"debounce": 5}"#, r#"{"debounce_s": "long"}"#] {
+                let error = tx.set_setting("policy", Some(wrong), author()).await.unwrap_err();
+                assert!(matches!(error, StoreError::Invalid(_)), "{wrong}: {error}");
+            }
+            let minutes = |minutes| SignedDuration::from_mins(minutes);
+            assert_eq!(tx.clock_tolerance().await.unwrap(), minutes(75));
+            for (policy, tolerance) in [(Some(r#"{"future_limit_min":20}"#), 20), (None, 75)] {
+                sql::run(&tx.tx, "DELETE FROM marked_days", []).await.unwrap();
+                tx.set_setting("policy", policy, author()).await.unwrap();
+                assert_eq!(tx.clock_tolerance().await.unwrap(), minutes(tolerance));
+                assert_eq!(sql::all(&tx.tx, "SELECT 1 FROM marked_days", []).await.unwrap().len(), 1);
+            }
         }
     }
 }
