@@ -82,14 +82,27 @@ pub(crate) fn stage(plan: &Plan<'_>, coverage: Coverage, now: i64) -> Stage {
     }
 }
 
+/// The usual age of what was read of the devices that matter, in seconds (R73).
+pub(crate) fn usual_lag(devices: &[Device], plan: &Plan<'_>) -> i64 {
+    let relevant = devices
+        .iter()
+        .filter(|device| covered_until(device, plan.judged).is_some());
+    let longest = relevant.map(|device| device.lag_min).max();
+    minutes(
+        plan.policy
+            .coverage_lag_min
+            .max(longest.unwrap_or_default()),
+    )
+}
+
 /// R72–R75: a working day without a punch. `due` is the latest instant at which nobody is due.
-pub(crate) fn unseen(plan: &Plan<'_>, due: i64, coverage: Coverage, now: i64) -> Status {
+pub(crate) fn unseen(plan: &Plan<'_>, due: i64, coverage: Coverage, lag: i64, now: i64) -> Status {
     let closing = plan.judged.to;
     if now <= due {
         return Status::NotDue;
     }
     if now < closing {
-        let needed = due.max(now - minutes(plan.policy.coverage_lag_min));
+        let needed = due.max(now - lag);
         if coverage.reaches(needed) {
             return Status::NotArrived;
         }
@@ -100,10 +113,10 @@ pub(crate) fn unseen(plan: &Plan<'_>, due: i64, coverage: Coverage, now: i64) ->
 }
 
 /// When a `not_arrived` becomes unknown by time alone (R73).
-pub(crate) fn not_arrived_until(plan: &Plan<'_>, coverage: Coverage) -> Option<i64> {
+pub(crate) fn not_arrived_until(coverage: Coverage, lag: i64) -> Option<i64> {
     match coverage {
         Coverage::NoDevice => None,
-        Coverage::Until(until) => until.checked_add(minutes(plan.policy.coverage_lag_min) + 1),
+        Coverage::Until(until) => until.checked_add(lag + 1),
     }
 }
 
@@ -140,6 +153,7 @@ mod tests {
                     to: to.map(timestamp),
                 })
                 .collect(),
+            lag_min: 0,
         }
     }
 
@@ -178,13 +192,26 @@ mod tests {
         assert!(!Coverage::NoDevice.reaches(0));
     }
 
+    #[test]
+    fn the_device_that_is_read_least_often_decides_the_lag() {
+        let plan = segments(2, "09:00-18:00", &Policy::default());
+        let read_every = |lag_min, retired| Device {
+            lag_min,
+            ..device(at("02 12:00"), (None, retired), &[])
+        };
+        let lag = |devices: &[Device]| usual_lag(devices, &plan) / 60;
+        assert_eq!(lag(&[read_every(3, None)]), 15); // the policy's
+        assert_eq!(lag(&[read_every(3, None), read_every(45, None)]), 45);
+        assert_eq!(lag(&[read_every(45, Some(at("01 12:00")))]), 15); // it does not matter any more
+    }
+
     /// Status and stage of a day without punches; the shift is 09:00–18:00, its window 07:00–22:00.
     #[track_caller]
     fn check_unseen(now: &str, covered_to: &str, expected: &str) {
         let plan = segments(2, "09:00-18:00", &Policy::default());
         let coverage = Coverage::Until(at(covered_to));
         let now = at(now);
-        let status = unseen(&plan, plan.due, coverage, now);
+        let status = unseen(&plan, plan.due, coverage, usual_lag(&[], &plan), now);
         let stage = stage(&plan, coverage, now);
         assert_eq!(format!("{status} {stage}"), expected);
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::coverage::{Coverage, furthest_behind, not_arrived_until, stage, unseen};
+use crate::coverage::{Coverage, furthest_behind, not_arrived_until, stage, unseen, usual_lag};
 use crate::evidence::{Evidence, KeptPunch};
 use crate::inputs::Inputs;
 use crate::lateness::{Thresholds, early_minutes, late_minutes};
@@ -22,6 +22,8 @@ pub(crate) struct JudgedDay<'p, 'a> {
     pub plan: &'p Plan<'a>,
     pub own: Own<'a>,
     pub coverage: Coverage,
+    /// R73, in seconds.
+    pub lag: i64,
     pub remains: Remains<'p>,
     pub sessions: Vec<(Period, Session<'a>)>,
     pub superseded: Vec<KeptPunch<'a>>,
@@ -61,6 +63,7 @@ pub(crate) fn judge_day<'p, 'a>(
         plan,
         own,
         coverage,
+        lag: usual_lag(&inputs.devices, plan),
         remains,
         sessions: Vec::new(),
         superseded: Vec::new(),
@@ -283,12 +286,12 @@ impl<'a> JudgedDay<'_, 'a> {
             DayKind::Working if was_there => self.seen(),
             DayKind::Working => {
                 recheck.consider(self.remains.due + 1);
-                let status = unseen(self.plan, self.remains.due, self.coverage, now);
+                let status = unseen(self.plan, self.remains.due, self.coverage, self.lag, now);
                 if status == Status::Unknown {
                     self.report.reason = Some(self.coverage.reason());
                 }
                 if status == Status::NotArrived
-                    && let Some(until) = not_arrived_until(self.plan, self.coverage)
+                    && let Some(until) = not_arrived_until(self.coverage, self.lag)
                 {
                     recheck.consider(until);
                 }

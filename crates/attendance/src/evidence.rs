@@ -319,6 +319,7 @@ mod tests {
             relevant: Some(Relevance::default()),
             covered_to: None,
             gaps: Vec::new(),
+            lag_min: 0,
         };
         Inputs {
             devices: directions.map(device).to_vec(),

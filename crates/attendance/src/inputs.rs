@@ -45,6 +45,8 @@ pub struct Device {
     /// Everything up to this instant has been read; `None` if it was never read.
     pub covered_to: Option<Timestamp>,
     pub gaps: Vec<Gap>,
+    /// How old what was read of it usually is, where that is more than `coverage_lag_min` of the policy (R73).
+    pub lag_min: u32,
 }
 
 /// `from` inclusive, `to` exclusive: the first verified read, the retirement.

@@ -144,6 +144,7 @@ impl Plans {
                 relevant: None,
                 covered_to: device.covered.map(|(_, to)| to),
                 gaps: gaps.collect(),
+                lag_min: lag_min(device.poll_interval_s),
             };
             (*id, device)
         });
@@ -432,6 +433,12 @@ fn inputs(
         on_duty: absences(true),
         locked: person.locked.clone(),
     }
+}
+
+/// One or two reads may fail or come late without anybody's day becoming unknown.
+fn lag_min(poll_interval_s: i64) -> u32 {
+    let minutes = poll_interval_s.saturating_mul(3).div_euclid(60);
+    u32::try_from(minutes).unwrap_or(if minutes < 0 { 0 } else { u32::MAX })
 }
 
 /// How a correction is called among punches: `c` and its number.

@@ -125,6 +125,7 @@ pub struct DeviceEvidence {
     /// From when to when it has been read; `None` if it never was.
     pub covered: Option<(Timestamp, Timestamp)>,
     pub gaps: Vec<(Timestamp, Option<Timestamp>)>,
+    pub poll_interval_s: i64,
 }
 
 /// A report as it is stored, and when it was judged.
@@ -847,7 +848,8 @@ async fn devices<C: ConnectionTrait>(
     let rows = sql::all(
         db,
         "SELECT d.id, d.serial_number, d.site_id, COALESCE((SELECT z.zone FROM device_zones z WHERE z.device_id = d.id \
-         ORDER BY z.from_clock DESC LIMIT 1), s.zone), d.direction, d.retired_ms, c.covered_from_ms, c.covered_to_ms \
+         ORDER BY z.from_clock DESC LIMIT 1), s.zone), d.direction, d.retired_ms, c.covered_from_ms, c.covered_to_ms, \
+         d.poll_interval_s \
          FROM devices d JOIN sites s ON s.id = d.site_id LEFT JOIN device_coverage c ON c.device_id = d.id",
         [],
     )
@@ -873,6 +875,7 @@ async fn devices<C: ConnectionTrait>(
                 retired: row.try_get_by_index::<Option<i64>>(5)?.map(instant),
                 covered: covered.map(|(from, to)| (instant(from), instant(to))),
                 gaps: Vec::new(),
+                poll_interval_s: row.try_get_by_index(8)?,
             },
         );
     }

@@ -593,6 +593,7 @@ impl DeviceSpec {
             relevant: self.relevant.then(Relevance::default),
             covered_to: Some(covered_to),
             gaps,
+            lag_min: 0,
         })
     }
 }

@@ -263,6 +263,7 @@ fn build(
                         to: hours.map(|hours| at_hour(from + hours)),
                     })
                     .collect(),
+                lag_min: 15 * u32::try_from(number).unwrap(),
             })
             .collect(),
         shifts: Arc::new(shifts(&policy)),

@@ -199,6 +199,26 @@ on_both_databases! {
         elsewhere.close().await.unwrap();
     }
 
+    async fn a_terminal_that_is_polled_seldom_may_be_further_behind(store: Store) {
+        let company = Company::new(store, 1, 1, "2026-03-02 07:30:00").await;
+        company.read(0, Vec::new()).await;
+        company.clock.set(crate::company::at("2026-03-02 09:15:00"));
+        company.read(0, Vec::new()).await;
+        company.at("2026-03-02 10:00:00").await;
+        assert_eq!(company.status(0, "2026-03-02").await, "unknown", "45 minutes behind");
+        let row = company.store.device(company.devices[0]).await.unwrap().unwrap();
+        let mut fields = store::devices::DeviceFields::from(&row);
+        fields.poll_interval_secs = 1200;
+        let keep = store::devices::SecretEdit::Keep;
+        let tx = company.store.begin_write().await.unwrap();
+        tx.edit_device(company.devices[0], &fields, &keep, &keep, company.author()).await.unwrap();
+        tx.commit().await.unwrap();
+        company.engine.judge.drain().await.unwrap();
+        assert_eq!(company.status(0, "2026-03-02").await, "not_arrived");
+        company.at("2026-03-02 10:15:01").await;
+        assert_eq!(company.status(0, "2026-03-02").await, "unknown", "three intervals are over");
+    }
+
     async fn who_is_listed_again_was_there_all_along(store: Store) {
         let company = Company::new(store, 1, 2, "2026-03-02 06:00:00").await;
         company.at("2026-03-02 06:00:00").await;
