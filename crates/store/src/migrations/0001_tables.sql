@@ -192,7 +192,9 @@ CREATE TABLE punches (
 CREATE INDEX punches_by_employee_id_instant_ms ON punches (employee_id, instant_ms);
 CREATE INDEX punches_by_received_ms ON punches (received_ms);
 CREATE INDEX punches_by_instant_ms ON punches (instant_ms);
-CREATE INDEX punches_by_device_id_id ON punches (device_id, id);
+CREATE INDEX punches_by_device_id_instant_ms ON punches (device_id, instant_ms);
+-- With the column that is always NULL in it, else SQLite takes another index of that column.
+CREATE INDEX punches_of_nobody ON punches (employee_id, device_id, user_id, clock) WHERE employee_id IS NULL;
 
 CREATE TABLE punch_sightings (
   punch_id BIGINT NOT NULL,

@@ -1,6 +1,6 @@
 //! What the board of today is made of.
 
-use sea_orm::FromQueryResult;
+use sea_orm::{DbBackend, FromQueryResult};
 
 use crate::{Store, StoreError, sql};
 
@@ -186,16 +186,30 @@ pub async fn recent_punches(
     until_ms: i64,
     limit: i64,
 ) -> Result<Vec<RecentPunch>, StoreError> {
-    let text =
+    let values = [site_id.into(), until_ms.into(), limit.into()];
+    Ok(sql::fetch(store.read(), &recent_text(store.backend()), values).await?)
+}
+
+fn recent_text(backend: DbBackend) -> String {
+    // The newest of each device by index: the newest of a quiet site may lie behind millions of others.
+    let newest = |columns: &str| {
+        format!(
+            "(SELECT {columns} FROM punches q WHERE q.device_id = d.id AND q.instant_ms <= $2 AND NOT q.suspect
+              ORDER BY q.instant_ms DESC, q.id DESC LIMIT $3)"
+        )
+    };
+    let punches = match backend {
+        DbBackend::Postgres => format!("LATERAL {} AS p", newest("*")),
+        _ => format!("punches p ON p.id IN {}", newest("q.id")), // it has no LATERAL
+    };
+    format!(
         "SELECT p.id, p.user_id, p.clock, p.instant_ms, p.source, p.device_id, d.name AS device, u.name AS user_name,
            p.employee_id, e.code, e.first_name, e.last_name
-         FROM punches p JOIN devices d ON d.id = p.device_id
+         FROM devices d CROSS JOIN {punches}
          LEFT JOIN device_users u ON u.device_id = p.device_id AND u.user_id = p.user_id
          LEFT JOIN employees e ON e.id = p.employee_id
-         WHERE d.site_id = $1 AND p.instant_ms <= $2 AND NOT p.suspect
-         ORDER BY p.instant_ms DESC, p.id DESC LIMIT $3";
-    let values = [site_id.into(), until_ms.into(), limit.into()];
-    Ok(sql::fetch(store.read(), text, values).await?)
+         WHERE d.site_id = $1 ORDER BY p.instant_ms DESC, p.id DESC LIMIT $3"
+    )
 }
 
 /// Reports of these people on the workdays `from` to `to`, both included.
@@ -240,16 +254,44 @@ pub struct Waiting {
     pub devices_well: i64,
 }
 
-pub async fn waiting(store: &Store) -> Result<Waiting, StoreError> {
-    let text = "SELECT
+const WAITING: &str = "SELECT
         (SELECT COUNT(*) FROM (SELECT DISTINCT p.device_id, p.user_id FROM punches p WHERE p.employee_id IS NULL) AS w) AS inbox,
         (SELECT COUNT(*) FROM device_failures WHERE ended_ms IS NULL) AS failures,
         (SELECT COUNT(*) FROM devices d WHERE d.retired_ms IS NULL AND d.enabled) AS devices,
         (SELECT COUNT(*) FROM devices d WHERE d.retired_ms IS NULL AND d.enabled AND NOT EXISTS
           (SELECT 1 FROM device_failures f WHERE f.device_id = d.id AND f.ended_ms IS NULL)) AS devices_well";
-    let row = sql::one(store.read(), text, []).await?;
+
+pub async fn waiting(store: &Store) -> Result<Waiting, StoreError> {
+    let row = sql::one(store.read(), WAITING, []).await?;
     Ok(row
         .map(|row| Waiting::from_query_result(&row, ""))
         .transpose()?
         .unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::on_sqlite;
+
+    /// At every change of the board, with millions of punches.
+    #[tokio::test]
+    async fn the_board_reads_punches_by_index() {
+        on_sqlite(async |store: Store| {
+            let plan = async |text: &str, values: Vec<sea_orm::Value>| {
+                let explain = format!("EXPLAIN QUERY PLAN {text}");
+                let rows = sql::all(store.read(), &explain, values).await.unwrap();
+                let steps = rows.iter().map(|row| row.try_get_by_index::<String>(3).unwrap());
+                steps.collect::<Vec<_>>().join("; ")
+            };
+            let values = vec![1.into(), 0.into(), 20.into()];
+            let recent = plan(&recent_text(store.backend()), values).await;
+            assert!(recent.contains("SEARCH p USING INTEGER PRIMARY KEY"), "{recent}");
+            let newest = "SEARCH q USING INDEX punches_by_device_id_instant_ms (device_id=? AND instant_ms<?)";
+            assert!(recent.contains(newest), "{recent}");
+            let waiting = plan(WAITING, Vec::new()).await;
+            assert!(waiting.contains("p USING COVERING INDEX punches_of_nobody"), "{waiting}");
+        })
+        .await;
+    }
 }
