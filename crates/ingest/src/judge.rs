@@ -160,17 +160,16 @@ impl Judge {
         Ok(explained.into_iter().map(|(_, report)| report).next())
     }
 
-    /// What the days that are marked will say, judged from what `tx` has changed so far, without saving; at most `limit` days.
-    /// Days that will say the same are left out. To see what an edit does before it is made: edit, look, roll back.
-    pub async fn preview(&self, tx: &WriteTx, limit: usize) -> Result<Vec<Preview>, IngestError> {
-        let now = self.0.clock.real_now();
-        let marks = tx
-            .claim_marked_days("preview", now, now, None, limit)
-            .await?;
-        let days: Vec<(EmployeeId, Date)> = marks
-            .iter()
-            .map(|mark| (mark.employee, mark.workday))
-            .collect();
+    /// What the marked days of these people will say, judged from what `tx` has changed so far, without saving; the latest
+    /// `limit` days. Days that will say the same are left out. To see what an edit does before it is made: edit, look, roll
+    /// back.
+    pub async fn preview(
+        &self,
+        tx: &WriteTx,
+        employees: &[EmployeeId],
+        limit: usize,
+    ) -> Result<Vec<Preview>, IngestError> {
+        let days = tx.marked_days_of(employees, limit).await?;
         let evidence = tx.load_evidence(&days).await?;
         let at = self.0.clock.now();
         tokio::task::spawn_blocking(move || {

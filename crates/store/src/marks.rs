@@ -300,6 +300,30 @@ impl WriteTx {
         Ok(known)
     }
 
+    /// The latest marked days of these people, held or not.
+    pub async fn marked_days_of(
+        &self,
+        employees: &[EmployeeId],
+        limit: usize,
+    ) -> Result<Vec<(EmployeeId, Date)>, StoreError> {
+        let rows = sql::all(
+            &self.tx,
+            &format!(
+                "SELECT employee_id, workday FROM marked_days WHERE employee_id IN {} \
+                 ORDER BY workday DESC, employee_id LIMIT $2",
+                sql::in_ids(self.backend(), 1)
+            ),
+            [sql::json(employees), (limit as i64).into()],
+        )
+        .await?;
+        rows.iter()
+            .map(|row| {
+                let workday: String = row.try_get_by_index(1)?;
+                Ok((EmployeeId(row.try_get_by_index(0)?), day(&workday)))
+            })
+            .collect()
+    }
+
     /// Takes up to `limit` marked days that nobody holds, those from `recent` on before all others.
     ///
     /// The lease is in real time: another judge may take the days over after `real_until`. Older days come employee by employee,

@@ -236,7 +236,7 @@ impl ReadTx {
         load(&self.tx, days).await
     }
 
-    /// Days that have a report, in a span of days, in order of person and day; at most `limit`, after `after`.
+    /// Days that have a report and are not marked, in a span of days, in order of person and day; at most `limit`, after `after`.
     pub async fn reported_days(
         &self,
         from: Date,
@@ -248,7 +248,9 @@ impl ReadTx {
         let rows = sql::all(
             &self.tx,
             "SELECT employee_id, workday FROM attendance_reports WHERE workday >= $1 AND workday <= $2 \
-             AND (employee_id > $3 OR (employee_id = $3 AND workday > $4)) ORDER BY employee_id, workday LIMIT $5",
+             AND (employee_id > $3 OR (employee_id = $3 AND workday > $4)) AND NOT EXISTS (SELECT 1 FROM marked_days m \
+             WHERE m.employee_id = attendance_reports.employee_id AND m.workday = attendance_reports.workday) \
+             ORDER BY employee_id, workday LIMIT $5",
             [
                 from.to_string().into(),
                 to.to_string().into(),

@@ -31,7 +31,7 @@ on_both_databases! {
         };
         let tx = company.store.begin_write().await.unwrap();
         tx.link_user(&link, company.clock.now()).await.unwrap();
-        let preview = company.engine.judge.preview(&tx, 100).await.unwrap();
+        let preview = company.engine.judge.preview(&tx, &company.people, 100).await.unwrap();
         tx.rollback().await.unwrap();
         let present = |report: &ReportFields| report.status == "present";
         assert_eq!(preview.iter().filter(|day| day.after.as_ref().is_some_and(present)).count(), 4);

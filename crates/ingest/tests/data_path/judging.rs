@@ -219,6 +219,13 @@ on_both_databases! {
         assert_eq!(company.status(0, "2026-03-02").await, "unknown", "three intervals are over");
     }
 
+    async fn what_is_marked_is_not_compared(store: Store) {
+        let company = Company::new(store, 1, 1, "2026-03-02 12:00:00").await;
+        company.read(0, vec![punch("1001", "2026-03-02 08:54:00", 0)]).await;
+        company.accept(&company.reading(0, vec![punch("1001", "2026-03-02 08:50:00", 1)])).await;
+        assert_eq!(company.engine.judge.check(Date::MIN, Date::MAX).await.unwrap(), []);
+    }
+
     async fn who_is_listed_again_was_there_all_along(store: Store) {
         let company = Company::new(store, 1, 2, "2026-03-02 06:00:00").await;
         company.at("2026-03-02 06:00:00").await;

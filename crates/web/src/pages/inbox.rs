@@ -429,7 +429,9 @@ async fn choice(
         let link = new_link(user.device_id, &device_user, candidate.id, None);
         let tx = state.store.begin_write().await?;
         tx.link_user(&link, ui.now).await?;
-        changed = state.engine.judge.preview(&tx, PREVIEWED).await?;
+        let whose = [EmployeeId(candidate.id)];
+        let judge = &state.engine.judge;
+        changed = judge.preview(&tx, &whose, PREVIEWED).await?;
         tx.rollback().await?;
     }
     let of_candidate = |one: &Preview| one.employee.0 == candidate.id && worth_showing(one);
