@@ -43,9 +43,11 @@ pub(crate) fn sentence(message: &impl fmt::Display) -> String {
     format!("{}{}.", first.to_uppercase(), letters.as_str())
 }
 
-/// Only paths of ours are followed after signing in.
+/// Only paths of ours are followed after signing in. Browsers strip tabs and line ends from an address and read `\` as `/`,
+/// so a path with anything but visible ASCII could lead elsewhere.
 pub(crate) fn own_path(next: Option<&str>) -> Option<&str> {
-    next.filter(|path| path.starts_with('/') && !path[1..].starts_with(['/', '\\']))
+    let plain = |byte: u8| byte.is_ascii_graphic() && byte != b'\\';
+    next.filter(|path| path.starts_with('/') && !path.starts_with("//") && path.bytes().all(plain))
 }
 
 #[cfg(test)]
@@ -61,6 +63,10 @@ mod tests {
         for foreign in [
             "//evil.example",
             "/\\evil.example",
+            "/\t/evil.example",
+            "/\n/evil.example",
+            "/day\\evil.example",
+            "/\u{a0}/evil.example",
             "https://evil.example",
             "",
         ] {
