@@ -41,11 +41,10 @@
     const apply = (name, html) => {
       const target = document.querySelector(`[data-event="${name}"]`);
       if (!target) return;
-      if (name === "arrivals" && target.querySelector("table")) {
-        // Somebody reads the table: fetch it instead of replacing it by the drawing.
-        htmx.ajax("GET", `${location.origin}/today/arrivals${new URL(page.dataset.live, location).search}&table=1`, { target, swap: "morph:innerHTML" });
-        return;
-      }
+      // Somebody reads the arrivals as a table: fetch it instead of replacing it by the drawing.
+      const asTable = document.querySelector("#arrivals table") !== null;
+      const fetchTable = () => htmx.ajax("GET", `${location.origin}/today/arrivals${new URL(page.dataset.live, location).search}&table=1`, { target: "#arrivals", swap: "morph:innerHTML" });
+      if (name === "arrivals" && asTable) return fetchTable();
       const rows = new Set(all("[id]", target).map((row) => row.id));
       const figures = new Map(all("[data-figure]", target).map((figure) => [figure.closest("[id]").id, figure.textContent]));
       Idiomorph.morph(target, html, { morphStyle: "innerHTML", ignoreActiveValue: true });
@@ -55,6 +54,7 @@
         const item = figure.closest("[id]"), before = figures.get(item.id);
         if (before !== undefined && before !== figure.textContent) flash(item);
       }
+      if (name === "board" && asTable) fetchTable();
       countAges();
     };
     const flash = (element) => {
@@ -69,6 +69,8 @@
       const url = new URL(page.dataset.live, location);
       if (!first) url.searchParams.delete("v"); // every open after the first brings all regions
       first = false;
+      // The server sends the whole board when its arrangement is not that of this page.
+      url.searchParams.set("early", page.querySelector(".g-early") ? 1 : 0);
       source = new EventSource(url);
       source.onopen = () => { failures = 0; alive(); };
       source.onerror = () => {
@@ -86,7 +88,7 @@
           spokenAt = performance.now();
         }
       });
-      for (const name of ["board", "last", "notices", "counters", "arrivals", "departments", "punch", "not-arrived", "unknown", "late", "devices"]) {
+      for (const name of ["board", "heading", "last", "notices", "counters", "arrivals", "departments", "punch", "not-arrived", "unknown", "late", "devices"]) {
         source.addEventListener(name, (event) => { alive(); apply(name, event.data); });
       }
     };

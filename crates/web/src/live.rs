@@ -30,6 +30,7 @@ macro_rules! regions {
     ($($event:literal: $name:ident = $path:literal),+ $(,)?) => {
         $(#[derive(Template)]
         #[template(path = $path)]
+        #[allow(dead_code, reason = "a template may need only one of them")]
         struct $name<'a> {
             ui: &'a Ui,
             board: &'a Board,
@@ -43,6 +44,7 @@ macro_rules! regions {
 }
 
 regions! {
+    "heading": Heading = "today/heading.html",
     "last": Last = "today/last.html",
     "notices": Notices = "today/notices.html",
     "counters": Counters = "today/counters.html",
@@ -68,6 +70,8 @@ pub(crate) struct LiveQuery {
     site: Option<i64>,
     /// The snapshot the page was made of; nothing is sent before there is a newer one.
     v: Option<u64>,
+    /// Whether the page is arranged as before the first start: 1 or 0.
+    early: Option<u8>,
 }
 
 pub(crate) async fn today(
@@ -84,7 +88,7 @@ pub(crate) async fn today(
         site: query.site,
         seen: query.v,
         hashes: HashMap::new(),
-        early: None,
+        early: query.early.map(|early| early == 1),
         waiting: Vec::new(),
         next_tick: Instant::now(),
         end: Instant::now() + LIFE,
@@ -107,6 +111,7 @@ struct Viewer {
     seen: Option<u64>,
     /// What each region looked like when it was last sent.
     hashes: HashMap<&'static str, u64>,
+    /// How the page is arranged, as far as it is known.
     early: Option<bool>,
     waiting: Vec<Event>,
     next_tick: Instant,
@@ -172,7 +177,7 @@ impl Viewer {
         for (name, html) in regions {
             let hash = look(&html);
             let changed = self.hashes.insert(name, hash) != Some(hash);
-            let within = !matches!(name, "last" | "notices" | "counters");
+            let within = !matches!(name, "heading" | "last" | "notices" | "counters");
             if (changed || all) && !(rearranged && within) {
                 events.push(Event::default().event(name).data(html));
             }

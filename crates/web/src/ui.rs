@@ -144,14 +144,8 @@ impl Ui {
                 Icon::large("layout-dashboard"),
                 msg("nav-today"),
             ),
-            Section::Day => {
-                let today = self.now.to_zoned(self.zone.clone()).date();
-                (
-                    format!("/day/{today}"),
-                    Icon::large("table"),
-                    msg("nav-day"),
-                )
-            }
+            // Without a date, because a page may stay open over midnight.
+            Section::Day => ("/day".into(), Icon::large("table"), msg("nav-day")),
             Section::People => ("/people".into(), Icon::large("users"), msg("nav-people")),
             Section::Devices => (
                 "/devices".into(),

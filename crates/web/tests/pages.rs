@@ -114,13 +114,10 @@ async fn a_punch_reaches_the_page_within_two_seconds() {
     running.await.expect("it stops when it is closed");
 }
 
-#[tokio::test]
-async fn a_reopened_stream_brings_every_region() {
-    let company = Company::of_ten().await;
-    company.state_is_fresh().await;
-    let cookie = company.owner().await;
-    let request = Request::get("/live/today")
-        .header(header::COOKIE, &cookie)
+/// What a stream brings before its first tick.
+async fn first_events(company: &Company, path: &str, cookie: &str) -> String {
+    let request = Request::get(path)
+        .header(header::COOKIE, cookie)
         .body(Body::empty())
         .expect("a request");
     let response = company
@@ -137,7 +134,34 @@ async fn a_reopened_stream_brings_every_region() {
             &bytes.expect("in time").expect("open").expect("bytes"),
         ));
     }
+    text
+}
+
+#[tokio::test]
+async fn a_page_from_before_the_start_is_rearranged_when_it_connects_again() {
+    let company = Company::of_ten().await;
+    company.state_is_fresh().await;
+    let cookie = company.owner().await;
+    let text = first_events(&company, "/live/today?early=1", &cookie).await;
+    let board = text
+        .split("event: board\n")
+        .nth(1)
+        .expect("the whole board");
+    for list in ["not-arrived", "unknown", "late"] {
+        assert!(board.contains(&format!("id=\"{list}\"")), "{list}");
+    }
+    let text = first_events(&company, "/live/today?early=0", &cookie).await;
+    assert!(!text.contains("event: board\n"), "it is arranged already");
+}
+
+#[tokio::test]
+async fn a_reopened_stream_brings_every_region() {
+    let company = Company::of_ten().await;
+    company.state_is_fresh().await;
+    let cookie = company.owner().await;
+    let text = first_events(&company, "/live/today", &cookie).await;
     for region in [
+        "heading",
         "notices",
         "counters",
         "arrivals",
@@ -161,6 +185,7 @@ async fn pages_need_a_session() {
     for path in [
         "/",
         "/today",
+        "/day",
         "/day/2026-05-12?status=late",
         "/devices",
         "/devices/A1",
@@ -390,6 +415,8 @@ async fn the_day_table_filters_by_link() {
     assert_eq!(rows("?q=giulia").await, 1);
     assert_eq!(rows("?q=CT-100").await, 9);
     assert_eq!(rows(&format!("?device={}", company.gate)).await, 1);
+    let today = company.get("/day", Some(&cookie)).await.location;
+    assert!(today.is_some_and(|to| to.starts_with(&format!("/day/{DAY}?site="))));
     assert_eq!(
         company.get("/day/someday", Some(&cookie)).await.status,
         StatusCode::NOT_FOUND

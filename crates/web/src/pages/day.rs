@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
-use axum::response::Response;
+use axum::response::{Redirect, Response};
 use jiff::civil::Date;
 use serde::Deserialize;
 use store::views::day::{self, CorrectionRow, DayRow, Seen};
@@ -171,6 +171,22 @@ fn rank(row: &DayRow) -> u8 {
         Segment::WeeklyOff => 8,
         Segment::Holiday => 9,
     }
+}
+
+/// `/day`: the day it is at the site.
+pub(crate) async fn today(
+    State(state): State<WebState>,
+    visitor: Visitor,
+    Query(mut query): Query<DayQuery>,
+) -> Result<Redirect, PageError> {
+    visitor.require(visitor.may().people)?;
+    let frame = state.boards.frame();
+    let site = frame.site(query.site);
+    query.site = site.map(|site| site.id);
+    let zone = site.map_or_else(|| frame.zone(), |site| format::zone(&site.zone));
+    let date = state.clock.now().to_zoned(zone).date();
+    let filters = query.with("page", "");
+    Ok(Redirect::to(&format!("/day/{date}{filters}")))
 }
 
 pub(crate) async fn show(
