@@ -79,8 +79,9 @@
         retry = setTimeout(open, wait);
       };
       source.addEventListener("tick", (event) => {
-        const { now, spoken } = JSON.parse(event.data);
+        const { now, spoken, clock } = JSON.parse(event.data);
         sync(now);
+        if (clock) page.dataset.clock = clock;
         alive();
         const line = document.getElementById("spoken");
         if (line && spoken && performance.now() - spokenAt > 60000 && line.textContent !== spoken) {
@@ -107,12 +108,7 @@
       const lost = document.getElementById("lost");
       if (lost) {
         lost.hidden = !(silent > 120000);
-        if (lost.hidden) lost.dataset.at = "";
-        else if (!lost.dataset.at) {
-          lost.dataset.at = "1";
-          const at = new Date(Date.now() - silent);
-          put(lost.querySelector("[data-text]"), words.lost.replace("{}", at.toTimeString().slice(0, 5)));
-        }
+        if (!lost.hidden) put(lost.querySelector("[data-text]"), words.lost.replace("{}", page.dataset.clock));
       }
     };
     setInterval(showState, 1000);

@@ -54,6 +54,11 @@ pub fn weekday(day: Date) -> Msg {
     msg(format!("weekday-{}", weekday_number(day)))
 }
 
+/// `Tue`.
+pub fn short_weekday(day: Date) -> Msg {
+    msg(format!("weekday-short-{}", weekday_number(day)))
+}
+
 /// `Tuesday 12 May 2026`.
 pub fn long_date(day: Date) -> Msg {
     msg("date-long")
@@ -70,12 +75,9 @@ pub fn short_date(day: Date, today: Date) -> Msg {
     } else {
         msg("date-short-year").with("year", day.year())
     };
-    text.with(
-        "weekday",
-        msg(format!("weekday-short-{}", weekday_number(day))),
-    )
-    .with("day", day.day())
-    .with("month", msg(format!("month-short-{}", day.month())))
+    text.with("weekday", short_weekday(day))
+        .with("day", day.day())
+        .with("month", msg(format!("month-short-{}", day.month())))
 }
 
 /// `12 May`, for use within a sentence.

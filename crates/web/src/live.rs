@@ -199,8 +199,12 @@ impl Viewer {
     async fn tick(&self) -> Option<Event> {
         let now = self.state.clock.now();
         let facts = self.state.boards.site(self.site).await.ok()?;
-        let spoken = facts.map(|facts| Board::new(&facts, now).spoken());
-        let data = serde_json::json!({ "now": now.as_millisecond(), "spoken": spoken });
+        let board = facts.map(|facts| Board::new(&facts, now));
+        let data = serde_json::json!({
+            "now": now.as_millisecond(),
+            "spoken": board.as_ref().map(Board::spoken),
+            "clock": board.map(|board| board.clock),
+        });
         Some(Event::default().event("tick").data(data.to_string()))
     }
 }

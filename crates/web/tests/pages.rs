@@ -4,11 +4,12 @@ mod company;
 
 use std::time::Duration;
 
+use attendance::DeviceId;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
 use futures_util::StreamExt;
 use store::accounts::Role;
-use store::testing::{author, employee_fields};
+use store::testing::{author, employee_fields, report_saying};
 use tower::ServiceExt;
 
 use crate::company::{Company, DAY, part, redacted};
@@ -67,6 +68,85 @@ async fn the_regions_of_today() {
     assert!(
         !page.contains(" style="),
         "the policy forbids style attributes"
+    );
+}
+
+#[tokio::test]
+async fn who_is_missing_is_said_as_far_as_it_is_known() {
+    let list = async |changes: &[(usize, &str)]| {
+        let company = Company::of_ten_but(changes).await;
+        let cookie = company.owner().await;
+        company.state_is_fresh().await;
+        let page = company.get("/today", Some(&cookie)).await.body;
+        part(&page, "not-arrived")
+    };
+    // Imran is unknown, Huda has not arrived.
+    let nobody = list(&[(7, "on_leave")]).await;
+    assert!(nobody.contains("some are unknown"), "{nobody}");
+    let both = list(&[(0, "absent")]).await;
+    assert!(both.contains("<h2>Not arrived or absent</h2>"), "{both}");
+    assert!(both.contains("Huda Salem") && both.contains("Asma Jabeen"));
+    assert!(both.contains("Weaving · Absent"), "{both}");
+    let final_ = list(&[(7, "absent")]).await;
+    assert!(final_.contains("<h2>Absent</h2>"), "{final_}");
+    let all = list(&[(7, "present"), (8, "present")]).await;
+    assert!(all.contains("Everybody who is due has been seen."), "{all}");
+}
+
+#[tokio::test]
+async fn arrivals_are_compared_with_arrivals() {
+    let company = Company::of_ten().await;
+    let tx = company.store.begin_write().await.expect("a transaction");
+    for day in ["2026-04-21", "2026-04-28", "2026-05-05"] {
+        for person in &company.people[..5] {
+            let first_in = format!("{day} 08:50:00");
+            report_saying(&tx, *person, day, "present", Some(&first_in), 0).await;
+        }
+    }
+    tx.commit().await.expect("committed");
+    company.state_is_fresh().await;
+    let cookie = company.owner().await;
+    let page = company.get("/today", Some(&cookie)).await.body;
+    let counters = part(&page, "counters");
+    // Seven are in, one of them on duty elsewhere.
+    assert!(counters.contains("<span class=\"big\">7</span>"));
+    let compared = "6 arrived, 1 more than a usual Tuesday at 09:20 (5)";
+    assert!(counters.contains(compared), "{counters}");
+}
+
+#[tokio::test]
+async fn a_notice_counts_everybody_who_is_unknown() {
+    let company = Company::of_ten().await;
+    let second = company.store.device_by_serial("B2").await;
+    let second = DeviceId(second.expect("a query").expect("a device").id);
+    let tx = company.store.begin_write().await.expect("a transaction");
+    let site = company.store.sites().await.expect("sites")[0].id;
+    let codes: Vec<String> = (900..960).map(|code| code.to_string()).collect();
+    let users: Vec<_> = codes
+        .iter()
+        .map(|user| store::identity::ListedUser {
+            user,
+            name: "",
+            admin: false,
+            card: None,
+        })
+        .collect();
+    tx.store_user_list(second, &users, company.engine.clock.now())
+        .await
+        .expect("listed");
+    for code in &codes {
+        let fields = employee_fields(site, code);
+        let id = tx.add_employee(&fields, author()).await.expect("a person");
+        report_saying(&tx, id, DAY, "unknown", None, 0).await;
+    }
+    tx.commit().await.expect("committed");
+    company.state_is_fresh().await;
+    let cookie = company.owner().await;
+    let page = company.get("/today", Some(&cookie)).await.body;
+    let notices = part(&page, "notices");
+    assert!(
+        notices.contains("61 people use only this terminal"),
+        "{notices}"
     );
 }
 

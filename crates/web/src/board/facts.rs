@@ -180,14 +180,15 @@ impl Facts {
                 .iter()
                 .filter(|person| person.status.as_deref() == Some(status))
                 .map(|person| person.id)
-                .take(NAMED)
                 .collect()
         };
+        // All of them: the notices of devices count them.
         let unknown = with_status("unknown");
         self.devices_of_unknown = board::devices_of(store, &unknown).await?;
 
         let mut absent = with_status("not_arrived");
-        absent.extend(with_status("absent"));
+        absent.truncate(NAMED);
+        absent.extend(with_status("absent").into_iter().take(NAMED));
         let news: Vec<i64> = absent
             .into_iter()
             .filter(|id| !self.habits.contains_key(id))

@@ -80,7 +80,7 @@ pub struct Note {
 #[derive(Debug)]
 pub struct PunchRow {
     pub id: i64,
-    /// On the device's clock, with seconds.
+    /// On the device's clock: with seconds, or with the day when it is not today.
     pub time: String,
     pub who: String,
     /// `None` when the device user has no person.
@@ -99,6 +99,8 @@ pub struct PeopleList {
     pub more: usize,
     pub href: String,
     pub reason: String,
+    /// Key of the heading, where it is not always the same.
+    pub title: &'static str,
 }
 
 #[derive(Debug)]
@@ -177,6 +179,8 @@ pub struct Board {
     pub late: PeopleList,
     pub devices: Vec<StripDevice>,
     pub devices_caption: String,
+    /// The time at the site, for when the connection is lost.
+    pub clock: String,
     day: jiff::civil::Date,
 }
 
@@ -211,7 +215,7 @@ impl Board {
             arrived: counts.arrived(),
             expected: counts.expected(),
             roll: counts.roll(),
-            comparison: comparison(&arrivals, usual, facts, now),
+            comparison: comparison(&arrivals, counts.arrived(), usual, facts, now),
             bar: Bar::new("mbar", 18, &counts, counts.roll(), true),
             counters: counters(facts, &counts, early, &starts, &unknown.reason),
             notices: notices(facts, &failing, now),
@@ -241,6 +245,7 @@ impl Board {
                 .count("well", facts.devices.len() - failing.len())
                 .count("all", facts.devices.len())
                 .to_string(),
+            clock: format::clock_time(now, &facts.zone),
             day: facts.day,
         }
     }
@@ -290,7 +295,8 @@ fn arrivals(facts: &Facts, now: Timestamp, starts: &[(usize, usize)]) -> Arrival
     let minutes: Vec<usize> = facts
         .people
         .iter()
-        .filter(|person| Segment::of_person(person).arrived())
+        // Whom the usual weekday counts too: everybody expected with a first in.
+        .filter(|person| Segment::of_person(person).expected())
         .filter_map(|person| person.first_in.as_deref())
         .filter(|wall| wall.starts_with(&today))
         .filter_map(|wall| minute_of(format::wall_minutes(wall)))
@@ -306,7 +312,15 @@ fn arrivals(facts: &Facts, now: Timestamp, starts: &[(usize, usize)]) -> Arrival
     Arrivals::new(&minutes, minute.unwrap_or(0), usual, starts, caption)
 }
 
-fn comparison(arrivals: &Arrivals, usual: Option<i64>, facts: &Facts, now: Timestamp) -> String {
+/// Arrivals against the usual ones. They are not always the people in (who is on duty elsewhere has no first in, who came
+/// before midnight no arrival today); then the sentence says how many it compares.
+fn comparison(
+    arrivals: &Arrivals,
+    arrived: usize,
+    usual: Option<i64>,
+    facts: &Facts,
+    now: Timestamp,
+) -> String {
     let Some(usual) = usual else {
         return String::new();
     };
@@ -316,10 +330,17 @@ fn comparison(arrivals: &Arrivals, usual: Option<i64>, facts: &Facts, now: Times
         1.. => msg("usual-more"),
         _ => msg("usual-fewer"),
     };
-    text.count("difference", difference.abs())
+    let text = text
+        .count("difference", difference.abs())
         .with("weekday", format::weekday(facts.day))
         .with("time", format::clock_time(now, &facts.zone))
-        .count("usual", usual)
+        .count("usual", usual);
+    if arrivals.arrived() as usize == arrived {
+        return text.to_string();
+    }
+    msg("usual-of-arrivals")
+        .count("arrivals", arrivals.arrived())
+        .with("comparison", text)
         .to_string()
 }
 
@@ -548,7 +569,7 @@ fn punch_row(facts: &Facts, punch: &RecentPunch) -> PunchRow {
     };
     PunchRow {
         id: punch.id,
-        time: format::wall_seconds(&punch.clock).to_owned(),
+        time: punch_time(facts, &punch.clock),
         who,
         href: mapped.map(|(_, code)| format!("/people/{}", path_part(code))),
         map_href: format!(
@@ -560,6 +581,23 @@ fn punch_row(facts: &Facts, punch: &RecentPunch) -> PunchRow {
         way: msg(format!("way-{}", punch.source)),
         chip: mapped.map(|(employee, _)| punch_chip(facts, punch, employee)),
     }
+}
+
+/// `09:19:05` today, `Fri 18:04` within the last week, else `6 May 18:04`.
+fn punch_time(facts: &Facts, clock: &str) -> String {
+    let date = match format::stored_date(clock) {
+        Some(date) if date != facts.day => date,
+        _ => return format::wall_seconds(clock).to_owned(),
+    };
+    let days = facts.day.since(date).map_or(0, |past| past.get_days());
+    let day = match days {
+        1..7 => format::short_weekday(date),
+        _ => format::day_and_month(date, facts.day),
+    };
+    msg("moment-date")
+        .with("date", day)
+        .with("time", format::wall_minutes(clock))
+        .to_string()
 }
 
 /// The status of the day the punch counts for: the report whose first in or last out it is, else that of its date.
@@ -613,10 +651,12 @@ fn list(
         people,
         href: day_href(facts, Some(segment), None),
         reason: String::new(),
+        title: "",
     }
 }
 
-/// People nobody has seen: not arrived during the day, absent once it is final.
+/// People nobody has seen: not arrived during the day, absent once it is final, which it may be for one shift and not yet
+/// for another.
 fn not_arrived(facts: &Facts, counts: &Counts) -> PeopleList {
     let note = |person: &PersonToday| match facts.habits.get(&person.id) {
         Some(Some(usual)) => msg("usually").with("time", usual).to_string(),
@@ -632,10 +672,35 @@ fn not_arrived(facts: &Facts, counts: &Counts) -> PeopleList {
         },
         None => String::new(),
     };
-    if counts.get(Segment::NotArrived) == 0 && counts.get(Segment::Absent) > 0 {
-        return list(facts, counts, Segment::Absent, note);
+    let mut absent = list(facts, counts, Segment::Absent, note);
+    let mut not_arrived = list(facts, counts, Segment::NotArrived, note);
+    absent.title = "status-absent";
+    not_arrived.title = "status-not_arrived";
+    match (not_arrived.count, absent.count) {
+        (_, 0) => not_arrived,
+        (0, _) => absent,
+        (waiting, final_) => {
+            let final_word = msg("status-absent").to_string();
+            for person in &mut absent.people {
+                person.note = match person.note.as_str() {
+                    "" => final_word.clone(),
+                    note => format!("{final_word}, {note}"),
+                };
+            }
+            let mut people = not_arrived.people;
+            people.extend(absent.people);
+            people.truncate(NAMED);
+            PeopleList {
+                count: waiting + final_,
+                more: waiting + final_ - people.len(),
+                people,
+                // The table of the day begins with both.
+                href: day_href(facts, None, None),
+                reason: String::new(),
+                title: "not-arrived-or-absent",
+            }
+        }
     }
-    list(facts, counts, Segment::NotArrived, note)
 }
 
 fn unknown(facts: &Facts, counts: &Counts, failing: &[&DeviceRow]) -> PeopleList {
@@ -700,6 +765,7 @@ fn late(facts: &Facts, counts: &Counts, starts: &[(usize, usize)]) -> PeopleList
                 .to_string(),
             _ => msg("caption-after-grace").to_string(),
         },
+        title: "",
     }
 }
 

@@ -52,6 +52,11 @@ impl Company {
 
     /// Ten people: five on time, two late, one not arrived, one unknown, one on leave; one device that answers, one that does not.
     pub async fn of_ten() -> Self {
+        Self::of_ten_but(&[]).await
+    }
+
+    /// The same, with other statuses for some of them.
+    pub async fn of_ten_but(changes: &[(usize, &str)]) -> Self {
         let mut company = Self::empty().await;
         let tx = company.store.begin_write().await.expect("a transaction");
         let site = tx
@@ -107,6 +112,8 @@ impl Company {
                 .add_employee(&fields, author())
                 .await
                 .expect("an employee");
+            let changed = changes.iter().find(|(person, _)| *person == number);
+            let status = changed.map_or(status, |(_, status)| *status);
             let first_in = first_in.map(|time| format!("{DAY} {time}"));
             report_saying(&tx, id, DAY, status, first_in.as_deref(), late).await;
             company.people.push(id);
