@@ -46,7 +46,7 @@ enum Command {
     ///
     /// Example: muster init && muster serve
     Init(commands::init::Args),
-    /// Prints a new one-time link that creates the owner account.
+    /// Prints a new one-time link that creates the owner account, or by which an existing owner sets a new password.
     ///
     /// Example: muster setup-link --base-url https://muster.example
     SetupLink(commands::init::SetupLinkArgs),

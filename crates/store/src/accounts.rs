@@ -1,4 +1,4 @@
-//! Who may sign in: accounts, their sessions, and the one-time links that make the first one.
+//! Who may sign in: accounts, their sessions, and the one-time links that make the first one or reset a password.
 //!
 //! Passwords arrive hashed. Tokens are stored as SHA-256 only. Sessions and links use real time.
 
@@ -113,6 +113,13 @@ impl fmt::Debug for NewAccount {
     }
 }
 
+/// Stands for a password in a session: another one after the password was changed, and no help to find it.
+pub fn password_mark(password_hash: &str) -> String {
+    let mut mark = token_hash(password_hash);
+    mark.truncate(16);
+    mark
+}
+
 impl WriteTx {
     /// # Errors
     /// [`StoreError::Invalid`] for an empty name or something that is no address; [`StoreError::Duplicate`] for an address that
@@ -178,6 +185,25 @@ impl WriteTx {
         };
         let author = Author { account: None, at };
         Ok(Some(self.add_account(&new, author).await?))
+    }
+
+    /// Gives an account another password by a one-time link, and uses the link up. `false` when it is unknown, old or used; then
+    /// nothing is written.
+    pub async fn reset_password(
+        &self,
+        token: &str,
+        real_now: Timestamp,
+        account: AccountId,
+        password_hash: &str,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        if !self.use_setup_link(token, real_now).await? {
+            return Ok(false);
+        }
+        let author = Author { account: None, at };
+        self.set_password_hash(account, password_hash, author)
+            .await?;
+        Ok(true)
     }
 
     pub async fn set_password_hash(
@@ -401,6 +427,25 @@ mod tests {
             assert_eq!((account.id, account.email.as_str()), (id, "ada@example.org"));
             assert_eq!(account.roles, [Role::Owner, Role::Hr, Role::It].into());
             assert_eq!(store.accounts().await.unwrap(), [account]);
+        }
+
+        async fn a_link_resets_a_password_once(store: Store) {
+            let first = link(&store).await;
+            let id = set_up(&store, &first, now(), "ada@example.org").await.unwrap();
+            let token = link(&store).await;
+            let reset = async |hash: &str| {
+                let tx = store.begin_write().await.unwrap();
+                let done = tx.reset_password(&token, now(), id, hash, now()).await.unwrap();
+                tx.commit().await.unwrap();
+                done
+            };
+            assert!(reset("$second").await);
+            assert!(!reset("$third").await);
+            let account = store.account(id).await.unwrap().unwrap();
+            assert_eq!(account.password_hash, "$second");
+            assert_ne!(password_mark("$hash"), password_mark("$second"));
+            let audited = store.audit_entries(None, 1).await.unwrap();
+            assert_eq!(audited[0].action, "account.password");
         }
 
         async fn a_link_is_unknown_after_half_an_hour(store: Store) {

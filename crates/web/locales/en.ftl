@@ -270,7 +270,7 @@ login-wrong = E-mail and password do not match. { $left ->
    *[other] { $left } tries left.
 }
 login-wait = Too many failed tries. Wait five minutes, then try again.
-login-forgot = Forgot it? Whoever runs the server can make a one-time link with
+login-forgot = Forgot it? Whoever runs the server can make a one-time link, by which an owner sets another one, with
 sign-out = Sign out
 setup-step-owner = Owner account
 setup-step-company = Company and zone
@@ -281,6 +281,10 @@ setup-owner-text = The owner sees everything and decides who else may. The link 
 setup-owner-button = Create account
 setup-used-title = This link no longer works
 setup-used-text = One-time links work once and for 30 minutes. Make another one on the server:
+reset-title = Set a new password
+reset-text = For an owner who cannot sign in any more. The link you opened works once, and everybody signed in with the old password is signed out.
+reset-email-hint = With which the owner signs in.
+reset-no-owner = No owner signs in with this address.
 field-your-name = Your name
 field-email = E-mail
 owner-name-missing = Enter your name.

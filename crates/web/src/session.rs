@@ -15,6 +15,7 @@ use axum::http::{Method, header};
 use ingest::Clock;
 use jiff::Timestamp;
 use store::Store;
+use store::accounts::password_mark;
 use store::audit::Author;
 use tokio::sync::Semaphore;
 use tower_sessions::cookie::time::OffsetDateTime;
@@ -31,6 +32,8 @@ use crate::ui::{Section, SignedIn, Ui};
 pub(crate) const SESSION_DAYS: i64 = 14;
 /// Where the account is kept in a session.
 const ACCOUNT: &str = "account";
+/// Which password it was begun with; a session ends when the password changes.
+const PASSWORD: &str = "password";
 /// When the session was last prolonged, in days since 1970.
 const USED_ON: &str = "used_on";
 
@@ -95,10 +98,16 @@ impl SessionStore for Sessions {
 }
 
 /// Begins a session for an account, with a new id, so that one set by somebody else before is worth nothing.
-pub(crate) async fn sign_in(session: &Session, account: AccountId) -> Result<(), PageError> {
+pub(crate) async fn sign_in(
+    session: &Session,
+    account: AccountId,
+    password_hash: &str,
+) -> Result<(), PageError> {
     let failed = |error: tower_sessions::session::Error| PageError::Internal(error.to_string());
     session.cycle_id().await.map_err(failed)?;
-    session.insert(ACCOUNT, account.0).await.map_err(failed)
+    session.insert(ACCOUNT, account.0).await.map_err(failed)?;
+    let mark = password_mark(password_hash);
+    session.insert(PASSWORD, mark).await.map_err(failed)
 }
 
 pub(crate) async fn sign_out(session: &Session) -> Result<(), PageError> {
@@ -170,8 +179,10 @@ impl FromRequestParts<WebState> for Visitor {
             Some(id) => state.store.account(AccountId(id)).await?,
             None => None,
         };
+        let mark: Option<String> = session.get(PASSWORD).await.map_err(failed)?;
         let account = account
             .filter(|account| account.disabled.is_none())
+            .filter(|account| mark == Some(password_mark(&account.password_hash)))
             .ok_or_else(refused)?;
         prolong(&session, state).await.map_err(failed)?;
         Ok(Self {

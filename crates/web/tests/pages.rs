@@ -423,6 +423,53 @@ async fn a_one_time_link_works_once() {
 }
 
 #[tokio::test]
+async fn a_new_password_signs_everybody_else_out() {
+    let company = Company::of_ten().await;
+    let here = company.owner().await;
+    let form = "email=farhan%40example.org&password=correct%20horse";
+    let there = company.post("/login", form, None).await.cookie;
+    let there = there.expect("a session");
+    let status = async |cookie: &str| company.get("/account", Some(cookie)).await.status;
+    assert_eq!(status(&there).await, StatusCode::OK);
+
+    let form = "present=correct%20horse&password=another%20horse";
+    let changed = company.post("/account/password", form, Some(&here)).await;
+    assert!(changed.body.contains("Your password was changed."));
+    let renewed = changed.cookie.expect("another id of the session");
+    assert_eq!(status(&renewed).await, StatusCode::OK);
+    assert_eq!(status(&there).await, StatusCode::SEE_OTHER);
+    assert_eq!(status(&here).await, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
+async fn a_link_lets_an_owner_set_a_new_password_once() {
+    let company = Company::of_ten().await;
+    let cookie = company.owner().await;
+    let tx = company.store.begin_write().await.expect("a transaction");
+    let token = tx
+        .add_setup_link(company.engine.clock.real_now())
+        .await
+        .expect("a link");
+    tx.commit().await.expect("committed");
+    let path = format!("/setup/{token}");
+    let page = company.get(&path, None).await.body;
+    assert!(page.contains("Set a new password") && !page.contains("name=\"name\""));
+    let nobody = "email=eve%40example.org&password=another%20horse";
+    let refused = company.post(&path, nobody, None).await.body;
+    assert!(refused.contains("No owner signs in with this address."));
+    let form = "email=Farhan%40example.org&password=another%20horse";
+    let reset = company.post(&path, form, None).await;
+    assert_eq!(reset.location.as_deref(), Some("/"));
+    let renewed = reset.cookie.expect("a session");
+    let status = async |cookie: &str| company.get("/account", Some(cookie)).await.status;
+    assert_eq!(status(&renewed).await, StatusCode::OK);
+    assert_eq!(status(&cookie).await, StatusCode::SEE_OTHER, "the old one");
+    let again = company.post(&path, form, None).await;
+    assert!(again.body.contains("This link no longer works"));
+    assert_eq!(company.store.accounts().await.expect("accounts").len(), 1);
+}
+
+#[tokio::test]
 async fn guesses_are_slowed_down_and_signing_out_ends_the_session() {
     let company = Company::of_ten().await;
     let cookie = company.owner().await;

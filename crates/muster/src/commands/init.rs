@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use store::Store;
 use store::secrets::SecretKey;
 
@@ -56,12 +56,9 @@ pub async fn run(args: Args, flags: &Flags, mut config: Config) -> anyhow::Resul
     Ok(())
 }
 
-/// Prints a link that creates the owner account; refused while there is one.
+/// Prints a link that creates the owner account, or lets an existing owner set a new password.
 pub async fn setup_link(args: SetupLinkArgs, config: Config) -> anyhow::Result<()> {
     let store = super::open_store(&config).await?;
-    if store.has_owner().await? {
-        bail!("there is an owner account already; sign in with it");
-    }
     println!(
         "{}",
         new_setup_link(&store, &args.base_url.unwrap_or_else(|| base_url(&config))).await?

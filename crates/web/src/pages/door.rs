@@ -77,7 +77,7 @@ pub(crate) async fn sign_in(
         let fits = state.passwords.check(password, hash).await?;
         if let Some(account) = account.filter(|_| fits) {
             state.throttle.succeeded(place, &form.email);
-            session::sign_in(&session, account.id).await?;
+            session::sign_in(&session, account.id, &account.password_hash).await?;
             tracing::info!(account = account.id.0, "signed in");
             let next = own_path(Some(&form.next)).unwrap_or("/");
             return Ok(Redirect::to(next).into_response());
@@ -125,12 +125,13 @@ pub(crate) async fn setup(
     session: Session,
     Path(token): Path<String>,
 ) -> Result<Response, PageError> {
-    if let Some(account) = state.config.link_signs_in {
+    if let Some(id) = state.config.link_signs_in {
+        let account = state.store.account(id).await?.ok_or(PageError::NotFound)?;
         let tx = state.store.begin_write().await?;
         let used = tx.use_setup_link(&token, state.clock.real_now()).await?;
         tx.commit_quietly().await?;
         if used {
-            session::sign_in(&session, account).await?;
+            session::sign_in(&session, id, &account.password_hash).await?;
             return Ok(Redirect::to("/").into_response());
         }
         return html(&UsedPage { ui: &door(&state) });
@@ -142,6 +143,9 @@ pub(crate) async fn setup(
     {
         return html(&UsedPage { ui: &door(&state) });
     }
+    if state.store.has_owner().await? {
+        return reset_page(&state, &Errors::default(), &token, "");
+    }
     html(&OwnerPage {
         ui: &door(&state),
         errors: &Errors::default(),
@@ -152,8 +156,66 @@ pub(crate) async fn setup(
     })
 }
 
+/// What a one-time link shows when there is an owner already: a new password for one.
+#[derive(Template)]
+#[template(path = "setup_reset.html")]
+struct ResetPage<'a> {
+    ui: &'a Ui,
+    errors: &'a Errors,
+    token: &'a str,
+    email: &'a str,
+}
+
+fn reset_page(
+    state: &WebState,
+    errors: &Errors,
+    token: &str,
+    email: &str,
+) -> Result<Response, PageError> {
+    html(&ResetPage {
+        ui: &door(state),
+        errors,
+        token,
+        email,
+    })
+}
+
+async fn reset_password(
+    state: &WebState,
+    session: &Session,
+    token: &str,
+    form: OwnerForm,
+) -> Result<Response, PageError> {
+    let mut errors = Errors::default();
+    check_password(&form.password, &mut errors);
+    let owner = state.store.account_by_email(&form.email).await?;
+    let owner = owner.filter(|account| {
+        account.disabled.is_none() && account.roles.contains(&store::accounts::Role::Owner)
+    });
+    if owner.is_none() {
+        errors.add("email", msg("reset-no-owner"));
+    }
+    let Some(owner) = owner.filter(|_| errors.is_empty()) else {
+        return reset_page(state, &errors, token, &form.email);
+    };
+    let hash = state.passwords.hash(form.password).await?;
+    let (real_now, now) = (state.clock.real_now(), state.clock.now());
+    let tx = state.store.begin_write().await?;
+    if !tx
+        .reset_password(token, real_now, owner.id, &hash, now)
+        .await?
+    {
+        tx.rollback().await?;
+        return html(&UsedPage { ui: &door(state) });
+    }
+    tx.commit().await?;
+    session::sign_in(session, owner.id, &hash).await?;
+    Ok(Redirect::to("/").into_response())
+}
+
 #[derive(Deserialize)]
 pub(crate) struct OwnerForm {
+    #[serde(default)]
     name: String,
     email: String,
     password: String,
@@ -170,6 +232,9 @@ pub(crate) async fn make_owner(
         || !state.store.setup_link_works(&token, real_now).await?
     {
         return html(&UsedPage { ui: &door(&state) });
+    }
+    if state.store.has_owner().await? {
+        return reset_password(&state, &session, &token, form).await;
     }
     let mut errors = Errors::default();
     check_password(&form.password, &mut errors);
@@ -189,7 +254,7 @@ pub(crate) async fn make_owner(
         match made {
             Ok(Some(account)) => {
                 tx.commit().await?;
-                session::sign_in(&session, account).await?;
+                session::sign_in(&session, account, &hash).await?;
                 let next = match setup::is_open(&state.store).await? {
                     true => "/setup/company",
                     false => "/",
@@ -262,6 +327,7 @@ pub(crate) struct PasswordForm {
 pub(crate) async fn change_password(
     State(state): State<WebState>,
     visitor: Visitor,
+    session: Session,
     Place(place): Place,
     Form(form): Form<PasswordForm>,
 ) -> Result<Response, PageError> {
@@ -293,6 +359,8 @@ pub(crate) async fn change_password(
         tx.set_password_hash(id, &hash, visitor.author(&state))
             .await?;
         tx.commit().await?;
+        // Every other session of the account ends with the old password.
+        session::sign_in(&session, id, &hash).await?;
     }
     html(&AccountPage {
         ui: &visitor.ui(&state, Section::Account),
