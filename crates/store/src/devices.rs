@@ -266,7 +266,7 @@ impl WriteTx {
         Ok(())
     }
 
-    /// Removes a device from reading and from the days after. Its punches stay.
+    /// Removes a device from reading and from the days after, and ends its failure. Its punches stay.
     pub async fn retire_device(&self, device: DeviceId, author: Author) -> Result<(), StoreError> {
         let before = self.device_row(device).await?;
         if before.retired_ms.is_some() {
@@ -276,6 +276,12 @@ impl WriteTx {
             &self.tx,
             "UPDATE devices SET retired_ms = $2, next_poll_ms = NULL, lease_owner = NULL, lease_until_ms = NULL \
              WHERE id = $1",
+            [device.0.into(), author.at_ms().into()],
+        )
+        .await?;
+        sql::run(
+            &self.tx,
+            "UPDATE device_failures SET ended_ms = $2 WHERE device_id = $1 AND ended_ms IS NULL",
             [device.0.into(), author.at_ms().into()],
         )
         .await?;

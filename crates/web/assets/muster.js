@@ -24,6 +24,7 @@
     for (const element of all("time[data-ago]")) {
       const age = now - Number(element.dataset.ago);
       if (age < 3600e3) put(element, words.ago.replace("{}", length(age)));
+      else if (element.dataset.then) put(element, element.dataset.then);
     }
     for (const element of all("time[data-since]")) {
       const age = now - Number(element.dataset.since);

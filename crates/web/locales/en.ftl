@@ -227,6 +227,7 @@ notice-also = { $people ->
 notice-kept = Punches made there are kept by the terminal until it can be read again.
 
 ## Condition of devices
+condition-removed = Removed
 condition-disabled = Switched off
 condition-refused = Refused (password)
 condition-not-identified = Not identified
@@ -236,6 +237,7 @@ condition-waiting = Waiting for an address
 condition-not-read = Not read yet
 condition-clock-off = Clock off
 condition-well = In contact
+lasting-removed = removed
 lasting-disabled = switched off
 lasting-refused = password refused for
 lasting-not-identified = not identified for
@@ -351,6 +353,16 @@ kind-zk = ZKTeco
 kind-hik = Hikvision
 poll-now = Poll now
 poll-asked = The terminal is being read. Its cycle appears below in a moment.
+polls-asked = { $count ->
+    [0] No terminal is read now: all are switched off, refused, or without an address.
+    [one] One terminal is being read. The rows below change by themselves.
+   *[other] { $count } terminals are being read. The rows below change by themselves.
+}
+not-polled-removed = The device is removed, so it is not read.
+not-polled-disabled = The device is switched off, so it is not read.
+not-polled-refused = The device is not read: it refused the password or comm key. Change it first.
+not-polled-address = The device has no address yet, so it is not read.
+not-polled-way = The device is not read over the network.
 test-now = Test
 edit = Edit
 save = Save
@@ -363,7 +375,7 @@ last-cycle = Last cycle
 clock = Clock
 users = Users
 contact-24h = Contact, last 24 h
-contact-strip = Contact in the last 24 hours, { $down } of 48 half hours without
+contact-strip = Contact in the last 24 hours, { $down } of { $all } half hours without
 serial-and-address = Serial and address
 new = new
 of-read = of { $read }

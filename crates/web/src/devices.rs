@@ -10,6 +10,8 @@ const CLOCK_TOLERANCE_S: i64 = 30;
 /// What is the matter with a device, worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Condition {
+    /// Taken out by a person; only its punches stay.
+    Removed,
     /// Switched off by a person.
     Disabled,
     /// Credentials were refused; nothing is tried before somebody edits the device.
@@ -32,7 +34,9 @@ impl Condition {
     pub fn of(device: &DeviceRow) -> Self {
         let step = device.last_error_step.as_deref().unwrap_or_default();
         let failing = device.failing_since_ms.is_some() || device.needs_edit;
-        if !device.enabled {
+        if device.retired_ms.is_some() {
+            Self::Removed
+        } else if !device.enabled {
             Self::Disabled
         } else if device.needs_edit {
             Self::Refused
@@ -61,8 +65,14 @@ impl Condition {
         )
     }
 
+    /// It was read, and nothing says that it could not be read again.
+    pub fn is_in_contact(self) -> bool {
+        matches!(self, Self::Well | Self::ClockOff)
+    }
+
     fn name(self) -> &'static str {
         match self {
+            Self::Removed => "removed",
             Self::Disabled => "disabled",
             Self::Refused => "refused",
             Self::NotIdentified => "not-identified",
@@ -89,8 +99,38 @@ impl Condition {
     pub fn dot(self) -> &'static str {
         match self {
             Self::Well => "ok",
-            Self::ClockOff | Self::WaitingForAddress | Self::NotReadYet | Self::Disabled => "warn",
+            Self::ClockOff
+            | Self::WaitingForAddress
+            | Self::NotReadYet
+            | Self::Disabled
+            | Self::Removed => "warn",
             _ => "down",
         }
+    }
+}
+
+/// How many of them are in contact.
+pub fn in_contact(devices: &[DeviceRow]) -> usize {
+    let well = devices
+        .iter()
+        .filter(|device| Condition::of(device).is_in_contact());
+    well.count()
+}
+
+/// Why a device is not polled, however often somebody asks for it; `None` when it is.
+pub fn why_not_polled(device: &DeviceRow) -> Option<Msg> {
+    let address = device.address.as_deref().unwrap_or_default();
+    if device.retired_ms.is_some() {
+        Some(msg("not-polled-removed"))
+    } else if !device.enabled {
+        Some(msg("not-polled-disabled"))
+    } else if device.needs_edit {
+        Some(msg("not-polled-refused"))
+    } else if address.is_empty() {
+        Some(msg("not-polled-address"))
+    } else if !device.mode.split(',').any(|way| way.trim() == "poll") {
+        Some(msg("not-polled-way"))
+    } else {
+        None
     }
 }

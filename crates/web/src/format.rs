@@ -149,12 +149,14 @@ pub struct Ago {
 impl fmt::Display for Ago {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let age = self.now.duration_since(self.at);
-        let text = if age < SignedDuration::from_hours(1) {
-            msg("ago").with("age", duration(age)).to_string()
-        } else {
-            moment(self.at, self.now, &self.zone)
-        };
-        write_time(f, "data-ago", self.at, &self.zone, &text)
+        let moment = moment(self.at, self.now, &self.zone);
+        if age >= SignedDuration::from_hours(1) {
+            return write_time(f, "data-ago", self.at, &self.zone, &moment);
+        }
+        let text = msg("ago").with("age", duration(age)).to_string();
+        // What the page writes once an hour is over.
+        let attribute = format!("data-then=\"{}\" data-ago", Escaped(&moment));
+        write_time(f, &attribute, self.at, &self.zone, &text)
     }
 }
 

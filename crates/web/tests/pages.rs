@@ -592,6 +592,56 @@ async fn a_serial_number_is_registered_once() {
 }
 
 #[tokio::test]
+async fn a_device_that_is_not_polled_says_why() {
+    let company = Company::of_ten().await;
+    company.state_is_fresh().await;
+    let cookie = company.owner().await;
+    let page = async |path: &str| company.get(path, Some(&cookie)).await.body;
+    let add = "kind=zk&serial_number=C3&name=Store";
+    let added = company.post("/devices/new", add, Some(&cookie)).await;
+    let told = page(&added.location.expect("a page")).await;
+    assert!(told.contains("has no address yet, so it is not read"));
+    assert!(!told.contains("action=\"/devices/C3/poll\""));
+
+    let site = company.store.sites().await.expect("sites")[0].id;
+    let edit = format!("{add}&site={site}&address=192.0.2.3&existing=1");
+    company.post("/devices/C3/edit", &edit, Some(&cookie)).await;
+    let asked = company.post("/devices/C3/poll", "", Some(&cookie)).await;
+    let told = page(&asked.location.expect("a page")).await;
+    assert!(told.contains("switched off, so it is not read"), "{told}");
+    let asked = company.post("/devices/poll", "", Some(&cookie)).await;
+    let told = page(&asked.location.expect("a page")).await;
+    assert!(told.contains("2 terminals are being read."), "{told}");
+    assert!(told.contains("0 of 3 in contact"), "none was ever read");
+    let strip = &told[told.find("id=\"device-C3\"").expect("a row")..];
+    let strip = &strip[strip.find("class=\"strip\"").expect("a strip")..];
+    let strip = &strip[..strip.find("</svg>").expect("its end")];
+    assert!(!strip.contains("<rect"), "nothing is known: {strip}");
+}
+
+#[tokio::test]
+async fn a_removed_device_is_gone() {
+    let company = Company::of_ten().await;
+    company.state_is_fresh().await;
+    let cookie = company.owner().await;
+    let before = company.get("/failures", Some(&cookie)).await.body;
+    assert!(part(&before, "failures").contains("Gate 2"));
+    company.post("/devices/B2/remove", "", Some(&cookie)).await;
+    company.state_is_fresh().await;
+    let after = company.get("/failures", Some(&cookie)).await.body;
+    assert!(!part(&after, "failures").contains("Gate 2"));
+    let waiting = store::views::board::waiting(&company.store).await;
+    assert_eq!(waiting.expect("read").failures, 0);
+    let own = company.get("/devices/B2", Some(&cookie)).await.body;
+    assert!(part(&own, "device-state").contains("Removed"));
+    assert!(!own.contains("/devices/B2/edit") && !own.contains("/devices/B2/test"));
+    for path in ["/devices/B2/poll", "/devices/B2/test", "/devices/B2/remove"] {
+        let refused = company.post(path, "", Some(&cookie)).await;
+        assert_eq!(refused.status, StatusCode::NOT_FOUND, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn first_run_leads_to_a_board() {
     let company = Company::empty().await;
     let cookie = company.owner().await;

@@ -256,7 +256,8 @@ pub struct Waiting {
 
 const WAITING: &str = "SELECT
         (SELECT COUNT(*) FROM (SELECT DISTINCT p.device_id, p.user_id FROM punches p WHERE p.employee_id IS NULL) AS w) AS inbox,
-        (SELECT COUNT(*) FROM device_failures WHERE ended_ms IS NULL) AS failures,
+        (SELECT COUNT(*) FROM device_failures f JOIN devices d ON d.id = f.device_id
+          WHERE f.ended_ms IS NULL AND d.retired_ms IS NULL) AS failures,
         (SELECT COUNT(*) FROM devices d WHERE d.retired_ms IS NULL AND d.enabled) AS devices,
         (SELECT COUNT(*) FROM devices d WHERE d.retired_ms IS NULL AND d.enabled AND NOT EXISTS
           (SELECT 1 FROM device_failures f WHERE f.device_id = d.id AND f.ended_ms IS NULL)) AS devices_well";

@@ -29,6 +29,10 @@ pub struct DeviceRow {
     pub last_error: Option<String>,
     pub last_error_step: Option<String>,
     pub last_contact_ms: Option<i64>,
+    /// The first read that found this device.
+    pub first_verified_ms: Option<i64>,
+    /// Since when it is removed.
+    pub retired_ms: Option<i64>,
     pub clock_drift_s: Option<i64>,
     pub model: String,
     pub firmware: String,
@@ -45,7 +49,7 @@ const DEVICE: &str =
     "SELECT d.id, d.kind, d.serial_number, d.name, d.site_id, s.name AS site, s.zone AS zone, d.address, d.port, d.username,
        (d.password_sealed IS NOT NULL) AS has_password, (d.comm_key_sealed IS NOT NULL) AS has_comm_key,
        d.mode, d.enabled, d.direction, d.poll_interval_s, d.next_poll_ms, d.needs_edit, d.last_error, d.last_error_step,
-       d.last_contact_ms, d.clock_drift_s, d.model, d.firmware, d.user_count, d.record_count, d.record_capacity,
+       d.last_contact_ms, d.first_verified_ms, d.retired_ms, d.clock_drift_s, d.model, d.firmware, d.user_count, d.record_count, d.record_capacity,
        c.covered_to_ms,
        (SELECT MIN(f.began_ms) FROM device_failures f WHERE f.device_id = d.id AND f.ended_ms IS NULL) AS failing_since_ms
      FROM devices d JOIN sites s ON s.id = d.site_id LEFT JOIN device_coverage c ON c.device_id = d.id";
@@ -120,7 +124,7 @@ pub struct FailureRow {
     pub count: i64,
 }
 
-/// The newest failures, of one device or (`None`) of all; those that last come first. `before` continues a list: ids below it.
+/// The newest failures, of one device or (`None`) of all that are not retired; those that last come first.
 pub async fn failures(
     store: &Store,
     device_id: Option<i64>,
@@ -130,7 +134,7 @@ pub async fn failures(
     let text = "SELECT f.id, f.device_id, d.serial_number, d.name AS device, s.zone AS zone, f.began_ms, f.ended_ms, f.step,
            f.message, f.count
          FROM device_failures f JOIN devices d ON d.id = f.device_id JOIN sites s ON s.id = d.site_id
-         WHERE ($1 = 0 OR f.device_id = $1)
+         WHERE (f.device_id = $1 OR ($1 = 0 AND d.retired_ms IS NULL))
          ORDER BY CASE WHEN f.ended_ms IS NULL THEN 0 ELSE 1 END, f.began_ms DESC, f.id DESC LIMIT $2 OFFSET $3";
     let values = [device_id.unwrap_or(0).into(), limit.into(), skip.into()];
     Ok(sql::fetch(store.read(), text, values).await?)

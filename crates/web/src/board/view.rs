@@ -242,7 +242,7 @@ impl Board {
                 .map(|device| strip(facts, device, now))
                 .collect(),
             devices_caption: msg("devices-in-contact")
-                .count("well", facts.devices.len() - failing.len())
+                .count("well", crate::devices::in_contact(&facts.devices))
                 .count("all", facts.devices.len())
                 .to_string(),
             clock: format::clock_time(now, &facts.zone),

@@ -18,11 +18,11 @@ use store::views::devices::{
 use super::form::sentence;
 use crate::WebState;
 use crate::board::path_part;
-use crate::devices::Condition;
+use crate::devices::{Condition, in_contact, why_not_polled};
 use crate::error::{PageError, html};
 use crate::format::{self, Ago, Lasting};
 use crate::session::Visitor;
-use crate::text::msg;
+use crate::text::{Msg, msg};
 use crate::ui::{Section, Ui};
 
 /// Cycles, failures and users on a device's page.
@@ -41,6 +41,10 @@ struct DevicesPage<'a> {
     caption: String,
     rows: Vec<Line>,
     failures: Vec<FailureLine>,
+    /// Some device can be polled.
+    polled: bool,
+    /// How many are read because somebody asked for it a moment ago.
+    asked: Option<usize>,
 }
 
 struct Line {
@@ -66,19 +70,27 @@ enum LastCycle {
     Failed(String),
 }
 
-/// The last 24 hours in half hours: whether the device was away in each. Down is short and red.
-struct Strip(Vec<bool>);
+/// The last 24 hours in half hours: whether the device was away in each; `None` before it was ever read. Down is short and
+/// red.
+struct Strip(Vec<Option<bool>>);
 
 impl std::fmt::Display for Strip {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let down = self.0.iter().filter(|down| **down).count();
-        let label = msg("contact-strip").count("down", down).to_string();
+        let down = self.0.iter().filter(|down| **down == Some(true)).count();
+        let all = self.0.iter().flatten().count();
+        let label = msg("contact-strip")
+            .count("down", down)
+            .count("all", all)
+            .to_string();
         write!(
             f,
             "<svg class=\"strip\" width=\"144\" height=\"18\" role=\"img\" aria-label=\"{}\">",
             format::Escaped(&label)
         )?;
         for (slot, down) in self.0.iter().enumerate() {
+            let Some(down) = down else {
+                continue;
+            };
             let (class, height) = if *down {
                 ("f-absent", 8)
             } else {
@@ -100,11 +112,13 @@ fn strip(device: &DeviceRow, outages: &[Outage], now: Timestamp) -> Strip {
     let slots = (0..SLOTS).map(|slot| {
         let begins = now - SLOT * i32::try_from(SLOTS - slot).unwrap_or(0);
         let (from, to) = (begins.as_millisecond(), (begins + SLOT).as_millisecond());
-        outages.iter().any(|outage| {
+        let down = outages.iter().any(|outage| {
             outage.device_id == device.id
                 && outage.began_ms < to
                 && outage.ended_ms.is_none_or(|ended| ended > from)
-        })
+        });
+        let known = down || device.first_verified_ms.is_some_and(|first| first < to);
+        known.then_some(down)
     });
     Strip(slots.collect())
 }
@@ -182,9 +196,15 @@ fn drift(seconds: i64) -> String {
     )
 }
 
+#[derive(Deserialize)]
+pub(crate) struct DevicesQuery {
+    asked: Option<usize>,
+}
+
 pub(crate) async fn list(
     State(state): State<WebState>,
     visitor: Visitor,
+    Query(query): Query<DevicesQuery>,
 ) -> Result<Response, PageError> {
     visitor.require(visitor.may().devices)?;
     let ui = visitor.ui(&state, Section::Devices);
@@ -203,13 +223,11 @@ pub(crate) async fn list(
         .into_iter()
         .collect();
     let failures = devices::failures(&state.store, None, FAILURES, 0).await?;
-    let down = rows
-        .iter()
-        .filter(|device| Condition::of(device).is_down())
-        .count();
     html(&DevicesPage {
+        polled: rows.iter().any(|device| why_not_polled(device).is_none()),
+        asked: query.asked,
         caption: msg("devices-in-contact")
-            .count("well", rows.len() - down)
+            .count("well", in_contact(&rows))
             .count("all", rows.len())
             .to_string(),
         rows: rows
@@ -287,6 +305,8 @@ struct DevicePage<'a> {
     parked: Vec<Parked>,
     test: Option<&'a Result<DeviceTest, PollFailure>>,
     asked: bool,
+    /// Why it is not polled.
+    not_polled: Option<Msg>,
     people: i64,
 }
 
@@ -394,6 +414,7 @@ async fn page(
             zone: zone.clone(),
         }),
         trouble: trouble(&device, condition),
+        not_polled: why_not_polled(&device),
         cycles: cycles
             .into_iter()
             .map(|row| cycle(row, now, &zone))
@@ -427,6 +448,15 @@ async fn known(state: &WebState, serial: &str) -> Result<DeviceRow, PageError> {
     devices::by_serial(&state.store, serial)
         .await?
         .ok_or(PageError::NotFound)
+}
+
+/// The same, without those that were removed: nothing can be done with them any more.
+async fn in_use(state: &WebState, serial: &str) -> Result<DeviceRow, PageError> {
+    let device = known(state, serial).await?;
+    match device.retired_ms {
+        None => Ok(device),
+        Some(_) => Err(PageError::NotFound),
+    }
 }
 
 /// What failed at which step; what to do.
@@ -557,14 +587,14 @@ fn direction(name: &str) -> &'static str {
         .unwrap_or("none")
 }
 
-/// Asks for a read of one device now.
+/// Asks for a read of one device now. The page says why when it is not polled.
 pub(crate) async fn poll(
     State(state): State<WebState>,
     visitor: Visitor,
     Path(serial): Path<String>,
 ) -> Result<Redirect, PageError> {
     visitor.require(visitor.may().edit_devices)?;
-    let device = known(&state, &serial).await?;
+    let device = in_use(&state, &serial).await?;
     state
         .engine
         .poller
@@ -582,8 +612,8 @@ pub(crate) async fn poll_all(
     visitor: Visitor,
 ) -> Result<Redirect, PageError> {
     visitor.require(visitor.may().edit_devices)?;
-    state.engine.poller.poll_now(None).await?;
-    Ok(Redirect::to("/devices"))
+    let asked = state.engine.poller.poll_now(None).await?.len();
+    Ok(Redirect::to(&format!("/devices?asked={asked}")))
 }
 
 /// Talks to a device and stores nothing.
@@ -593,7 +623,7 @@ pub(crate) async fn test(
     Path(serial): Path<String>,
 ) -> Result<Response, PageError> {
     visitor.require(visitor.may().edit_devices)?;
-    let device = known(&state, &serial).await?;
+    let device = in_use(&state, &serial).await?;
     let tested = state.engine.poller.test(DeviceId(device.id)).await?;
     page(&state, &visitor, &serial, Some(&tested), false).await
 }
@@ -605,7 +635,7 @@ pub(crate) async fn retire(
     Path(serial): Path<String>,
 ) -> Result<Redirect, PageError> {
     visitor.require(visitor.may().edit_devices)?;
-    let device = known(&state, &serial).await?;
+    let device = in_use(&state, &serial).await?;
     let tx = state.store.begin_write().await?;
     tx.retire_device(DeviceId(device.id), visitor.author(&state))
         .await?;

@@ -11,7 +11,7 @@ use store::devices::{DeviceFields, NewDevice, SecretEdit};
 use store::secrets::Secret;
 use store::views::devices::DeviceRow;
 
-use super::{direction, known};
+use super::{direction, in_use};
 use crate::WebState;
 use crate::board::path_part;
 use crate::error::{PageError, html};
@@ -271,7 +271,7 @@ pub(crate) async fn edit(
     Path(serial): Path<String>,
 ) -> Result<Response, PageError> {
     visitor.require(visitor.may().edit_devices)?;
-    let device = known(&state, &serial).await?;
+    let device = in_use(&state, &serial).await?;
     let form = DeviceForm::of(&device);
     page(&state, &visitor, &form, &Errors::default(), Some(&device))
 }
@@ -283,7 +283,7 @@ pub(crate) async fn save(
     Form(form): Form<DeviceForm>,
 ) -> Result<Response, PageError> {
     visitor.require(visitor.may().edit_devices)?;
-    let device = known(&state, &serial).await?;
+    let device = in_use(&state, &serial).await?;
     let mode = device
         .mode
         .split(',')
