@@ -471,6 +471,7 @@ device-port-wrong = A port is a number from 1 to 65535.
 device-comm-key = Comm key
 device-comm-key-hint = ZKTeco only. Empty: none, or what is stored already.
 device-comm-key-wrong = A comm key is a number.
+device-secret-not-kept = Enter it again; it was not kept.
 device-username = User name
 device-username-hint = Hikvision only.
 device-password-hint = Hikvision only. Empty: what is stored already.
@@ -630,6 +631,7 @@ inbox-caption = { $users ->
    *[other] Their { $punches } punches are kept; mapping counts them back to the first one.
 }
 inbox-waiting = Waiting
+inbox-gone = Device user { $user } waits no more: somebody has mapped it already.
 inbox-order = most punches first
 inbox-empty = Every punch has its person.
 inbox-row = { $device } · { $punches ->

@@ -575,6 +575,8 @@ async fn a_serial_number_is_registered_once() {
     ] {
         assert!(answer.body.contains(text), "{text}");
     }
+    let answer = add("kind=hik&serial_number=A1&password=secret").await;
+    assert!(answer.body.contains("Enter it again; it was not kept."));
     let answer = add("kind=hik&serial_number=C3&name=").await;
     assert_eq!(answer.location.as_deref(), Some("/devices/C3?asked=1"));
     let device = company

@@ -261,6 +261,23 @@ async fn a_mapping_says_what_it_changes_and_can_be_undone() {
 }
 
 #[tokio::test]
+async fn a_user_mapped_meanwhile_is_not_replaced_by_another() {
+    let company = Company::of_ten().await;
+    company.state_is_fresh().await;
+    let cookie = company.owner().await;
+    let jakob = company.people[9].0;
+    let path = format!("/inbox?device={}&user=2007&who={jakob}", company.gate.0);
+    let page = company.get(&path, Some(&cookie)).await.body;
+    let choice = part(&page, "choice");
+    assert!(
+        choice.contains("Device user 2007 waits no more"),
+        "{choice}"
+    );
+    assert!(!page.contains("action=\"/inbox/map\""), "nothing is chosen");
+    assert!(page.contains("9999"), "the others still wait");
+}
+
+#[tokio::test]
 async fn somebody_else_is_found_by_searching() {
     let company = Company::of_ten().await;
     company.state_is_fresh().await;
@@ -357,6 +374,24 @@ async fn a_roll_call_needs_people_a_time_and_a_reason() {
             .store
             .corrections_of(EmployeeId(one), jiff::Timestamp::MIN, jiff::Timestamp::MAX);
     assert_eq!(said.await.expect("read").len(), 0);
+}
+
+#[tokio::test]
+async fn another_list_of_a_roll_call_keeps_what_was_typed() {
+    let company = Company::of_ten().await;
+    company.state_is_fresh().await;
+    let cookie = company.owner().await;
+    let huda = company.people[7].0;
+    let form = format!("filter=1&date={DAY}&time=09:11&side=out&reason=power&person={huda}");
+    let page = company.post("/rollcall/new", &form, Some(&cookie)).await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(page.body.contains("value=\"power\"") && page.body.contains("value=\"09:11\""));
+    assert!(
+        page.body
+            .contains(&format!("value=\"{huda}\" data-select-one checked"))
+    );
+    assert!(page.body.contains("Mark as left"));
+    assert!(!page.body.contains("problems"), "nothing is refused yet");
 }
 
 #[tokio::test]

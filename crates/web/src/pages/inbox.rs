@@ -80,6 +80,8 @@ struct InboxPage<'a> {
     rows: Vec<Row>,
     caption: String,
     mapped: Option<Mapped>,
+    /// The user that was asked for waits no more.
+    gone: bool,
     selected: Option<Selected>,
 }
 
@@ -155,7 +157,9 @@ async fn show(
         }
         _ => None,
     };
-    let user = user.or_else(|| waiting.first().cloned());
+    // Somebody else may have mapped the user meanwhile. The page must not go on with another one, whom nobody looked at.
+    let gone = user.is_none() && query.device.is_some() && query.mapped.is_none();
+    let user = user.or_else(|| waiting.first().filter(|_| !gone).cloned());
     let mapped = match query.mapped {
         Some(employee) => mapped(&state, employee, query.days.unwrap_or(0)).await?,
         None => None,
@@ -186,6 +190,7 @@ async fn show(
             None => None,
         },
         mapped,
+        gone,
         query: &query,
         ui: &ui,
     };

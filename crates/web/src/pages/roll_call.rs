@@ -97,6 +97,8 @@ struct Call {
     /// Everybody is listed, not only who has not been seen.
     everybody: bool,
     people: BTreeSet<i64>,
+    /// Only another list is wanted; what is typed and ticked stays.
+    filter: bool,
 }
 
 impl Call {
@@ -111,6 +113,7 @@ impl Call {
                 "side" => call.side = value,
                 "reason" => call.reason = value,
                 "show" => call.everybody = value == "all",
+                "filter" => call.filter = true,
                 "person" => call.people.extend(value.parse::<i64>()),
                 _ => {}
             }
@@ -190,7 +193,10 @@ impl Plan {
     async fn of(state: &WebState, call: &mut Call) -> Result<Self, PageError> {
         let frame = state.boards.frame();
         let devices = devices::list(&state.store, None).await?;
+        // The device of another site was chosen before the site was changed.
+        let here = |device: &&DeviceRow| call.site.is_none_or(|site| site == device.site_id);
         let device = devices.iter().find(|device| Some(device.id) == call.device);
+        let device = device.filter(here);
         call.device = device.map(|device| device.id);
         let wanted = device.map(|device| device.site_id).or(call.site);
         let site = frame.site(wanted).ok_or(PageError::NotFound)?;
@@ -310,6 +316,9 @@ async fn take(
     let date_is_wrong = call.date.parse::<Date>().is_err();
     let plan = Plan::of(&state, &mut call).await?;
     let mut errors = Errors::default();
+    if call.filter {
+        return page(&state, &visitor, &call, &plan, &errors).await;
+    }
     if date_is_wrong {
         errors.add("date", msg("date-wrong"));
     }

@@ -286,7 +286,10 @@ pub(crate) async fn add_device(
     let mut errors = Errors::default();
     match form.add(&state, &visitor, &mut errors).await? {
         Some(_) => Ok(Redirect::to("/setup/people").into_response()),
-        None => device_page(&state, &visitor, &form, &errors),
+        None => {
+            form.tell_lost_secrets(&mut errors);
+            device_page(&state, &visitor, &form, &errors)
+        }
     }
 }
 

@@ -132,6 +132,15 @@ impl DeviceForm {
         }
     }
 
+    /// A secret never goes back into a page, so whoever corrects another field has to type it again.
+    pub fn tell_lost_secrets(&self, errors: &mut Errors) {
+        for (field, typed) in [("comm_key", &self.comm_key), ("password", &self.password)] {
+            if filled(typed).is_some() && errors.of(field).is_none() {
+                errors.add(field, msg("device-secret-not-kept"));
+            }
+        }
+    }
+
     fn secret(&self, typed: &str) -> SecretEdit {
         match (filled(typed), &self.clear_secrets) {
             (Some(secret), _) => SecretEdit::Set(Secret::new(secret)),
@@ -261,7 +270,10 @@ pub(crate) async fn add(
             let to = format!("/devices/{}?asked=1", path_part(&serial));
             Ok(Redirect::to(&to).into_response())
         }
-        None => page(&state, &visitor, &form, &errors, None),
+        None => {
+            form.tell_lost_secrets(&mut errors);
+            page(&state, &visitor, &form, &errors, None)
+        }
     }
 }
 
@@ -315,5 +327,6 @@ pub(crate) async fn save(
             }
         }
     }
+    form.tell_lost_secrets(&mut errors);
     page(&state, &visitor, &form, &errors, Some(&device))
 }
