@@ -122,6 +122,11 @@
     open();
   }
 
+  // ---------- parts of pages that could not be fetched ----------
+  const failed = (hidden) => { const notice = document.getElementById("failed"); if (notice) notice.hidden = hidden; };
+  for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) document.addEventListener(name, () => failed(false));
+  document.addEventListener("htmx:afterOnLoad", () => failed(true));
+
   // ---------- forms ----------
   document.addEventListener("change", (event) => {
     const form = event.target.closest("form[data-submit-on-change]");

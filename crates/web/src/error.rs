@@ -20,6 +20,8 @@ pub enum PageError {
     ForeignOrigin,
     #[error("bad request: {0}")]
     BadRequest(String),
+    #[error("the request is too large")]
+    TooLarge,
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("days could not be judged")]
@@ -59,6 +61,7 @@ impl IntoResponse for PageError {
             Self::NotFound => (StatusCode::NOT_FOUND, "not-found"),
             Self::ForeignOrigin => (StatusCode::FORBIDDEN, "origin"),
             Self::BadRequest(_) => (StatusCode::BAD_REQUEST, "bad-request"),
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large"),
             Self::Store(_) | Self::Judge(_) | Self::Template(_) | Self::Internal(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "failed")
             }
@@ -78,6 +81,19 @@ impl IntoResponse for PageError {
 }
 
 impl ErrorPage {
+    /// For what was refused before a page was asked: a form that cannot be read, a method that does not exist.
+    pub(crate) fn of(status: StatusCode) -> Self {
+        let kind = match status {
+            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => "not-found",
+            StatusCode::PAYLOAD_TOO_LARGE => "too-large",
+            _ => "bad-request",
+        };
+        Self {
+            kind,
+            reference: None,
+        }
+    }
+
     /// The whole page.
     pub(crate) fn render(&self, ui: &Ui) -> Response {
         let page = MessagePage {
@@ -87,6 +103,10 @@ impl ErrorPage {
             reference: self.reference.clone(),
         };
         match page.render() {
+            // A part of a page that asks for news cannot show the sign-in, so htmx leads the whole page there.
+            Ok(html) if self.kind == "sign-in" => {
+                ([("hx-redirect", "/login")], Html(html)).into_response()
+            }
             Ok(html) => Html(html).into_response(),
             Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         }

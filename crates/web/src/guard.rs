@@ -59,10 +59,12 @@ pub(crate) async fn show_errors(
     next: Next,
 ) -> Response {
     let response = next.run(request).await;
-    let Some(page) = response.extensions().get::<ErrorPage>().cloned() else {
-        return response;
-    };
     let status = response.status();
+    let page = match response.extensions().get::<ErrorPage>() {
+        Some(page) => page.clone(),
+        None if status.is_client_error() => ErrorPage::of(status),
+        None => return response,
+    };
     let ui = Ui::door(state.boards.frame().company.clone(), &state.clock);
     let mut shown = page.render(&ui);
     *shown.status_mut() = status;

@@ -314,6 +314,22 @@ async fn pages_need_a_session() {
 }
 
 #[tokio::test]
+async fn whatever_is_refused_is_a_page_in_our_words() {
+    let company = Company::of_ten().await;
+    let cookie = company.owner().await;
+    for path in ["/today?site=x", "/rollcall/abc", "/failures?page=x"] {
+        let answer = company.get(path, Some(&cookie)).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}");
+        assert!(answer.body.contains("Not understood"), "{path}");
+    }
+    // A part of a page that is asked for after the session has ended.
+    let request = Request::get("/people").header("hx-request", "true");
+    let answer = company.send(request, Body::empty(), None).await;
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(answer.redirect.as_deref(), Some("/login"));
+}
+
+#[tokio::test]
 async fn roles_see_only_their_pages() {
     let company = Company::of_ten().await;
     company.state_is_fresh().await;

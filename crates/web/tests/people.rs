@@ -395,6 +395,16 @@ async fn another_list_of_a_roll_call_keeps_what_was_typed() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_too_large_is_called_so() {
+    let company = Company::of_ten().await;
+    company.state_is_fresh().await;
+    let cookie = company.owner().await;
+    let answer = company.upload(&vec![b'a'; 5 << 20], false, &cookie).await;
+    assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert!(answer.body.contains("at most 4 MB"), "{}", answer.body);
+}
+
+#[tokio::test]
 async fn failures_show_step_and_text() {
     let company = Company::of_ten().await;
     company.state_is_fresh().await;

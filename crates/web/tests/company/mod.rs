@@ -231,6 +231,7 @@ impl Company {
         Answer {
             status: response.status(),
             location: text("location"),
+            redirect: text("hx-redirect"),
             policy: text("content-security-policy"),
             cookie: text("set-cookie").map(|cookie| {
                 let pair = cookie.split(';').next().unwrap_or_default();
@@ -250,6 +251,7 @@ impl Company {
 pub struct Answer {
     pub status: StatusCode,
     pub location: Option<String>,
+    pub redirect: Option<String>,
     pub policy: Option<String>,
     pub cookie: Option<String>,
     pub cookie_line: Option<String>,

@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::extract::multipart::MultipartError;
 use axum::extract::{Multipart, State};
+use axum::http::StatusCode;
 use axum::response::Response;
 use store::files::{self, EMPLOYEE_COLUMNS};
 use store::people::{Imported, ImportedLine};
@@ -123,5 +124,8 @@ pub(super) async fn take(
 }
 
 fn refused(error: MultipartError) -> PageError {
-    PageError::BadRequest(error.body_text())
+    match error.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => PageError::TooLarge,
+        _ => PageError::BadRequest(error.body_text()),
+    }
 }
