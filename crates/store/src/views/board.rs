@@ -212,6 +212,23 @@ fn recent_text(backend: DbBackend) -> String {
     )
 }
 
+#[derive(FromQueryResult)]
+struct PunchCount {
+    punches: i64,
+}
+
+/// How many of these punches were made at a site's devices.
+pub async fn punches_at(store: &Store, site_id: i64, ids: &[i64]) -> Result<i64, StoreError> {
+    let text = format!(
+        "SELECT COUNT(*) AS punches FROM punches p JOIN devices d ON d.id = p.device_id
+         WHERE d.site_id = $1 AND p.id IN {}",
+        sql::in_ids(store.backend(), 2)
+    );
+    let rows: Vec<PunchCount> =
+        sql::fetch(store.read(), &text, [site_id.into(), sql::json(ids)]).await?;
+    Ok(rows.first().map_or(0, |row| row.punches))
+}
+
 /// Reports of these people on the workdays `from` to `to`, both included.
 pub async fn reports_of(
     store: &Store,

@@ -59,7 +59,7 @@ pub struct Facts {
     pub devices_of_unknown: Vec<PersonDevice>,
     /// When people who have not arrived usually do.
     pub habits: Arc<HashMap<i64, Option<String>>>,
-    /// Punches stored since the last snapshot that are not among `punches`.
+    /// Punches of the site stored since the last snapshot that are not among `punches`.
     pub unlisted: usize,
 }
 
@@ -139,11 +139,16 @@ impl Facts {
         }
         next.refresh_lists(store, now).await?;
         let listed: BTreeSet<i64> = next.punches.iter().map(|punch| punch.id).collect();
-        next.unlisted = change
+        let unlisted: Vec<i64> = change
             .punches
             .iter()
-            .filter(|punch| !listed.contains(&punch.0))
-            .count();
+            .map(|punch| punch.0)
+            .filter(|punch| !listed.contains(punch))
+            .collect();
+        next.unlisted = match unlisted.as_slice() {
+            [] => 0,
+            ids => board::punches_at(store, self.site.id, ids).await? as usize,
+        };
         Ok(next)
     }
 

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use store::views::day::{self, CorrectionRow, DayRow, Seen};
 use store::views::devices;
 
+use super::devices::form::site_choices;
 use super::form::filled;
 use super::remarks::Remarks;
 use crate::WebState;
@@ -84,6 +85,7 @@ struct DayPage<'a> {
     previous: Option<String>,
     next: Option<String>,
     chips: Vec<FilterChip>,
+    sites: Vec<Choice>,
     departments: Vec<Choice>,
     shifts: Vec<Choice>,
     devices: Vec<Choice>,
@@ -193,12 +195,13 @@ pub(crate) async fn show(
     State(state): State<WebState>,
     visitor: Visitor,
     Path(date): Path<String>,
-    Query(query): Query<DayQuery>,
+    Query(mut query): Query<DayQuery>,
 ) -> Result<Response, PageError> {
     visitor.require(visitor.may().people)?;
     let date: Date = date.parse().map_err(|_| PageError::NotFound)?;
     let ui = visitor.ui(&state, Section::Day);
     let frame = state.boards.frame();
+    query.site = frame.site(query.site).map(|site| site.id);
     let zone = frame
         .site(query.site)
         .map_or(ui.zone.clone(), |site| format::zone(&site.zone));
@@ -308,6 +311,7 @@ pub(crate) async fn show(
         previous: neighbour(date.yesterday()),
         next: neighbour(date.tomorrow()).filter(|_| date < today),
         chips,
+        sites: site_choices(&state, query.site.unwrap_or(0)),
         departments,
         shifts,
         devices: device_choices,
@@ -344,7 +348,10 @@ pub(crate) async fn show(
                 .with("date", format::day_and_month(date, today))
                 .to_string()
         },
-        clear: format!("/day/{date}"),
+        clear: match query.site {
+            Some(site) => format!("/day/{date}?site={site}"),
+            None => format!("/day/{date}"),
+        },
         rows,
         query: &query,
         ui: &ui,

@@ -228,7 +228,10 @@ async fn show(
             .join(" · "),
         facts: facts(&person, today),
         users: users.into_iter().map(user).collect(),
-        days: days.iter().map(|one| day_line(one, &said, today)).collect(),
+        days: days
+            .iter()
+            .map(|one| day_line(one, person.site_id, &said, today))
+            .collect(),
         punches: punches.into_iter().map(|one| punch(one, today)).collect(),
         person: &person,
         ui: &ui,
@@ -278,7 +281,7 @@ fn user(row: PersonUser) -> User {
     }
 }
 
-fn day_line(day: &PersonDay, said: &[CorrectionRow], today: Date) -> Day {
+fn day_line(day: &PersonDay, site: i64, said: &[CorrectionRow], today: Date) -> Day {
     let remarks = Remarks {
         reason: &day.reason,
         leave_part: &day.leave_part,
@@ -295,7 +298,7 @@ fn day_line(day: &PersonDay, said: &[CorrectionRow], today: Date) -> Day {
     notes.extend(of_day.map(correction_note));
     let date = format::stored_date(&day.workday);
     Day {
-        href: format!("/day/{}", day.workday),
+        href: format!("/day/{}?site={site}", day.workday),
         date: date.map_or_else(
             || day.workday.clone(),
             |date| format::short_date(date, today).to_string(),

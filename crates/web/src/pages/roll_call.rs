@@ -426,6 +426,8 @@ async fn called_page(
     let ui = visitor.ui(state, Section::RollCall);
     let today = ui.now.to_zoned(ui.zone.clone()).date();
     let date = format::stored_date(&first.at).unwrap_or(today);
+    let employee = state.store.employee(EmployeeId(first.employee_id)).await?;
+    let site = employee.map_or_else(String::new, |one| format!("&site={}", one.fields.site));
     let leaving = first.direction.as_deref() == Some(Side::Out.as_str());
     let punches = punches_of(state, &people, date, leaving).await?;
     let made = format::instant(first.made_ms);
@@ -445,8 +447,8 @@ async fn called_page(
             .with("made", format::moment(made, ui.now, &ui.zone))
             .to_string(),
         reason: first.reason.clone(),
-        again: format!("/rollcall/new?date={date}"),
-        day_href: format!("/day/{date}"),
+        again: format!("/rollcall/new?date={date}{site}"),
+        day_href: format!("/day/{date}?{}", site.trim_start_matches('&')),
         seen: people
             .iter()
             .filter(|one| punches.contains_key(&one.employee_id))
