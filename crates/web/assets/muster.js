@@ -103,7 +103,8 @@
       const silent = performance.now() - lastEvent, stale = silent > 20000 && !document.hidden;
       for (const mark of all("[data-live-mark]")) {
         mark.classList.toggle("stale", stale);
-        put(mark.querySelector("[data-live-text]"), stale ? words.stale.replace("{}", length(silent)) : words.live);
+        const late = mark.matches("[data-live-short]") ? words.staleShort : words.stale.replace("{}", length(silent));
+        put(mark.querySelector("[data-live-text]"), stale ? late : words.live);
       }
       document.body.classList.toggle("is-stale", silent > 120000 && !document.hidden);
       const lost = document.getElementById("lost");

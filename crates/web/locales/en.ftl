@@ -15,6 +15,7 @@ nav-inbox-short = Inbox
 nav-rollcall = Roll call
 nav-failures = Failures
 nav-account = Account
+nav-more = More
 nav-needs-a-person = Needs a person
 
 role-owner = Owner
@@ -122,6 +123,7 @@ no-department = No department
 today-title = Today
 live = Live
 live-stale = Not live for { $age }, trying again
+live-stale-short = Not live
 live-lost = The connection to the server is lost. Figures are as of { $time }.
 reload = Reload
 last-punch = last punch

@@ -48,6 +48,9 @@ pub struct Ui {
     waiting: Waiting,
 }
 
+/// Entries of the bar at the foot of a phone.
+const TABS: usize = 5;
+
 /// A group of the navigation.
 pub struct Group {
     pub title: Option<Msg>,
@@ -208,9 +211,33 @@ impl Ui {
             .collect()
     }
 
-    /// The bar at the foot of a phone: the first five entries.
+    fn entries(&self) -> Vec<Entry> {
+        let groups = self.nav().into_iter();
+        groups.flat_map(|group| group.entries).collect()
+    }
+
+    /// What the bar at the foot of a phone has no room for; the page of the account lists it.
+    pub fn more(&self) -> Vec<Entry> {
+        let mut entries = self.entries();
+        match entries.len() > TABS {
+            true => entries.split_off(TABS - 1),
+            false => Vec::new(),
+        }
+    }
+
+    /// The bar at the foot of a phone: all entries, or the first four and the way to the others.
     pub fn tabs(&self) -> Vec<Entry> {
-        let entries = self.nav().into_iter().flat_map(|group| group.entries);
+        let mut entries = self.entries();
+        let more = self.more();
+        if !more.is_empty() {
+            entries.truncate(TABS - 1);
+            entries.push(Entry {
+                label: msg("nav-more"),
+                icon: Icon::large("dots"),
+                current: self.section == Section::Account || more.iter().any(|entry| entry.current),
+                ..self.entry(Section::Account, None)
+            });
+        }
         let short = |entry: Entry| match entry.href.as_str() {
             "/inbox" => Entry {
                 label: msg("nav-inbox-short"),
@@ -218,7 +245,7 @@ impl Ui {
             },
             _ => entry,
         };
-        entries.take(5).map(short).collect()
+        entries.into_iter().map(short).collect()
     }
 
     /// The few texts that the script needs, as JSON for a script element.
@@ -229,6 +256,7 @@ impl Ui {
             "ago": mark("ago"),
             "live": msg("live").to_string(),
             "stale": mark("live-stale"),
+            "staleShort": msg("live-stale-short").to_string(),
             "seconds": msg("duration-seconds").with("seconds", "{}").to_string(),
             "minutes": msg("duration-minutes").with("minutes", "{}").to_string(),
             "hours": msg("duration-hours").with("hours", "{}").with("minutes", "{m}").to_string(),

@@ -330,6 +330,22 @@ async fn whatever_is_refused_is_a_page_in_our_words() {
 }
 
 #[tokio::test]
+async fn a_phone_reaches_every_page() {
+    let company = Company::of_ten().await;
+    company.state_is_fresh().await;
+    let cookie = company.owner().await;
+    let page = company.get("/account", Some(&cookie)).await.body;
+    let (_, bar) = page.split_once("<nav class=\"tabbar\"").expect("a bar");
+    assert_eq!(bar.matches("<a href=").count(), 5);
+    assert!(bar.contains("<a href=\"/account\" aria-current=\"page\">"));
+    let (_, more) = page.split_once("only-s").expect("the other entries");
+    let more = &more[..more.find("</nav>").expect("its end")];
+    for path in ["/inbox", "/rollcall", "/failures"] {
+        assert!(more.contains(&format!("href=\"{path}\"")), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn roles_see_only_their_pages() {
     let company = Company::of_ten().await;
     company.state_is_fresh().await;

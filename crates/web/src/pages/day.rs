@@ -117,6 +117,8 @@ struct Column {
     label: Msg,
     class: &'static str,
     sorted: bool,
+    /// How it is sorted, as `aria-sort` says it.
+    order: &'static str,
     href: Option<String>,
 }
 
@@ -431,6 +433,11 @@ fn columns(query: &DayQuery) -> Vec<Column> {
         label,
         class,
         sorted: key == sorted,
+        order: match key {
+            "late" => "descending",
+            "status" => "other",
+            _ => "ascending",
+        },
         href: sorts.then(|| query.with("sort", key)),
     };
     vec![
