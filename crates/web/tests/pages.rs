@@ -583,6 +583,44 @@ async fn the_day_table_filters_by_link() {
 }
 
 #[tokio::test]
+async fn sites_are_kept_apart() {
+    let company = Company::of_ten().await;
+    let tx = company.store.begin_write().await.expect("a transaction");
+    let lahore = tx.add_site("Lahore shop", "Asia/Karachi", author()).await;
+    let lahore = lahore.expect("a site");
+    let fields = employee_fields(lahore, "LH-1");
+    tx.add_employee(&fields, author()).await.expect("a person");
+    let door = store::testing::device(&tx, lahore, "L1").await;
+    tx.commit().await.expect("committed");
+    company.state_is_fresh().await;
+    let cookie = company.owner().await;
+    let page = async |path: &str| company.get(path, Some(&cookie)).await.body;
+    let karachi = page(&format!("/day/{DAY}")).await;
+    assert!(karachi.contains("Karachi mill</span>") && !karachi.contains("LH-1"));
+    let shop = page(&format!("/day/{DAY}?site={lahore}&q=nobody")).await;
+    assert!(
+        shop.contains(&format!("href=\"/day/{DAY}?site={lahore}\"")),
+        "clear"
+    );
+    let site = format!("name=\"site\" value=\"{lahore}\"");
+    assert!(shop.contains(&site), "the roll call is of the shop");
+    let person = page("/people/LH-1").await;
+    assert!(person.contains(&format!("/rollcall/new?site={lahore}&amp;person=")));
+
+    // One more punch there than the list of Karachi shows is none of Karachi's.
+    page("/today").await;
+    company.punch_at(door, "77", "2026-05-12T09:10:00").await;
+    let all: Vec<_> = (1..50).map(attendance::PunchId).collect();
+    let change = ingest::Change {
+        punches: all,
+        ..ingest::Change::default()
+    };
+    company.state.refresh(&change).await.expect("refreshed");
+    let today = page("/today").await;
+    assert!(!part(&today, "punches").contains("sub more"));
+}
+
+#[tokio::test]
 async fn a_serial_number_is_registered_once() {
     let company = Company::of_ten().await;
     company.state_is_fresh().await;
