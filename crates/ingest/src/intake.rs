@@ -15,7 +15,7 @@ use store::parked::Unreadable;
 use store::polling::DeviceZones;
 use store::punches::{CLOCK_MIN, PunchRow};
 use store::{Store, StoreError, WriteTx};
-use terminals::{DeviceUser, ParkedRecord, Reading};
+use terminals::{DeviceUser, ParkedRecord, Reading, Step};
 
 use crate::{Change, Changes, Clock, Judge, log_order};
 
@@ -30,6 +30,8 @@ pub struct Batch {
     pub parked: Vec<ParkedRecord>,
     /// How many could not be understood, the parked ones among them.
     pub rejected: u64,
+    /// How many the device counts and did not send.
+    pub missing: u64,
     /// The terminal's clock, where it was seen.
     pub contact: Option<Contact>,
     /// Everything the device had recorded by the time of the contact is in this batch or was stored before.
@@ -57,6 +59,7 @@ impl Batch {
             users: None,
             parked: Vec::new(),
             rejected: 0,
+            missing: 0,
             contact: None,
             complete: false,
             log_lost: false,
@@ -72,6 +75,7 @@ impl Batch {
             users: reading.users,
             parked: reading.parked,
             rejected: reading.rejected,
+            missing: reading.missing,
             contact: Some(Contact {
                 clock: reading.clock,
                 seen_at: reading.seen_at,
@@ -98,6 +102,27 @@ pub struct Accepted {
     pub clock_drift_s: Option<i64>,
     /// The terminal's clock or its zone is wrong. The punches are stored by their wall time; nothing is covered by such a read.
     pub clock_fault: Option<ClockFault>,
+    /// How many the device counts and did not send; nothing is covered by such a read.
+    pub missing: u64,
+    /// The read was a part of a long log; the next one goes on from there.
+    pub more: bool,
+}
+
+impl Accepted {
+    /// Why nothing is covered although what came is stored: the step, and a text for people.
+    pub fn fault(&self) -> Option<(Step, String)> {
+        if let Some(fault) = &self.clock_fault {
+            return Some((Step::Clock, fault.to_string()));
+        }
+        let missing = self.missing;
+        (missing > 0).then(|| {
+            let text = format!(
+                "the terminal counts {missing} more records than it sent: what came is stored, and nobody is absent by what is \
+                 missing; if it stays so, restart the terminal"
+            );
+            (Step::Punches, text)
+        })
+    }
 }
 
 /// Why the times of a terminal cannot be believed.
@@ -279,7 +304,7 @@ impl Intake {
             if batch.log_lost {
                 lose(tx, batch.device, &believed, seen_at).await?;
             }
-            if clock_fault.is_none() {
+            if clock_fault.is_none() && batch.missing == 0 {
                 let first = believed.into_iter().min();
                 cover(tx, batch, first, &suspects.gaps, seen_at, shows).await?;
             }
@@ -294,6 +319,8 @@ impl Intake {
             clock_drift_s: contact
                 .map(|(seen_at, shows, _)| shows.duration_since(seen_at).as_secs()),
             clock_fault,
+            missing: batch.missing,
+            more: batch.way == Way::Poll && batch.contact.is_some() && !batch.complete,
         })
     }
 

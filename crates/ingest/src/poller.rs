@@ -626,7 +626,7 @@ impl Poller {
                     row.name
                 );
             }
-            if let (Some(Outage::Began), Some(fault)) = (kept.failed, &kept.accepted.clock_fault) {
+            if let (Some(Outage::Began), Some((_, fault))) = (kept.failed, kept.accepted.fault()) {
                 tracing::warn!(device.id = row.id, "device {}: {fault}", row.name);
             }
             accepted.push(Some(kept.accepted));
@@ -645,6 +645,8 @@ impl Poller {
         let read_position = match accepted.clock_fault {
             // What conflicts is read again until the zone is corrected; so is what the zone would place wrongly until then.
             Some(ClockFault::Offset { .. }) => &read.row.read_position,
+            // So is a log of which something is missing.
+            _ if accepted.missing > 0 => &read.row.read_position,
             _ => &read.position.0,
         };
         tx.finish_read(&ReadState {
@@ -667,8 +669,10 @@ impl Poller {
             },
         })
         .await?;
-        let fault = accepted.clock_fault.as_ref().map(ToString::to_string);
-        let error = fault.as_deref().map(|text| (Step::Clock.as_str(), text));
+        let fault = accepted.fault();
+        let error = fault
+            .as_ref()
+            .map(|(step, text)| (step.as_str(), text.as_str()));
         tx.record_cycle(&Cycle {
             device,
             began: read.began,

@@ -192,6 +192,7 @@ impl HikTerminal {
             users,
             punches: log.punches,
             rejected: parked.len() as u64,
+            missing: 0,
             parked,
             complete: log.complete,
             log_lost: log.lost,

@@ -55,6 +55,8 @@ pub struct Reading {
     /// What cannot be understood: the first of it with its bytes, and how much it is.
     pub parked: Vec<ParkedRecord>,
     pub rejected: u64,
+    /// So many more records the terminal counts than it sent, also when asked again: nobody is absent by such a read.
+    pub missing: u64,
     /// Everything in the log at the start of the read is in it or was read before. Otherwise the deadline came near, and what
     /// was read is good and the oldest of what is new: read on from `position`.
     pub complete: bool,

@@ -287,6 +287,10 @@ async fn counters_that_lie_do_not_hide_the_log() {
         terminal.set_fault(Fault::Counters(vec![(8, records_counted)]));
         let reading = read(&terminal).await.expect("a read");
         assert_eq!(plain(&reading.punches), punches(40));
+        assert_eq!(
+            reading.missing,
+            u64::from(records_counted).saturating_sub(40)
+        );
     }
 }
 

@@ -212,21 +212,47 @@ async fn read_here(
     engine: &Engine,
     devices: &[DeviceId],
 ) -> anyhow::Result<Vec<(DeviceId, Outcome)>> {
-    let polled = engine.poller.poll_once(Some(devices)).await?;
-    let outcome = |polled: ingest::Polled| {
-        let result = match polled.result {
-            Ok(accepted) => Ok(Counts {
-                read: accepted.read,
-                new: accepted.new,
-                duplicate: accepted.duplicate,
-                rejected: accepted.rejected,
+    let mut outcomes: Vec<(DeviceId, Outcome)> = Vec::new();
+    let mut devices = devices.to_vec();
+    // A long log comes in parts.
+    while !devices.is_empty() {
+        let polled = engine.poller.poll_once(Some(&devices)).await?;
+        devices.clear();
+        for polled in polled {
+            if polled.result.as_ref().is_ok_and(|accepted| accepted.more) {
+                devices.push(polled.device);
+            }
+            let earlier = outcomes.iter().position(|(id, _)| *id == polled.device);
+            let earlier = earlier.map(|place| outcomes.swap_remove(place).1);
+            outcomes.push((polled.device, of_read(polled, earlier)));
+        }
+    }
+    Ok(outcomes)
+}
+
+/// What came of a read, together with the parts of the log that were read before it.
+fn of_read(polled: ingest::Polled, earlier: Option<Outcome>) -> Outcome {
+    let before = earlier.and_then(|earlier| Some((earlier.took?, earlier.result.ok()?)));
+    let (took, before) = before.map_or((Duration::ZERO, None), |(took, counts)| {
+        (took, Some(counts))
+    });
+    let sum = |now: u64, of: fn(&Counts) -> u64| now + before.as_ref().map_or(0, of);
+    let result = match polled.result {
+        Ok(accepted) => match accepted.fault() {
+            Some((step, text)) => Err(Failed::new(step.as_str(), text)),
+            None => Ok(Counts {
+                read: sum(accepted.read, |counts| counts.read),
+                new: sum(accepted.new, |counts| counts.new),
+                duplicate: sum(accepted.duplicate, |counts| counts.duplicate),
+                rejected: sum(accepted.rejected, |counts| counts.rejected),
             }),
-            Err(PollFailure { step, message }) => Err(Failed::new(step, message)),
-        };
-        let took = Some(polled.took);
-        (polled.device, Outcome { took, result })
+        },
+        Err(PollFailure { step, message }) => Err(Failed::new(step, message)),
     };
-    Ok(polled.into_iter().map(outcome).collect())
+    Outcome {
+        took: Some(took + polled.took),
+        result,
+    }
 }
 
 async fn read_by_server(

@@ -265,6 +265,16 @@ impl ZkTerminal {
             }
         };
 
+        let mut missing = 0;
+        if let Some(log) = &log
+            && counters
+                .records
+                .is_some_and(|counted| u64::from(counted) > log.records)
+        {
+            // It may have been cleared in between; a punch in between would make the log longer.
+            let counted = self.counters().await?.records.unwrap_or(0);
+            missing = u64::from(counted).saturating_sub(log.records);
+        }
         let (users_read_ms, users_read_at) = match (&list, &known) {
             (None, Some(known)) => (known.users_read_ms, known.users_read_at),
             _ => (seen_at.as_millisecond(), clock),
@@ -297,6 +307,7 @@ impl ZkTerminal {
             punches: log.punches,
             parked: log.parked,
             rejected: log.rejected,
+            missing,
             complete: true,
             log_lost,
             position: Position {
@@ -373,6 +384,7 @@ impl ZkTerminal {
         })
         .await?;
         let summary = decoder.finish()?;
+        log.records = summary.records;
         log.rejected = summary.rejected;
         log.needs_users = summary.layout.is_some_and(|layout| layout.needs_users());
         log.last = summary.last;
@@ -495,6 +507,7 @@ struct Log {
     size: u32,
     last: Vec<u8>,
     needs_users: bool,
+    records: u64,
     rejected: u64,
 }
 
