@@ -184,18 +184,21 @@ async fn zk_terminal(serial: &str) -> zk::RunningTerminal {
 async fn start_zk(terminal: zk::VirtualTerminal) -> zk::RunningTerminal {
     let records = zk::Records::new(200, 10, date(2026, 2, 10));
     let terminal = terminal
-        .clock(Arc::new(|| {
-            TimeZone::UTC.to_datetime(ingest::Clock::system().now())
-        }))
+        .clock(right_clock())
         .users(records.user_table())
         .log(zk::Log::new(zk::LogLayout::Forty, records));
     terminal.start("127.0.0.1:0").await.expect("a free port")
 }
 
+/// Shows what it is in UTC, the zone of the first site.
+fn right_clock() -> zk::Clock {
+    Arc::new(|| TimeZone::UTC.to_datetime(ingest::Clock::system().now()))
+}
+
 async fn hik_terminal() -> hik::RunningTerminal {
-    let now = evening().to_zoned(TimeZone::UTC).expect("a time");
+    let clock = Arc::new(|| ingest::Clock::system().now().to_zoned(TimeZone::UTC));
     let login = hik::Login::new("operator", "Abc12345");
-    hik::VirtualTerminal::new("GB9637211", login, hik::stopped(now))
+    hik::VirtualTerminal::new("GB9637211", login, clock)
         .users([hik::User::new("1042", "Aziza K.")])
         .events([
             hik::Event::face("1042", monday().at(8, 58, 30, 0)),
@@ -802,7 +805,7 @@ async fn impossible_dates_are_counted_kept_aside_and_shown() {
 async fn names_with_nul_or_in_no_utf_8_are_read_without_harm() {
     let office = Office::open().await;
     let terminal = zk::VirtualTerminal::new("NAME1")
-        .clock(zk::stopped(evening()))
+        .clock(right_clock())
         .users([
             zk::User::new(1, "1001").named(b"Ada\0left over"),
             zk::User::new(2, "1002").named(b"\xff\xfe\x80broken"),
