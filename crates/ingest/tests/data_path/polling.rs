@@ -299,19 +299,7 @@ on_both_databases! {
             .start("127.0.0.1:0")
             .await
             .unwrap();
-        let row = company.store.device(company.devices[0]).await.unwrap().unwrap();
-        let fields = DeviceFields {
-            kind: "hik".to_owned(),
-            serial_number: "GB9637211".to_owned(),
-            address: Some(terminal.addr().ip().to_string()),
-            port: Some(terminal.addr().port()),
-            username: Some("operator".to_owned()),
-            ..DeviceFields::from(&row)
-        };
-        let tx = company.store.begin_write().await.unwrap();
-        let password = SecretEdit::Set(Secret::new("Abc12345"));
-        tx.edit_device(company.devices[0], &fields, &password, &SecretEdit::Keep, company.author()).await.unwrap();
-        tx.commit().await.unwrap();
+        locate_hik(&company, &terminal).await;
         let failures = async || store::views::board::waiting(&company.store).await.unwrap().failures;
         for _ in 0..3 {
             let polled = company.engine.poller.poll_once(None).await.unwrap();
