@@ -316,12 +316,7 @@ impl WriteTx {
             [sql::json(employees), (limit as i64).into()],
         )
         .await?;
-        rows.iter()
-            .map(|row| {
-                let workday: String = row.try_get_by_index(1)?;
-                Ok((EmployeeId(row.try_get_by_index(0)?), day(&workday)))
-            })
-            .collect()
+        employee_days(&rows)
     }
 
     /// Takes up to `limit` marked days that nobody holds, those from `recent` on before all others.
@@ -491,6 +486,18 @@ impl Store {
         .await?;
         Ok(row.is_some())
     }
+}
+
+/// Rows of a person and a workday.
+pub(crate) fn employee_days(
+    rows: &[sea_orm::QueryResult],
+) -> Result<Vec<(EmployeeId, Date)>, StoreError> {
+    rows.iter()
+        .map(|row| {
+            let workday: String = row.try_get_by_index(1)?;
+            Ok((EmployeeId(row.try_get_by_index(0)?), day(&workday)))
+        })
+        .collect()
 }
 
 /// The generation of a mark is read by its claim, so one that nobody holds need not be written again: the first reading of a

@@ -15,7 +15,7 @@ use sea_orm::{ConnectionTrait, FromQueryResult, QueryResult};
 use serde::Serialize;
 
 use crate::identity::{days_after, zone};
-use crate::marks::Mark;
+use crate::marks::{Mark, employee_days};
 use crate::sql::{self, Column};
 use crate::times::{day, instant, wall, wall_text};
 use crate::{ReadTx, StoreError, WriteTx};
@@ -260,12 +260,7 @@ impl ReadTx {
             ],
         )
         .await?;
-        rows.iter()
-            .map(|row| {
-                let workday: String = row.try_get_by_index(1)?;
-                Ok((EmployeeId(row.try_get_by_index(0)?), day(&workday)))
-            })
-            .collect()
+        employee_days(&rows)
     }
 }
 
