@@ -77,40 +77,59 @@ named_set! {
 }
 
 /// One employee, one workday. Two judgements are the same when all fields but `recheck_at`, `waits` and the
-/// derivation are.
+/// derivation are. Serialized without what is empty: each version of each report is kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     pub workday: Date,
     pub status: Status,
     /// Only with [`Status::Unknown`].
+    #[serde(default, skip_serializing_if = "is_default")]
     pub reason: Option<UnknownReason>,
     pub stage: Stage,
     /// Name of the shift judged by; several joined with `+`; empty on off days.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub shift: String,
     /// Wall time of the site, seconds kept, with its instant.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub first_in: Option<Moment>,
+    #[serde(default, skip_serializing_if = "is_default")]
     pub last_out: Option<Moment>,
+    #[serde(default, skip_serializing_if = "is_default")]
     pub planned_min: u32,
+    #[serde(default, skip_serializing_if = "is_default")]
     pub worked_min: u32,
+    #[serde(default, skip_serializing_if = "is_default")]
     pub late_min: u32,
+    #[serde(default, skip_serializing_if = "is_default")]
     pub early_min: u32,
+    #[serde(default, skip_serializing_if = "is_default")]
     pub overtime_min: u32,
+    #[serde(default, skip_serializing_if = "is_default")]
     pub overtime_levels: Vec<u32>,
+    #[serde(default, skip_serializing_if = "is_default")]
     pub night_min: u32,
     /// Sorted by name, without repetition.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub exceptions: Vec<Exception>,
     /// Missing sides shown amber while provisional (R66).
+    #[serde(default, skip_serializing_if = "is_default")]
     pub pending: Vec<Exception>,
     /// `first_half`, `second_half`, `on_duty_first_half`, `on_duty_second_half` or empty.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub leave_part: String,
     /// Punch id to the reason it did not count.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub ignored: BTreeMap<String, IgnoredReason>,
     /// Fields in which a locked report differs from the evidence, sorted (R111).
+    #[serde(default, skip_serializing_if = "is_default")]
     pub changes_after_close: Vec<String>,
     /// The earliest instant at which a judgement with the same inputs could differ; `None`: never by time alone.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub recheck_at: Option<Timestamp>,
     /// What coverage could change; `None`: nothing.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub waits: Option<Waits>,
+    #[serde(default, skip_serializing_if = "is_default")]
     pub derivation: Derivation,
 }
 
@@ -138,6 +157,10 @@ pub struct Judgement {
     pub quarantined: Vec<String>,
     /// R27.
     pub outside_employment: Vec<String>,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Report {
@@ -213,4 +236,29 @@ impl Report {
 pub enum Presence {
     Present,
     Absent,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::civil::date;
+
+    #[test]
+    fn what_is_empty_is_not_written_and_read_as_empty() {
+        let mut report = Report::empty(date(2026, 3, 2));
+        let json = serde_json::to_string(&report).unwrap();
+        assert_eq!(
+            json,
+            r#"{"workday":"2026-03-02","status":"not_employed","stage":"final"}"#
+        );
+        assert_eq!(serde_json::from_str::<Report>(&json).unwrap(), report);
+
+        report.late_min = 25;
+        report.exceptions.push(Exception::MissingOut);
+        report
+            .ignored
+            .insert("7".to_owned(), IgnoredReason::Duplicate);
+        let json = serde_json::to_string(&report).unwrap();
+        assert_eq!(serde_json::from_str::<Report>(&json).unwrap(), report);
+    }
 }

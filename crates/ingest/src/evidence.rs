@@ -86,12 +86,29 @@ const WORTH_SHARING: usize = 64;
 /// What is the same for all people of a batch.
 struct Plans {
     policy: Policy,
-    /// Relevant to nobody yet.
-    devices: BTreeMap<DeviceId, Device>,
+    /// In order of id.
+    devices: Vec<PlannedDevice>,
     shifts: Arc<BTreeMap<Arc<str>, PlannedShift>>,
     names: HashMap<ShiftId, Arc<str>>,
     /// By site; `None` is a site without holidays of its own.
     holidays: HashMap<Option<SiteId>, Arc<BTreeSet<Date>>>,
+}
+
+struct PlannedDevice {
+    id: DeviceId,
+    site: SiteId,
+    /// From where its log begins; `None` if it was never read.
+    since: Option<Timestamp>,
+    retired: Option<Timestamp>,
+    /// Relevant to nobody yet.
+    device: Device,
+}
+
+impl PlannedDevice {
+    fn in_service(&self, start: Timestamp, end: Timestamp) -> bool {
+        self.since.is_some_and(|since| since < end)
+            && self.retired.is_none_or(|retired| retired > start)
+    }
 }
 
 impl Plans {
@@ -135,18 +152,24 @@ impl Plans {
                 .insert(*day);
         }
         holidays.insert(None, everywhere);
-        let devices = evidence.devices.iter().map(|(id, device)| {
-            let gaps = device.gaps.iter().map(|&(from, to)| Gap { from, to });
+        let devices = evidence.devices.iter().map(|(id, planned)| {
+            let gaps = planned.gaps.iter().map(|&(from, to)| Gap { from, to });
             let device = Device {
-                id: device.serial.as_str().into(),
-                zone: device.zone.clone(),
-                direction: device.direction,
+                id: planned.serial.as_str().into(),
+                zone: planned.zone.clone(),
+                direction: planned.direction,
                 relevant: None,
-                covered_to: device.covered.map(|(_, to)| to),
+                covered_to: planned.covered.map(|(_, to)| to),
                 gaps: gaps.collect(),
-                lag_min: lag_min(device.poll_interval_s),
+                lag_min: lag_min(planned.poll_interval_s),
             };
-            (*id, device)
+            PlannedDevice {
+                id: *id,
+                site: planned.site,
+                since: planned.covered.map(|(from, _)| from),
+                retired: planned.retired,
+                device,
+            }
         });
         Ok(Self {
             policy,
@@ -158,6 +181,13 @@ impl Plans {
                 .map(|(site, days)| (site, Arc::new(days)))
                 .collect(),
         })
+    }
+
+    /// Where a device is in `devices`.
+    fn place(&self, id: DeviceId) -> Option<usize> {
+        self.devices
+            .binary_search_by_key(&id, |device| device.id)
+            .ok()
     }
 
     fn holidays(&self, site: SiteId) -> Arc<BTreeSet<Date>> {
@@ -219,8 +249,9 @@ fn judge_person(
         employed_to: person.employed_to,
     };
     let roster = plans.roster(evidence, person);
-    for (days, relevant) in alike(evidence, person, days) {
-        let inputs = inputs(evidence, plans, person, &roster, &days, &relevant);
+    let known = Known::of(plans, person);
+    for (days, relevant) in alike(plans, person, &known, days) {
+        let inputs = inputs(plans, person, &known, &roster, &days, &relevant);
         let judge = match explained {
             Explained::Yes => attendance::judge,
             Explained::No => attendance::judge_unexplained,
@@ -230,15 +261,46 @@ fn judge_person(
     }
 }
 
+/// What ties a person to devices, these by their places in [`Plans::devices`].
+struct Known {
+    /// From when to when they list the person.
+    listed: Vec<(usize, Timestamp, Option<Timestamp>)>,
+    /// In order.
+    punched_on: Vec<(Date, usize)>,
+    /// Punches that may be the person's.
+    contested: Vec<(usize, Timestamp)>,
+}
+
+impl Known {
+    fn of(plans: &Plans, person: &Person) -> Self {
+        let listed = person.enrolments.iter().filter_map(|listed| {
+            let device = plans.place(listed.device)?;
+            Some((device, listed.from, listed.to))
+        });
+        let punched_on = person.punched_on.iter();
+        let contested = person.contested.iter();
+        Self {
+            listed: listed.collect(),
+            punched_on: punched_on
+                .filter_map(|(date, device)| Some((*date, plans.place(*device)?)))
+                .collect(),
+            contested: contested
+                .filter_map(|(device, at)| Some((plans.place(*device)?, *at)))
+                .collect(),
+        }
+    }
+}
+
 /// The days in runs of neighbours for which the same devices are relevant: the engine is given one set.
 fn alike(
-    evidence: &Evidence,
+    plans: &Plans,
     person: &Person,
+    known: &Known,
     days: &BTreeSet<Date>,
-) -> Vec<(Vec<Date>, Vec<DeviceId>)> {
-    let mut runs: Vec<(Vec<Date>, Vec<DeviceId>)> = Vec::new();
+) -> Vec<(Vec<Date>, Vec<usize>)> {
+    let mut runs: Vec<(Vec<Date>, Vec<usize>)> = Vec::new();
     for &day in days {
-        let relevant = relevant_devices(evidence, person, day);
+        let relevant = relevant_devices(plans, person, known, day);
         match runs.last_mut() {
             Some((run, same))
                 if *same == relevant
@@ -254,61 +316,53 @@ fn alike(
     runs
 }
 
-/// The devices that could have seen a person on a day, by id: where the person is listed or punched within 60 days, else all of
-/// the site; of those in service on that day, which is from where their log begins to their retirement.
-fn relevant_devices(evidence: &Evidence, person: &Person, day: Date) -> Vec<DeviceId> {
+/// The devices that could have seen a person on a day, in order: where the person is listed or punched within 60 days, else all
+/// of the site; of those in service on that day, which is from where their log begins to their retirement.
+fn relevant_devices(plans: &Plans, person: &Person, known: &Known, day: Date) -> Vec<usize> {
     let midnight = |day: Date| {
         let start = person.zone.to_ambiguous_timestamp(day.at(0, 0, 0, 0));
         start.compatible().unwrap_or(Timestamp::MAX)
     };
     let (start, end) = (midnight(day), midnight(after(day, 1)));
-    let in_service = |device: &DeviceId| {
-        evidence.devices.get(device).is_some_and(|device| {
-            device.covered.is_some_and(|(from, _)| from < end)
-                && device.retired.is_none_or(|retired| retired > start)
-        })
-    };
-    let listed = person
-        .enrolments
+    let listed = known
+        .listed
         .iter()
-        .filter(|listed| listed.from < end && listed.to.is_none_or(|to| to >= start))
-        .map(|listed| listed.device);
+        .filter(|(_, from, to)| *from < end && to.is_none_or(|to| to >= start))
+        .map(|(device, ..)| *device);
     // Dates in UTC, in which they are loaded; a day of a site touches one or two of them.
     let utc = |instant: Timestamp| TimeZone::UTC.to_datetime(instant).date();
-    let first = (after(utc(start), -RELEVANT_DAYS), DeviceId(i64::MIN));
-    let last = (utc(end - SignedDuration::from_secs(1)), DeviceId(i64::MAX));
-    let punched = person
-        .punched_on
-        .range(first..=last)
+    let first = after(utc(start), -RELEVANT_DAYS);
+    let last = utc(end - SignedDuration::from_secs(1));
+    let from = known.punched_on.partition_point(|(date, _)| *date < first);
+    let punched = known.punched_on[from..]
+        .iter()
+        .take_while(|(date, _)| *date <= last)
         .map(|(_, device)| *device);
-    let contested = person
+    let contested = known
         .contested
         .iter()
         .filter(|(_, at)| start <= *at && *at < end)
         .map(|(device, _)| *device);
-    let mut own: Vec<DeviceId> = listed.chain(punched).chain(contested).collect();
+    let mut own: Vec<usize> = listed.chain(punched).chain(contested).collect();
     own.sort_unstable();
     own.dedup();
-    own.retain(in_service);
+    own.retain(|device| plans.devices[*device].in_service(start, end));
     if !own.is_empty() {
         return own;
     }
-    evidence
-        .devices
-        .iter()
-        .filter(|(_, device)| device.site == person.site)
-        .map(|(id, _)| *id)
-        .filter(in_service)
+    let all = plans.devices.iter().enumerate();
+    all.filter(|(_, device)| device.site == person.site && device.in_service(start, end))
+        .map(|(place, _)| place)
         .collect()
 }
 
 fn inputs(
-    evidence: &Evidence,
     plans: &Plans,
     person: &Person,
+    known: &Known,
     roster: &Roster,
     days: &[Date],
-    relevant: &[DeviceId],
+    relevant: &[usize],
 ) -> Inputs {
     let (first, last) = match (days.first(), days.last()) {
         (Some(first), Some(last)) => (after(*first, -DAYS_AROUND), after(*last, DAYS_AROUND)),
@@ -326,41 +380,45 @@ fn inputs(
         .take_while(|punch| near(punch.instant))
         .collect();
 
-    let mut ids: Vec<DeviceId> = relevant.to_vec();
-    ids.extend(stored.iter().map(|punch| punch.device));
-    ids.sort_unstable();
-    ids.dedup();
-    ids.retain(|id| plans.devices.contains_key(id));
-    let devices = ids
+    let punched: Vec<Option<usize>> = stored
         .iter()
-        .filter_map(|id| {
-            let retired = evidence.devices.get(id)?.retired;
+        .map(|punch| plans.place(punch.device))
+        .collect();
+    let mut places: Vec<usize> = relevant.to_vec();
+    places.extend(punched.iter().flatten());
+    places.sort_unstable();
+    places.dedup();
+    let devices = places
+        .iter()
+        .map(|place| {
+            let planned = &plans.devices[*place];
             let relevance = Relevance {
                 from: None,
-                to: retired,
+                to: planned.retired,
             };
             let mut device = Device {
-                relevant: relevant.binary_search(id).is_ok().then_some(relevance),
-                ..plans.devices.get(id)?.clone()
+                relevant: relevant.binary_search(place).is_ok().then_some(relevance),
+                ..planned.device.clone()
             };
             // A punch that may be this person's counts as not read: without it the day is unknown, never absent.
-            let undecided = person
+            let undecided = known
                 .contested
                 .iter()
-                .filter(|(on, at)| on == id && near(*at));
+                .filter(|(on, at)| on == place && near(*at));
             device.gaps.extend(undecided.map(|(_, at)| Gap {
                 from: *at,
                 to: Some(*at + SignedDuration::from_secs(1)),
             }));
-            Some(device)
+            device
         })
         .collect();
 
     let mut punches: Vec<EvidencePunch> = stored
         .iter()
-        .map(|punch| EvidencePunch {
+        .zip(punched)
+        .map(|(punch, device)| EvidencePunch {
             id: punch.id.to_string().into(),
-            device: ids.binary_search(&punch.device).ok(),
+            device: device.and_then(|device| places.binary_search(&device).ok()),
             wall: punch.clock,
             instant: punch.instant,
             received_at: Some(punch.received),

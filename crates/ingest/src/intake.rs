@@ -3,7 +3,7 @@
 //! Decides zone, instant, occurrence and owner of each punch and stores what is new, all in one transaction with the marks of
 //! the days it touches. A terminal may be told OK, and its reading position may move, once `accept` has returned.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use attendance::{DeviceId, EmployeeId, Match, Punch, PunchId, Way};
 use jiff::civil::{Date, DateTime};
@@ -13,10 +13,11 @@ use store::coverage::GapCause;
 use store::identity::{Candidates, ListedUser};
 use store::parked::Unreadable;
 use store::polling::DeviceZones;
-use store::punches::{CLOCK_MIN, PunchRow};
+use store::punches::{CLOCK_MIN, PunchRow, TouchedPunch};
 use store::{Store, StoreError, WriteTx};
 use terminals::{DeviceUser, ParkedRecord, Reading, Step};
 
+use crate::judge::Storing;
 use crate::{Change, Changes, Clock, Judge, log_order};
 
 /// What one read, one push or one file brought of one device.
@@ -163,6 +164,28 @@ fn about(ahead: SignedDuration) -> String {
     }
 }
 
+/// What the batches of one transaction change for reports: marked once for all of them, because batches that come together
+/// touch the same days.
+#[derive(Debug, Default)]
+#[must_use = "what is not marked is not judged"]
+pub(crate) struct ToMark {
+    punches: Vec<TouchedPunch>,
+    /// People who are listed on another terminal now, and from when to when that makes a difference.
+    listed: Vec<(EmployeeId, Date, Date)>,
+    /// Devices whose logs reach back further than was known.
+    in_service: BTreeMap<DeviceId, Timestamp>,
+}
+
+impl ToMark {
+    pub(crate) async fn mark_in(self, tx: &WriteTx, now: Timestamp) -> Result<(), StoreError> {
+        tx.mark_report_spans(&self.listed, "user list").await?;
+        tx.mark_punches(&self.punches, now, "punch").await?;
+        tx.mark_devices(&self.in_service, "device in service")
+            .await?;
+        Ok(())
+    }
+}
+
 /// Stores batches. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Intake {
@@ -188,11 +211,19 @@ impl Intake {
     /// # Errors
     /// When the database refuses, or does not know the device. Then nothing was stored.
     pub async fn accept(&self, batch: &Batch) -> Result<Accepted, StoreError> {
+        let _storing = self.storing();
         let tx = self.store.begin_write().await?;
-        let accepted = self.store_in(&tx, batch).await?;
+        let mut to_mark = ToMark::default();
+        let accepted = self.store_in(&tx, batch, &mut to_mark).await?;
+        to_mark.mark_in(&tx, self.clock.now()).await?;
         tx.commit().await?;
         self.stored(batch.device, &accepted);
         Ok(accepted)
+    }
+
+    /// Held while [`Intake::store_in`] works, so that the judge leaves old days alone.
+    pub(crate) fn storing(&self) -> Storing<'_> {
+        self.judge.storing()
     }
 
     /// To be called after the commit of what [`Intake::store_in`] stored.
@@ -205,15 +236,18 @@ impl Intake {
         });
     }
 
-    /// The same as `accept` inside a transaction of the caller's.
+    /// The same as `accept` inside a transaction of the caller's, who marks `to_mark` before its commit.
     pub(crate) async fn store_in(
         &self,
         tx: &WriteTx,
         batch: &Batch,
+        to_mark: &mut ToMark,
     ) -> Result<Accepted, StoreError> {
         let received = self.clock.now();
         let zones = tx.device_zones(batch.device).await?;
-        let candidates = self.know_users(tx, batch, &zones, received).await?;
+        let candidates = self
+            .know_users(tx, batch, &zones, received, to_mark)
+            .await?;
 
         let mut punches: Vec<&Punch> = batch.punches.iter().collect();
         punches.sort_by_key(|punch| punch.record);
@@ -260,7 +294,7 @@ impl Intake {
             .chain(&inserted.restated)
             .copied()
             .collect();
-        tx.mark_punches(&touched, received, "punch").await?;
+        to_mark.punches.extend(&touched);
         let contested: BTreeSet<&str> = punches
             .iter()
             .zip(&owners)
@@ -306,7 +340,10 @@ impl Intake {
             }
             if clock_fault.is_none() && batch.missing == 0 {
                 let first = believed.into_iter().min();
-                cover(tx, batch, first, &suspects.gaps, seen_at, shows).await?;
+                let covered = cover(tx, batch, first, &suspects.gaps, seen_at, shows).await?;
+                if let Some(from) = covered {
+                    to_mark.in_service.insert(batch.device, from);
+                }
             }
         }
         let (read, new) = (rows.len() as u64, inserted.new.len() as u64);
@@ -331,6 +368,7 @@ impl Intake {
         batch: &Batch,
         zones: &DeviceZones,
         received: Timestamp,
+        to_mark: &mut ToMark,
     ) -> Result<Candidates, StoreError> {
         let punched = batch.punches.iter().map(|punch| punch.user.as_str());
         let mut wanted: BTreeSet<&str> = punched.collect();
@@ -347,19 +385,17 @@ impl Intake {
             .await?;
         if users.is_some() {
             // Being listed on a terminal makes it relevant.
-            let changed = tx.store_user_list(batch.device, &listed, received).await?;
+            let changed = tx
+                .store_user_list(batch.device, &listed, &unseen, received)
+                .await?;
             let new = enrolled.into_iter().map(|employee| (employee, received));
-            let spans: Vec<(EmployeeId, Date, Date)> = changed
-                .into_iter()
-                .chain(new)
-                .map(|(employee, since)| {
-                    let (_, zone) = zones.at(DateTime::MAX);
-                    let day = zone.to_datetime(since).date();
-                    let from = day.saturating_sub(Span::new().days(1));
-                    (employee, from, Date::MAX)
-                })
-                .collect();
-            tx.mark_report_spans(&spans, "user list").await?;
+            let spans = changed.into_iter().chain(new).map(|(employee, since)| {
+                let (_, zone) = zones.at(DateTime::MAX);
+                let day = zone.to_datetime(since).date();
+                let from = day.saturating_sub(Span::new().days(1));
+                (employee, from, Date::MAX)
+            });
+            to_mark.listed.extend(spans);
         }
         Ok(candidates)
     }
@@ -380,7 +416,7 @@ async fn lose(
     tx.add_gap(device, from, Some(to), GapCause::Lost).await
 }
 
-/// Says how far a device is covered by a batch whose times are believed.
+/// Says how far a device is covered by a batch whose times are believed; from when on, if it reaches back further than before.
 async fn cover(
     tx: &WriteTx,
     batch: &Batch,
@@ -388,7 +424,7 @@ async fn cover(
     clock_gaps: &[(Timestamp, Option<Timestamp>)],
     seen_at: Timestamp,
     shows: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<Option<Timestamp>, StoreError> {
     for (from, to) in clock_gaps {
         // In a part of a log nobody knows yet when the clock was right again.
         if let Some(to) = to.or(batch.complete.then_some(seen_at)) {
@@ -407,10 +443,9 @@ async fn cover(
     if let Some(first) = first
         && tx.covered_to(batch.device).await?.is_none()
     {
-        tx.advance_coverage(batch.device, Some(first), first)
-            .await?;
+        return tx.advance_coverage(batch.device, Some(first), first).await;
     }
-    Ok(())
+    Ok(None)
 }
 
 struct Placed<'z> {

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use attendance::{DeviceId, EmployeeId, Report, Status};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp};
-use store::marks::Mark;
+use store::marks::Claim;
 use store::reports::{Evidence, JudgedDay, ReportFields};
 use store::{Store, StoreError, Whose, WriteTx};
 use tokio::sync::{Mutex, Notify};
@@ -28,6 +28,11 @@ const RECENT_DAYS: i32 = 2;
 const QUIET: Duration = Duration::from_millis(250);
 /// But no longer than this are they put off.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// While punches keep coming, recent days are left alone after a judgement for so many times as long as it took: the next
+/// punches may touch them again.
+const REST: u32 = 4;
+/// But no longer than this, because somebody may be looking at the board.
+const LONGEST_REST: Duration = Duration::from_secs(1);
 /// How often an idle judge looks for days that a judge that died has left.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 const AFTER_ERROR: Duration = Duration::from_secs(5);
@@ -47,6 +52,8 @@ struct Inner {
     started: Instant,
     /// When it was last woken, in milliseconds after `started`.
     woken_ms: AtomicU64,
+    /// How many are storing punches at this moment.
+    storing: AtomicUsize,
     /// Only one drain at a time, since all have one lease owner.
     draining: Mutex<()>,
     stopping: AtomicBool,
@@ -87,6 +94,7 @@ impl Judge {
             woken: Notify::new(),
             started: Instant::now(),
             woken_ms: AtomicU64::new(0),
+            storing: AtomicUsize::new(0),
             draining: Mutex::new(()),
             stopping: AtomicBool::new(false),
         }))
@@ -98,6 +106,12 @@ impl Judge {
         let now = u64::try_from(now).unwrap_or(u64::MAX);
         self.0.woken_ms.store(now, Ordering::Relaxed);
         self.0.woken.notify_one();
+    }
+
+    /// While the value lives punches are being stored, so it is not quiet, however long that takes.
+    pub(crate) fn storing(&self) -> Storing<'_> {
+        self.0.storing.fetch_add(1, Ordering::Relaxed);
+        Storing(&self.0.storing)
     }
 
     /// Judges every marked day; how many. Returns when no day is marked that nobody else holds.
@@ -198,6 +212,7 @@ impl Judge {
     /// Judges whenever woken, until [`Judge::stop`].
     pub(crate) async fn run(&self) {
         let mut waiting_since: Option<Instant> = None;
+        let mut rest_until = Instant::now();
         while !self.0.stopping.load(Ordering::Relaxed) {
             let quiet_for = self.quiet_for();
             let waited = waiting_since.is_some_and(|since| since.elapsed() >= LONGEST_WAIT);
@@ -206,6 +221,12 @@ impl Judge {
             } else {
                 Which::Recent
             };
+            let rest = rest_until.saturating_duration_since(Instant::now());
+            if which == Which::Recent && !rest.is_zero() {
+                self.pause(rest.min(QUIET)).await;
+                continue;
+            }
+            let began = Instant::now();
             let drained = self.drain_which(which, Some(QUIET)).await;
             if let Err(error) = &drained {
                 tracing::error!(
@@ -222,6 +243,7 @@ impl Judge {
                 }
                 Which::All => waiting_since = None,
                 Which::Recent => {
+                    rest_until = Instant::now() + (began.elapsed() * REST).min(LONGEST_REST);
                     waiting_since.get_or_insert_with(Instant::now);
                     self.pause(QUIET.saturating_sub(quiet_for)).await;
                 }
@@ -245,6 +267,9 @@ impl Judge {
     }
 
     fn quiet_for(&self) -> Duration {
+        if self.0.storing.load(Ordering::Relaxed) > 0 {
+            return Duration::ZERO;
+        }
         let woken = Duration::from_millis(self.0.woken_ms.load(Ordering::Relaxed));
         self.0.started.elapsed().saturating_sub(woken)
     }
@@ -265,7 +290,7 @@ impl Judge {
         let began = Instant::now();
         let mut judged = 0;
         let mut to_save = None;
-        let mut to_judge = Vec::new();
+        let mut to_judge = None;
         loop {
             let enough = inner.stopping.load(Ordering::Relaxed)
                 || yield_after
@@ -277,7 +302,7 @@ impl Judge {
             );
             to_judge = saved?;
             to_save = next?;
-            if to_save.is_none() && to_judge.is_empty() {
+            if to_save.is_none() && to_judge.is_none() {
                 return Ok(judged);
             }
             judged += to_save.as_ref().map_or(0, |batch| batch.days.len() as u64);
@@ -288,28 +313,26 @@ impl Judge {
     async fn save_and_claim(
         &self,
         batch: Option<JudgedBatch>,
-        claim: Option<Which>,
-    ) -> Result<Vec<Mark>, StoreError> {
+        which: Option<Which>,
+    ) -> Result<Option<Claim>, StoreError> {
         let inner = &*self.0;
-        if batch.is_none() && claim.is_none() {
-            return Ok(Vec::new());
+        if batch.is_none() && which.is_none() {
+            return Ok(None);
         }
         let tx = inner.store.begin_write().await?;
         let mut changed = Vec::new();
         if let Some(JudgedBatch {
-            marks,
+            claim,
             days,
             coverage,
             at,
         }) = batch
         {
-            changed = tx
-                .save_reports(&inner.owner, &marks, days, &coverage, at)
-                .await?;
+            changed = tx.save_reports(&claim, days, &coverage, at).await?;
         }
-        let marks = match claim {
-            None => Vec::new(),
-            Some(which) => self.claim(&tx, which).await?,
+        let claim = match which {
+            None => None,
+            Some(which) => Some(self.claim(&tx, which).await?),
         };
         if changed.is_empty() {
             tx.commit_quietly().await?;
@@ -320,10 +343,10 @@ impl Judge {
             days: changed,
             ..Change::default()
         });
-        Ok(marks)
+        Ok(claim.filter(|claim| !claim.marks.is_empty()))
     }
 
-    async fn claim(&self, tx: &WriteTx, which: Which) -> Result<Vec<Mark>, StoreError> {
+    async fn claim(&self, tx: &WriteTx, which: Which) -> Result<Claim, StoreError> {
         let real_now = self.0.clock.real_now();
         let until = real_now.saturating_add(LEASE).unwrap_or(real_now);
         let today = TimeZone::UTC.to_datetime(self.0.clock.now()).date();
@@ -338,12 +361,13 @@ impl Judge {
         }
     }
 
-    async fn judge(&self, marks: Vec<Mark>) -> Result<Option<JudgedBatch>, IngestError> {
-        if marks.is_empty() {
+    async fn judge(&self, claim: Option<Claim>) -> Result<Option<JudgedBatch>, IngestError> {
+        let Some(claim) = claim else {
             return Ok(None);
-        }
+        };
         let at = self.0.clock.now();
-        let days: Vec<(EmployeeId, Date)> = marks
+        let days: Vec<(EmployeeId, Date)> = claim
+            .marks
             .iter()
             .map(|mark| (mark.employee, mark.workday))
             .collect();
@@ -352,7 +376,7 @@ impl Judge {
         drop(tx);
         tokio::task::spawn_blocking(move || {
             let mut causes: BTreeMap<(EmployeeId, Date), &str> = BTreeMap::new();
-            for mark in &marks {
+            for mark in &claim.marks {
                 causes.insert((mark.employee, mark.workday), &mark.cause);
             }
             let reports = judge_days(&evidence, &days, at, Explained::No)?;
@@ -361,29 +385,29 @@ impl Judge {
                 .iter()
                 .map(|(id, device)| (device.serial.as_str(), *id))
                 .collect();
-            let days = reports
-                .into_iter()
-                .filter_map(|(employee, report)| {
-                    let person = evidence.people.get(&employee)?;
-                    let waits_for = report.waits.as_ref();
-                    Some(JudgedDay {
-                        waits_for: waits_for
-                            .and_then(|waits| devices.get(waits.device.as_str()).copied()),
-                        employee,
-                        department: person.department,
-                        cause: (*causes.get(&(employee, report.workday))?).to_owned(),
-                        before: person.stored.get(&report.workday).cloned(),
-                        report,
-                    })
-                })
-                .collect();
+            let mut days = Vec::with_capacity(reports.len());
+            for (employee, report) in &reports {
+                let cause = causes.get(&(*employee, report.workday));
+                let Some((person, cause)) = evidence.people.get(employee).zip(cause) else {
+                    continue;
+                };
+                let waits_for = report.waits.as_ref();
+                days.push(JudgedDay::new(
+                    *employee,
+                    person.department,
+                    cause,
+                    report,
+                    waits_for.and_then(|waits| devices.get(waits.device.as_str()).copied()),
+                    person.stored.get(&report.workday),
+                )?);
+            }
             let coverage: BTreeMap<DeviceId, Option<Timestamp>> = evidence
                 .devices
                 .iter()
                 .map(|(id, device)| (*id, device.covered.map(|(_, to)| to)))
                 .collect();
             Ok(Some(JudgedBatch {
-                marks,
+                claim,
                 days,
                 coverage,
                 at,
@@ -394,9 +418,19 @@ impl Judge {
     }
 }
 
+/// See [`Judge::storing`].
+#[must_use]
+pub(crate) struct Storing<'j>(&'j AtomicUsize);
+
+impl Drop for Storing<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// A judged claim, on its way to be saved.
 struct JudgedBatch {
-    marks: Vec<Mark>,
+    claim: Claim,
     days: Vec<JudgedDay>,
     coverage: BTreeMap<DeviceId, Option<Timestamp>>,
     at: Timestamp,

@@ -20,6 +20,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinSet;
 
 use crate::error::story;
+use crate::intake::ToMark;
 use crate::{Accepted, Batch, Change, Changes, Clock, ClockFault, Intake};
 
 /// How terminals are read.
@@ -599,11 +600,14 @@ impl Poller {
         reads: &[CompleteRead],
     ) -> Result<Vec<Option<Accepted>>, StoreError> {
         let inner = &self.0;
+        let _storing = inner.intake.storing();
         let tx = inner.store.begin_write().await?;
         let mut kept = Vec::with_capacity(reads.len());
+        let mut to_mark = ToMark::default();
         for read in reads {
-            kept.push(self.keep_in(&tx, read).await?);
+            kept.push(self.keep_in(&tx, read, &mut to_mark).await?);
         }
+        to_mark.mark_in(&tx, inner.clock.now()).await?;
         tx.commit().await?;
         let mut accepted = Vec::with_capacity(reads.len());
         for (read, kept) in reads.iter().zip(kept) {
@@ -634,13 +638,18 @@ impl Poller {
         Ok(accepted)
     }
 
-    async fn keep_in(&self, tx: &WriteTx, read: &CompleteRead) -> Result<Option<Kept>, StoreError> {
+    async fn keep_in(
+        &self,
+        tx: &WriteTx,
+        read: &CompleteRead,
+        to_mark: &mut ToMark,
+    ) -> Result<Option<Kept>, StoreError> {
         let inner = &self.0;
         let device = DeviceId(read.row.id);
         if !tx.holds_device(&inner.owner, device).await? {
             return Ok(None);
         }
-        let accepted = inner.intake.store_in(tx, &read.batch).await?;
+        let accepted = inner.intake.store_in(tx, &read.batch, to_mark).await?;
         let now = inner.clock.now();
         let read_position = match accepted.clock_fault {
             // What conflicts is read again until the zone is corrected; so is what the zone would place wrongly until then.

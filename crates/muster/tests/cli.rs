@@ -337,10 +337,10 @@ async fn a_changed_report_is_found_by_checking_and_mended_by_judging() {
     let set = tx.set_setting("policy", Some("{\"debounce_s\":86400}"), author);
     set.await.expect("a setting");
     let now = ingest::Clock::system().now();
-    let marks = tx.claim_marked_days("nobody", now, now, None, 1000);
-    let marks = marks.await.expect("marks");
+    let claim = tx.claim_marked_days("nobody", now, now, None, 1000);
+    let claim = claim.await.expect("marks");
     let covered = BTreeMap::new();
-    let lost = tx.save_reports("nobody", &marks, Vec::new(), &covered, now);
+    let lost = tx.save_reports(&claim, Vec::new(), &covered, now);
     assert_eq!(lost.await.expect("no report"), []);
     tx.commit().await.expect("it is kept");
     let said = office.run(&["judge", "--check"]).await;

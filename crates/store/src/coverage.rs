@@ -32,21 +32,21 @@ impl WriteTx {
     /// A read brought everything the device recorded up to `to`, and since `from`, its first punch; without one it says nothing
     /// of the time before. What is covered only grows.
     ///
-    /// Marks the reports that waited for more than was covered, and, when the log reaches back further than was known, those
-    /// of the days on which the device now is relevant.
+    /// Marks the reports that waited for more than was covered. When the log reaches back further than was known, more days can
+    /// be different: returns from when on, for [`WriteTx::mark_devices`].
     pub async fn advance_coverage(
         &self,
         device: DeviceId,
         from: Option<Timestamp>,
         to: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<Timestamp>, StoreError> {
         let (known_from, known_to) = self.covered(device).await?.unzip();
         let from = from.filter(|from| *from <= to);
         let from = from.or(known_from).unwrap_or(to);
         let reaches_back = known_from.is_none_or(|known| from < known);
         let reaches_on = known_to.is_none_or(|known| known < to);
         if !reaches_back && !reaches_on {
-            return Ok(());
+            return Ok(None);
         }
         let from = known_from.map_or(from, |known| known.min(from));
         let to = known_to.map_or(to, |known| known.max(to));
@@ -63,11 +63,10 @@ impl WriteTx {
         )
         .await?;
         if reaches_back {
-            self.mark_device(device, from, "device in service").await?;
-        } else {
-            self.mark_waiting(device, known_to).await?;
+            return Ok(Some(from));
         }
-        Ok(())
+        self.mark_waiting(device, known_to).await?;
+        Ok(None)
     }
 
     /// Up to when what a device recorded has been read.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
@@ -129,6 +130,7 @@ impl Store {
             tx: self.writer.begin_with_options(options).await?,
             node: Arc::clone(&self.node),
             key: self.key.clone(),
+            claims_renewed: AtomicBool::new(false),
         })
     }
 
@@ -188,6 +190,8 @@ pub struct WriteTx {
     pub(crate) tx: DatabaseTransaction,
     node: Arc<str>,
     key: Option<Arc<SecretKey>>,
+    /// This transaction has marked again what is being judged.
+    pub(crate) claims_renewed: AtomicBool,
 }
 
 impl fmt::Debug for WriteTx {
@@ -311,7 +315,7 @@ async fn open_sqlite(
         .clone()
         .pragma("temp_store", "MEMORY") // else each statement of many rows makes a file to be able to undo itself
         .pragma("cache_size", "-16000") // KiB
-        .pragma("wal_autocheckpoint", "8000") // pages of 4 KiB
+        .pragma("wal_autocheckpoint", "16000") // pages of 4 KiB
         .pragma("journal_size_limit", "67108864");
     let writer = pool().max_connections(1).connect_with(writing).await?;
     let reader = pool()

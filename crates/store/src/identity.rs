@@ -57,6 +57,19 @@ pub struct NewLink<'a> {
 /// Who a device user could be.
 pub type Candidates = HashMap<String, Vec<Candidate>>;
 
+/// A candidate as it is read, in this order.
+#[derive(serde::Deserialize)]
+struct Found {
+    device_id: i64,
+    user_id: String,
+    level: String,
+    employee_id: i64,
+    employed_from: Option<String>,
+    employed_to: Option<String>,
+    linked_from: Option<String>,
+    linked_to: Option<String>,
+}
+
 /// When and where somebody works: what decides on which dates a punch counts.
 #[derive(Clone, Debug)]
 pub(crate) struct Employment {
@@ -104,12 +117,15 @@ impl WriteTx {
                 by.as_str()
             )
         };
-        let rows = sql::all(
+        let columns = "device_id, user_id, level, employee_id, employed_from, employed_to, linked_from, linked_to";
+        let found = sql::list::<Found, _>(
             &self.tx,
             &format!(
-                "SELECT r.device_id, r.user_id, '{}', e.id, e.employed_from, e.employed_to, l.from_date, l.to_date \
+                "SELECT {} FROM (SELECT r.device_id, r.user_id, '{}' AS level, e.id AS employee_id, e.employed_from, \
+                 e.employed_to, l.from_date AS linked_from, l.to_date AS linked_to \
                  FROM {table} CROSS JOIN identity_links l CROSS JOIN employees e \
-                 WHERE l.device_id = r.device_id AND l.user_id = r.user_id AND e.id = l.employee_id UNION ALL {} UNION ALL {} UNION ALL {}",
+                 WHERE l.device_id = r.device_id AND l.user_id = r.user_id AND e.id = l.employee_id UNION ALL {} UNION ALL {} UNION ALL {}) AS found",
+                sql::json_list(self.backend(), columns),
                 MatchBy::Link.as_str(),
                 level(MatchBy::DeviceId, "device_id"),
                 level(MatchBy::Code, "code"),
@@ -119,18 +135,18 @@ impl WriteTx {
         )
         .await?;
         let mut candidates: HashMap<(i64, String), Vec<Candidate>> = HashMap::new();
-        for row in &rows {
-            let by: String = row.try_get_by_index(2)?;
+        for found in found {
+            let day = |text: Option<String>| text.map(|text| day(&text));
             let candidate = Candidate {
-                employee: EmployeeId(row.try_get_by_index(3)?),
-                by: MatchBy::from_name(&by).expect("written by the query itself"),
-                employed_from: optional_day(row, 4)?,
-                employed_to: optional_day(row, 5)?,
-                linked_from: optional_day(row, 6)?,
-                linked_to: optional_day(row, 7)?,
+                employee: EmployeeId(found.employee_id),
+                by: MatchBy::from_name(&found.level).expect("written by the query itself"),
+                employed_from: day(found.employed_from),
+                employed_to: day(found.employed_to),
+                linked_from: day(found.linked_from),
+                linked_to: day(found.linked_to),
             };
             candidates
-                .entry((row.try_get_by_index(0)?, row.try_get_by_index(1)?))
+                .entry((found.device_id, found.user_id))
                 .or_default()
                 .push(candidate);
         }
@@ -238,17 +254,20 @@ impl WriteTx {
         Ok(enrolled)
     }
 
-    /// Takes over a terminal's whole user list; every user must have been passed to [`WriteTx::see_users`] before. Rows that
-    /// say the same already are not written. Returns the known employees who were enrolled or removed, and from when on that makes
+    /// Takes over a terminal's whole user list; those in `new` were just kept by [`WriteTx::see_users`]. Rows that say the same
+    /// already are not written. Returns the known employees who were enrolled or removed, and from when on that makes
     /// a difference: who is listed again was there all along.
     pub async fn store_user_list(
         &self,
         device: DeviceId,
         users: &[ListedUser<'_>],
+        new: &BTreeSet<&str>,
         seen: Timestamp,
     ) -> Result<BTreeMap<EmployeeId, Timestamp>, StoreError> {
+        let ids: Vec<&str> = users.iter().map(|user| user.user).collect();
         let rows: Vec<_> = users
             .iter()
+            .filter(|user| !new.contains(user.user))
             .map(|user| (user.user, user.name, user.admin, user.card))
             .collect();
         let json = sql::json(&rows);
@@ -283,7 +302,7 @@ impl WriteTx {
                  OR COALESCE(device_users.card, '') <> COALESCE(excluded.card, '') OR device_users.last_seen_ms < $4"
             ),
             [
-                json.clone(),
+                json,
                 device.0.into(),
                 seen.as_millisecond().into(),
                 (seen.as_millisecond() - A_DAY_MS).into(),
@@ -294,9 +313,14 @@ impl WriteTx {
             &self.tx,
             &format!(
                 "UPDATE device_users SET enrolled = false, last_seen_ms = $3 WHERE device_id = $2 AND enrolled \
-                 AND user_id NOT IN (SELECT r.user_id FROM {table}) RETURNING employee_id, last_seen_ms"
+                 AND user_id NOT IN {} RETURNING employee_id, last_seen_ms",
+                sql::in_texts(self.backend(), 1)
             ),
-            [json, device.0.into(), seen.as_millisecond().into()],
+            [
+                sql::json(&ids),
+                device.0.into(),
+                seen.as_millisecond().into(),
+            ],
         )
         .await?;
         let mut employees = BTreeMap::new();
@@ -326,20 +350,25 @@ impl WriteTx {
         }
         let employees: Vec<EmployeeId> = employees.into_iter().collect();
         let employments = self.employments(&employees).await?;
+        let dates = punches.iter().filter_map(|punch| {
+            let id = punch.employee?;
+            let zone = &employments.get(&id)?.zone;
+            let date = zone.to_datetime(punch.instant).date();
+            Some((id, date, punch.quarantined))
+        });
+        let mut dates: Vec<(EmployeeId, Date, bool)> = dates.collect();
+        dates.sort_unstable();
+        dates.dedup();
         let mut days = BTreeSet::new();
         let mut late: BTreeMap<EmployeeId, (Date, Date)> = BTreeMap::new();
         let mut spans = Vec::new();
-        for punch in punches {
-            let Some(id) = punch.employee else { continue };
-            let Some(employment) = employments.get(&id) else {
-                continue;
-            };
-            let date = employment.zone.to_datetime(punch.instant).date();
+        for (id, date, quarantined) in dates {
             let relevant_to = days_after(date, RELEVANT_AFTER_PUNCH_DAYS + 1); // zones differ by a day
-            if punch.quarantined {
+            if quarantined {
                 spans.push((id, yesterday(date), relevant_to));
                 continue;
             }
+            let employment = &employments[&id];
             days.extend(
                 around(date)
                     .filter(|day| employment.covers(*day))

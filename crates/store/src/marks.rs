@@ -3,7 +3,8 @@
 //! A mark is written in the transaction of the change that caused it, so a crash cannot lose a judgement. It carries a
 //! generation: a save removes the mark only where nothing was marked again in between.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::Ordering;
 
 use attendance::{DeviceId, EmployeeId, SiteId};
 use jiff::civil::Date;
@@ -11,6 +12,7 @@ use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 
 use crate::identity::{LONGEST_HISTORY_DAYS, days_after, zone};
+use crate::secrets::random_token;
 use crate::sql::{self, Column};
 use crate::times::day;
 use crate::{Store, StoreError, WriteTx};
@@ -23,6 +25,15 @@ pub struct Mark {
     pub generation: i64,
     /// One lower-case phrase: why it was last marked.
     pub cause: String,
+}
+
+/// Employee-days that a judge has taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Another one for every claim: by it the rows are found again.
+    holder: String,
+    /// In order of person and day.
+    pub marks: Vec<Mark>,
 }
 
 /// Whose days.
@@ -116,8 +127,8 @@ impl WriteTx {
         if spans.is_empty() {
             return Ok(0);
         }
-        let rows: Vec<_> = spans
-            .iter()
+        let rows: Vec<_> = merged(spans)
+            .into_iter()
             .map(|(id, from, to)| (id.0, from.to_string(), to.to_string()))
             .collect();
         self.mark_claimed_again().await?;
@@ -125,7 +136,7 @@ impl WriteTx {
             &self.tx,
             &format!(
                 "INSERT INTO marked_days (employee_id, workday, generation, cause) \
-                 SELECT DISTINCT a.employee_id, a.workday, 1, $2 FROM {} CROSS JOIN attendance_reports a \
+                 SELECT a.employee_id, a.workday, 1, $2 FROM {} CROSS JOIN attendance_reports a \
                  WHERE a.employee_id = r.employee_id AND a.workday >= r.from_day AND a.workday <= r.to_day {MARK_AGAIN}",
                 sql::json_rows(
                     self.backend(),
@@ -143,45 +154,72 @@ impl WriteTx {
         .await?)
     }
 
-    /// Marks the reports from the day before `from` on that a device can concern: those of its site, and of everybody whom its
-    /// users could be.
-    pub async fn mark_device(
+    /// Marks the reports from the day before `since` on that a device can concern.
+    pub(crate) async fn mark_device(
         &self,
         device: DeviceId,
-        from: Timestamp,
+        since: Timestamp,
         cause: &str,
     ) -> Result<u64, StoreError> {
-        let from = TimeZone::UTC.to_datetime(from).date();
-        self.mark_claimed_again().await?;
+        self.mark_devices(&BTreeMap::from([(device, since)]), cause)
+            .await
+    }
+
+    /// The same for several, each since another instant: the reports of its site, and of everybody whom its users could be.
+    pub async fn mark_devices(
+        &self,
+        since: &BTreeMap<DeviceId, Timestamp>,
+        cause: &str,
+    ) -> Result<u64, StoreError> {
+        if since.is_empty() {
+            return Ok(0);
+        }
+        let rows: Vec<_> = since
+            .iter()
+            .map(|(device, since)| {
+                let from = TimeZone::UTC.to_datetime(*since).date();
+                (device.0, days_after(from, -2).to_string())
+            })
+            .collect();
+        let table = sql::json_rows(
+            self.backend(),
+            1,
+            "r",
+            &[("device_id", Column::Int), ("from_day", Column::Text)],
+        );
         let named = |column: &str| {
             format!(
-                "SELECT e.id FROM device_users u JOIN employees e ON e.{column} = u.user_id WHERE u.device_id = $1"
+                "SELECT e.id, r.from_day FROM {table} CROSS JOIN device_users u JOIN employees e ON e.{column} = u.user_id \
+                 WHERE u.device_id = r.device_id"
             )
         };
+        self.mark_claimed_again().await?;
         Ok(sql::run(
             &self.tx,
             &format!(
                 "INSERT INTO marked_days (employee_id, workday, generation, cause) \
-                 SELECT employee_id, workday, 1, $3 FROM attendance_reports WHERE workday >= $2 AND employee_id IN \
-                 (SELECT e.id FROM employees e JOIN devices d ON d.site_id = e.site_id WHERE d.id = $1 \
-                 UNION SELECT employee_id FROM identity_links WHERE device_id = $1 UNION {} UNION {} UNION {}) \
-                 ORDER BY employee_id, workday {MARK_AGAIN}",
+                 SELECT a.employee_id, a.workday, 1, $2 FROM (SELECT employee_id, min(from_day) AS from_day FROM (\
+                 SELECT e.id AS employee_id, r.from_day FROM {table} CROSS JOIN devices d JOIN employees e ON e.site_id = d.site_id \
+                 WHERE d.id = r.device_id UNION ALL \
+                 SELECT l.employee_id, r.from_day FROM {table} CROSS JOIN identity_links l WHERE l.device_id = r.device_id \
+                 UNION ALL {} UNION ALL {} UNION ALL {}) AS concerned GROUP BY employee_id) AS first \
+                 CROSS JOIN attendance_reports a WHERE a.employee_id = first.employee_id AND a.workday >= first.from_day \
+                 ORDER BY a.employee_id, a.workday {MARK_AGAIN}",
                 named("device_id"),
                 named("code"),
                 named("username"),
             ),
-            [
-                device.0.into(),
-                from.saturating_sub(Span::new().days(2)).to_string().into(),
-                cause.into(),
-            ],
+            [sql::json(&rows), cause.into()],
         )
         .await?)
     }
 
     /// A day that is being judged at this moment may have been loaded before the change, and may have no report yet by which
-    /// the statements above would find it.
+    /// the statements above would find it. Once in a transaction is enough: nobody else claims before it is committed.
     async fn mark_claimed_again(&self) -> Result<(), StoreError> {
+        if self.claims_renewed.swap(true, Ordering::Relaxed) {
+            return Ok(());
+        }
         sql::run(
             &self.tx,
             "UPDATE marked_days SET generation = generation + 1 WHERE lease_owner IS NOT NULL",
@@ -330,13 +368,13 @@ impl WriteTx {
         real_until: Timestamp,
         recent: Option<Date>,
         limit: usize,
-    ) -> Result<Vec<Mark>, StoreError> {
+    ) -> Result<Claim, StoreError> {
         if let Some(recent) = recent {
-            let marks = self
+            let claim = self
                 .claim_from(owner, real_now, real_until, recent, limit)
                 .await?;
-            if !marks.is_empty() {
-                return Ok(marks);
+            if !claim.marks.is_empty() {
+                return Ok(claim);
             }
         }
         self.claim_from(owner, real_now, real_until, Date::MIN, limit)
@@ -351,19 +389,20 @@ impl WriteTx {
         real_until: Timestamp,
         from: Date,
         limit: usize,
-    ) -> Result<Vec<Mark>, StoreError> {
-        let rows = sql::all(
+    ) -> Result<Claim, StoreError> {
+        self.claims_renewed.store(false, Ordering::Relaxed);
+        let holder = format!("{owner}.{}", random_token());
+        let claimed = sql::run(
             &self.tx,
             &format!(
                 "UPDATE marked_days SET lease_owner = $1, lease_until_ms = $2 WHERE (employee_id, workday) IN \
                  (SELECT employee_id, workday FROM marked_days \
                  WHERE workday >= $3 AND (lease_until_ms IS NULL OR lease_until_ms <= $4) \
-                 ORDER BY employee_id, workday LIMIT $5 {}) \
-                 RETURNING employee_id, workday, generation, cause",
+                 ORDER BY employee_id, workday LIMIT $5 {})",
                 sql::skip_locked(self.backend())
             ),
             [
-                owner.into(),
+                holder.as_str().into(),
                 real_until.as_millisecond().into(),
                 from.to_string().into(),
                 real_now.as_millisecond().into(),
@@ -371,83 +410,88 @@ impl WriteTx {
             ],
         )
         .await?;
-        let mut marks = rows
-            .iter()
-            .map(|row| {
-                Ok(Mark {
-                    employee: EmployeeId(row.try_get_by_index(0)?),
-                    workday: day(&row.try_get_by_index::<String>(1)?),
-                    generation: row.try_get_by_index(2)?,
-                    cause: row.try_get_by_index(3)?,
-                })
-            })
-            .collect::<Result<Vec<_>, StoreError>>()?;
-        marks.sort_by_key(|mark| (mark.employee, mark.workday));
-        Ok(marks)
+        let mut marks = Vec::new();
+        if claimed > 0 {
+            marks = self.held_by(&holder).await?;
+            marks.sort_unstable_by_key(|mark| (mark.employee, mark.workday));
+        }
+        Ok(Claim { holder, marks })
     }
 
-    /// Gives up the marks of a claim: removes those that were not marked again, frees the others. Returns the days that were
-    /// still held by `owner`; only their reports may be saved.
-    pub(crate) async fn finish_marks(
-        &self,
-        owner: &str,
-        marks: &[Mark],
-    ) -> Result<BTreeSet<(EmployeeId, Date)>, StoreError> {
-        let rows: Vec<_> = marks
-            .iter()
-            .map(|mark| (mark.employee.0, mark.workday.to_string(), mark.generation))
-            .collect();
-        let json = sql::json(&rows);
-        let table = sql::json_rows(
-            self.backend(),
-            1,
-            "r",
-            &[
-                ("employee_id", Column::Int),
-                ("workday", Column::Text),
-                ("generation", Column::Int),
-            ],
-        );
-        let removed = sql::all(
+    async fn held_by(&self, holder: &str) -> Result<Vec<Mark>, StoreError> {
+        let columns = "employee_id, workday, generation, cause";
+        let held = sql::list::<(i64, String, i64, String), _>(
             &self.tx,
             &format!(
-                "DELETE FROM marked_days WHERE lease_owner = $2 AND (employee_id, workday, generation) IN \
-                 (SELECT r.employee_id, r.workday, r.generation FROM {table}) RETURNING employee_id, workday"
+                "SELECT {} FROM marked_days WHERE lease_owner = $1",
+                sql::json_list(self.backend(), columns)
             ),
-            [json.clone(), owner.into()],
+            [holder.into()],
         )
         .await?;
-        let mut held = BTreeSet::new();
-        let mut add = |rows: &[sea_orm::QueryResult]| -> Result<(), StoreError> {
-            for row in rows {
-                let workday: String = row.try_get_by_index(1)?;
-                held.insert((EmployeeId(row.try_get_by_index(0)?), day(&workday)));
-            }
-            Ok(())
-        };
-        add(&removed)?;
-        if removed.len() < marks.len() {
-            let freed = sql::all(
+        Ok(held
+            .into_iter()
+            .map(|(employee, workday, generation, cause)| Mark {
+                employee: EmployeeId(employee),
+                workday: day(&workday),
+                generation,
+                cause,
+            })
+            .collect())
+    }
+
+    /// Gives a claim up: frees the marks that were renewed meanwhile, removes the others. Returns the days that were still held;
+    /// only their reports may be saved.
+    pub(crate) async fn finish_claim(
+        &self,
+        claim: &Claim,
+    ) -> Result<BTreeSet<(EmployeeId, Date)>, StoreError> {
+        let held = self.held_by(&claim.holder).await?;
+        let judged: HashMap<(EmployeeId, Date), i64> = claim
+            .marks
+            .iter()
+            .map(|mark| ((mark.employee, mark.workday), mark.generation))
+            .collect();
+        let renewed: Vec<_> = held
+            .iter()
+            .filter(|mark| judged.get(&(mark.employee, mark.workday)) != Some(&mark.generation))
+            .map(|mark| (mark.employee.0, mark.workday.to_string()))
+            .collect();
+        if !renewed.is_empty() {
+            sql::run(
                 &self.tx,
                 &format!(
-                    "UPDATE marked_days SET lease_owner = NULL, lease_until_ms = NULL WHERE lease_owner = $2 \
-                     AND (employee_id, workday) IN (SELECT r.employee_id, r.workday FROM {table}) \
-                     RETURNING employee_id, workday"
+                    "UPDATE marked_days SET lease_owner = NULL, lease_until_ms = NULL WHERE (employee_id, workday) IN \
+                     (SELECT r.employee_id, r.workday FROM {})",
+                    sql::json_rows(
+                        self.backend(),
+                        1,
+                        "r",
+                        &[("employee_id", Column::Int), ("workday", Column::Text)]
+                    )
                 ),
-                [json, owner.into()],
+                [sql::json(&renewed)],
             )
             .await?;
-            add(&freed)?;
         }
-        Ok(held)
+        sql::run(
+            &self.tx,
+            "DELETE FROM marked_days WHERE lease_owner = $1",
+            [claim.holder.as_str().into()],
+        )
+        .await?;
+        Ok(held
+            .into_iter()
+            .map(|mark| (mark.employee, mark.workday))
+            .collect())
     }
 
     /// Frees every mark `owner` holds, for a judge that stops.
     pub async fn release_marks(&self, owner: &str) -> Result<(), StoreError> {
         sql::run(
             &self.tx,
-            "UPDATE marked_days SET lease_owner = NULL, lease_until_ms = NULL WHERE lease_owner = $1",
-            [owner.into()],
+            "UPDATE marked_days SET lease_owner = NULL, lease_until_ms = NULL WHERE lease_owner LIKE $1",
+            [format!("{owner}.%").into()],
         )
         .await?;
         Ok(())
@@ -486,6 +530,20 @@ impl Store {
         .await?;
         Ok(row.is_some())
     }
+}
+
+/// The same days, each once.
+fn merged(spans: &[(EmployeeId, Date, Date)]) -> Vec<(EmployeeId, Date, Date)> {
+    let mut spans = spans.to_vec();
+    spans.sort_unstable();
+    let mut apart: Vec<(EmployeeId, Date, Date)> = Vec::new();
+    for (id, from, to) in spans {
+        match apart.last_mut() {
+            Some(last) if last.0 == id && from <= last.2 => last.2 = to.max(last.2),
+            _ => apart.push((id, from, to)),
+        }
+    }
+    apart
 }
 
 /// Rows of a person and a workday.
@@ -532,7 +590,7 @@ mod tests {
             let claim = async |owner: &str, limit| {
                 let recent = Some(date("2026-03-01"));
                 let claimed = tx.claim_marked_days(owner, at(100), at(200), recent, limit).await.unwrap();
-                claimed.into_iter().map(|mark| (mark.employee, mark.workday)).collect::<Vec<_>>()
+                claimed.marks.into_iter().map(|mark| (mark.employee, mark.workday)).collect::<Vec<_>>()
             };
             let recent = [(a, date("2026-03-02")), (b, date("2026-03-02"))];
             assert_eq!(claim("first", 9).await, recent);
@@ -541,7 +599,7 @@ mod tests {
             assert_eq!(claim("fourth", 9).await, []);
             // The lease of the first is over.
             let late = tx.claim_marked_days("fifth", at(200), at(300), None, 2).await.unwrap();
-            assert_eq!(late.len(), 2);
+            assert_eq!(late.marks.len(), 2);
         }
 
         async fn reports_are_marked_by_person_site_and_days(store: Store) {
@@ -583,6 +641,75 @@ mod tests {
             assert_eq!(tx.mark_due(at(6)).await.unwrap(), 0, "it waits already");
             tx.commit().await.unwrap();
             assert!(!store.has_due_reports(at(6)).await.unwrap());
+        }
+
+        async fn spans_that_overlap_mark_each_report_once(store: Store) {
+            let tx = store.begin_write().await.unwrap();
+            let site = site(&tx).await;
+            let (a, b) = (employee(&tx, site, "1").await, employee(&tx, site, "2").await);
+            for day in ["2026-03-01", "2026-03-02", "2026-03-03", "2026-03-09"] {
+                report(&tx, a, day).await;
+                report(&tx, b, day).await;
+            }
+            sql::run(&tx.tx, "DELETE FROM marked_days", []).await.unwrap();
+            let spans = [
+                (a, date("2026-03-02"), Date::MAX),
+                (a, date("2026-03-01"), date("2026-03-02")),
+                (a, date("2026-03-03"), date("2026-03-05")),
+                (b, date("2026-03-03"), date("2026-03-04")),
+            ];
+            assert_eq!(tx.mark_report_spans(&spans, "test").await.unwrap(), 5);
+            tx.commit().await.unwrap();
+            let days = ["2026-03-01", "2026-03-02", "2026-03-03", "2026-03-09"].map(date);
+            assert_eq!(marked_days(&store, a).await, days);
+            assert_eq!(marked_days(&store, b).await, [date("2026-03-03")]);
+        }
+
+        async fn devices_mark_the_reports_of_their_sites_each_since_its_own_day(store: Store) {
+            let tx = store.begin_write().await.unwrap();
+            let here = site(&tx).await;
+            let there = tx.add_site("Lahore", "Asia/Karachi", author()).await.unwrap();
+            let (gate, back, far) = (device(&tx, here, "G").await, device(&tx, here, "B").await, device(&tx, there, "F").await);
+            let a = employee(&tx, here, "1").await;
+            let b = tx.add_employee(&employee_fields(there, "2"), author()).await.unwrap();
+            for day in ["2026-03-01", "2026-03-10", "2026-03-20"] {
+                report(&tx, a, day).await;
+                report(&tx, b, day).await;
+            }
+            sql::run(&tx.tx, "DELETE FROM marked_days", []).await.unwrap();
+            let noon = |day: &str| format!("{day}T12:00:00Z").parse::<Timestamp>().unwrap();
+            let since = [(gate, "2026-03-20"), (back, "2026-03-11"), (far, "2026-03-20")];
+            let since = since.map(|(device, day)| (device, noon(day))).into();
+            assert_eq!(tx.mark_devices(&since, "test").await.unwrap(), 3);
+            assert_eq!(tx.mark_devices(&BTreeMap::new(), "test").await.unwrap(), 0);
+            tx.commit().await.unwrap();
+            assert_eq!(marked_days(&store, a).await, [date("2026-03-10"), date("2026-03-20")]);
+            assert_eq!(marked_days(&store, b).await, [date("2026-03-20")]);
+        }
+
+        async fn what_is_being_judged_is_marked_again_by_every_transaction_that_marks(store: Store) {
+            let tx = store.begin_write().await.unwrap();
+            let site = site(&tx).await;
+            let a = employee(&tx, site, "1").await;
+            sql::run(&tx.tx, "DELETE FROM marked_days", []).await.unwrap();
+            tx.mark_days([(a, date("2026-03-02"))], "test").await.unwrap();
+            let claim = async |tx: &WriteTx| tx.claim_from("judge", at(100), at(200), Date::MIN, 9).await.unwrap();
+            let first = claim(&tx).await;
+            assert_eq!(first.marks.len(), 1);
+            // There is no report yet, so only what is claimed can be renewed; also by the transaction that claimed it.
+            tx.mark_reports(Whose::Everybody, None, None, "test").await.unwrap();
+            assert_eq!(tx.finish_claim(&first).await.unwrap().len(), 1);
+            let second = claim(&tx).await;
+            assert_eq!(second.marks.len(), 1, "it was marked again");
+            tx.commit().await.unwrap();
+            let tx = store.begin_write().await.unwrap();
+            for _ in 0..2 {
+                tx.mark_reports(Whose::Everybody, None, None, "test").await.unwrap();
+            }
+            tx.commit().await.unwrap();
+            let tx = store.begin_write().await.unwrap();
+            tx.finish_claim(&second).await.unwrap();
+            assert_eq!(claim(&tx).await.marks.len(), 1, "and again");
         }
 
         async fn coverage_marks_what_waits_for_it_and_only_where_it_matters(store: Store) {

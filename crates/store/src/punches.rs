@@ -60,8 +60,8 @@ pub(crate) fn believed() -> String {
     )
 }
 
-/// What [`touched`] reads of a row of `punches`.
-const TOUCHED: &str = "id, employee_id, instant_ms, suspect, clock, received_ms";
+/// What [`WriteTx::touched`] reads of a row of `punches`.
+const TOUCHED: &str = "id, employee_id, instant_ms, CAST(suspect AS integer), clock, received_ms";
 
 /// What [`WriteTx::insert_punches`] did.
 #[derive(Clone, Debug, Default)]
@@ -128,21 +128,23 @@ impl WriteTx {
                 way.as_str().into(),
             ]
         };
-        let returned = sql::all(
+        let known = sql::one(&self.tx, "SELECT COALESCE(max(id), 0) FROM punches", []).await?;
+        let known: i64 = known.map_or(Ok(0), |row| row.try_get_by_index(0))?;
+        sql::run(
             &self.tx,
             &format!(
                 "INSERT INTO punches (device_id, user_id, clock, fold, zone, instant_ms, received_ms, source, state, verify, \
                  suspect, employee_id) \
                  SELECT $2, r.user_id, r.clock, r.fold, r.zone, r.instant_ms, $3, $4, r.state, r.verify, r.suspect, \
-                 r.employee_id FROM {table} WHERE true \
-                 ON CONFLICT DO NOTHING RETURNING {TOUCHED}"
+                 r.employee_id FROM {table} WHERE true ON CONFLICT DO NOTHING"
             ),
             shared(),
         )
         .await?;
-        let new = touched(&returned)?;
+        // Nobody else writes meanwhile, so these are ours; RETURNING would bring them one by one.
+        let new = self.touched("id > $1", known.into()).await?;
         let restated = if new.len() == rows.len() {
-            self.sight_new(device, way, received, &new).await?;
+            self.sight_new(known).await?;
             Vec::new()
         } else {
             let sighted = sql::all(
@@ -222,29 +224,12 @@ impl WriteTx {
     }
 
     /// The first sighting repeats what the punch says of itself.
-    async fn sight_new(
-        &self,
-        device: DeviceId,
-        way: Way,
-        received: Timestamp,
-        new: &[TouchedPunch],
-    ) -> Result<(), StoreError> {
-        let ids = || new.iter().map(|punch| punch.id.0);
-        let (Some(first), Some(last)) = (ids().min(), ids().max()) else {
-            return Ok(());
-        };
+    async fn sight_new(&self, known: i64) -> Result<(), StoreError> {
         sql::run(
             &self.tx,
             "INSERT INTO punch_sightings (punch_id, way, first_ms, state) \
-             SELECT id, source, received_ms, state FROM punches \
-             WHERE device_id = $1 AND id BETWEEN $2 AND $3 AND source = $4 AND received_ms = $5 ON CONFLICT DO NOTHING",
-            [
-                device.0.into(),
-                first.into(),
-                last.into(),
-                way.as_str().into(),
-                received.as_millisecond().into(),
-            ],
+             SELECT id, source, received_ms, state FROM punches WHERE id > $1",
+            [known.into()],
         )
         .await?;
         Ok(())
@@ -263,31 +248,44 @@ impl WriteTx {
         let best = format!(
             "(SELECT s.state FROM punch_sightings s WHERE s.punch_id = punches.id ORDER BY CASE s.way{ranks} END LIMIT 1)"
         );
-        let rows = sql::all(
+        let ids_in = sql::in_ids(self.backend(), 1);
+        let restated = sql::all(
             &self.tx,
             &format!(
-                "UPDATE punches SET state = {best} WHERE id IN {} AND state <> {best} RETURNING {TOUCHED}",
-                sql::in_ids(self.backend(), 1)
+                "UPDATE punches SET state = {best} WHERE id IN {ids_in} AND state <> {best} RETURNING id"
             ),
             [sql::json(ids)],
         )
         .await?;
-        touched(&rows)
+        let ids = restated
+            .iter()
+            .map(|row| row.try_get_by_index(0))
+            .collect::<Result<Vec<i64>, _>>()?;
+        self.touched(&format!("id IN {ids_in}"), sql::json(&ids))
+            .await
     }
-}
 
-fn touched(rows: &[sea_orm::QueryResult]) -> Result<Vec<TouchedPunch>, StoreError> {
-    rows.iter()
-        .map(|row| {
-            let at = instant(row.try_get_by_index(2)?);
-            let clock = wall(&row.try_get_by_index::<String>(4)?);
-            let received = instant(row.try_get_by_index(5)?);
-            Ok(TouchedPunch {
-                id: PunchId(row.try_get_by_index(0)?),
-                employee: row.try_get_by_index::<Option<i64>>(1)?.map(EmployeeId),
-                instant: at,
-                quarantined: quarantined(row.try_get_by_index(3)?, clock, at, received),
+    async fn touched(&self, which: &str, value: Value) -> Result<Vec<TouchedPunch>, StoreError> {
+        let punches = sql::list::<(i64, Option<i64>, i64, i64, String, i64), _>(
+            &self.tx,
+            &format!(
+                "SELECT {} FROM punches WHERE {which}",
+                sql::json_list(self.backend(), TOUCHED)
+            ),
+            [value],
+        )
+        .await?;
+        Ok(punches
+            .into_iter()
+            .map(|(id, employee, at, suspect, clock, received)| {
+                let (at, received) = (instant(at), instant(received));
+                TouchedPunch {
+                    id: PunchId(id),
+                    employee: employee.map(EmployeeId),
+                    instant: at,
+                    quarantined: quarantined(suspect != 0, wall(&clock), at, received),
+                }
             })
-        })
-        .collect()
+            .collect())
+    }
 }

@@ -15,7 +15,7 @@ use sea_orm::{ConnectionTrait, FromQueryResult, QueryResult};
 use serde::Serialize;
 
 use crate::identity::{days_after, zone};
-use crate::marks::{Mark, employee_days};
+use crate::marks::{Claim, employee_days};
 use crate::sql::{self, Column};
 use crate::times::{day, instant, wall, wall_text};
 use crate::{ReadTx, StoreError, WriteTx};
@@ -57,8 +57,8 @@ pub struct Person {
     pub absences: Vec<AbsenceEvidence>,
     /// The devices that list this person, or listed, or saw a first punch.
     pub enrolments: Vec<Enrolment>,
-    /// On which devices the person punched, by UTC date, from 60 days before the judged days on.
-    pub punched_on: BTreeSet<(Date, DeviceId)>,
+    /// On which devices the person punched, by UTC date, from 60 days before the judged days on. In order.
+    pub punched_on: Vec<(Date, DeviceId)>,
     /// Punches that fit this person and somebody else, and so are nobody's until a person decides. In order of instant.
     pub contested: Vec<(DeviceId, Timestamp)>,
     /// Stored reports of the judged days, as they are.
@@ -216,18 +216,52 @@ impl ReportFields {
     }
 }
 
-/// A judged day to be saved.
+/// A judged day, ready to be saved.
 #[derive(Clone, Debug)]
 pub struct JudgedDay {
-    pub employee: EmployeeId,
-    pub department: DepartmentId,
+    employee: EmployeeId,
+    department: DepartmentId,
+    workday: Date,
     /// Why it was judged.
-    pub cause: String,
-    pub report: Report,
-    /// The device of `report.waits`.
-    pub waits_for: Option<DeviceId>,
-    /// What was stored when it was judged.
-    pub before: Option<StoredReport>,
+    cause: String,
+    /// `None`: there is to be no report.
+    says: Option<ReportFields>,
+    /// The whole report as JSON, if it differs from what was stored.
+    version: Option<String>,
+    recheck_at: Option<Timestamp>,
+    waits_for: Option<DeviceId>,
+    waits_below: Option<Timestamp>,
+}
+
+impl JudgedDay {
+    /// `waits_for` is the device of `report.waits`, `before` what was stored when it was judged.
+    ///
+    /// # Errors
+    /// When the report cannot be written as JSON.
+    pub fn new(
+        employee: EmployeeId,
+        department: DepartmentId,
+        cause: &str,
+        report: &Report,
+        waits_for: Option<DeviceId>,
+        before: Option<&StoredReport>,
+    ) -> Result<Self, StoreError> {
+        let employed = report.status != Status::NotEmployed;
+        let says = employed.then(|| ReportFields::from(report));
+        let differs = before.map(|before| &before.says) != says.as_ref();
+        let version = differs.then(|| serde_json::to_string(report).map_err(corrupt_report));
+        Ok(Self {
+            employee,
+            department,
+            workday: report.workday,
+            cause: cause.to_owned(),
+            says,
+            version: version.transpose()?,
+            recheck_at: report.recheck_at,
+            waits_for,
+            waits_below: report.waits.as_ref().map(|waits| waits.below),
+        })
+    }
 }
 
 impl ReadTx {
@@ -270,59 +304,48 @@ impl WriteTx {
         load(&self.tx, days).await
     }
 
-    /// Saves the reports of a claim and gives its marks up, all or nothing. What `owner` no longer holds is not saved; a mark
-    /// that was renewed in between stays. Returns the days whose report now reads differently, or is new, or gone.
+    /// Saves the reports of a claim and gives its marks up, all or nothing. Days that are no longer held by it are not saved; a
+    /// mark that was renewed in between stays. Returns the days whose report now reads differently, or is new, or gone.
     ///
     /// A version is kept of every report that differs from the one before. `coverage` is what the devices were read up to
     /// when the evidence was loaded: reports that wait for coverage that has come since are marked again.
     pub async fn save_reports(
         &self,
-        owner: &str,
-        marks: &[Mark],
+        claim: &Claim,
         judged: Vec<JudgedDay>,
         coverage: &BTreeMap<DeviceId, Option<Timestamp>>,
         now: Timestamp,
     ) -> Result<Vec<(EmployeeId, Date)>, StoreError> {
-        let held = self.finish_marks(owner, marks).await?;
+        let held = self.finish_claim(claim).await?;
         let judged: Vec<JudgedDay> = judged
             .into_iter()
-            .filter(|judged| held.contains(&(judged.employee, judged.report.workday)))
+            .filter(|judged| held.contains(&(judged.employee, judged.workday)))
             .collect();
         let attendances = self.attendances(&judged).await?;
         let (mut rows, mut versions) = (Vec::new(), Vec::new());
         let (mut changed, mut gone) = (Vec::new(), Vec::new());
         for judged in judged {
-            let JudgedDay {
-                employee,
-                department,
-                cause,
-                report,
-                waits_for,
-                before,
-            } = judged;
-            let workday = report.workday;
-            let employed = report.status != Status::NotEmployed;
-            let says = employed.then(|| ReportFields::from(&report));
-            if before.map(|before| before.says) != says {
-                changed.push((employee, workday));
-                let body = serde_json::to_string(&report).map_err(corrupt_report)?;
-                versions.push((employee.0, workday.to_string(), body, cause));
+            let (employee, workday) = (judged.employee.0, judged.workday.to_string());
+            if let Some(body) = judged.version {
+                changed.push((judged.employee, judged.workday));
+                versions.push((employee, workday.clone(), body, judged.cause));
             }
-            let Some(says) = says else {
-                gone.push((employee.0, workday.to_string()));
+            let Some(says) = judged.says else {
+                gone.push((employee, workday));
                 continue;
             };
+            let sheet = (judged.department, judged.workday);
             rows.push(ReportRow {
-                attendance: attendances.get(&(department, workday)).copied(),
-                employee: employee.0,
-                workday: workday.to_string(),
+                attendance: attendances.get(&sheet).copied(),
+                employee,
+                workday,
                 says,
                 // A judgement must not be due again before it is made, else the judge would never rest.
-                recheck_at_ms: report
+                recheck_at_ms: judged
                     .recheck_at
                     .map(|at| at.as_millisecond().max(now.as_millisecond() + 1)),
-                waits_for: waits_for.map(|device| device.0),
-                waits_below_ms: report.waits.map(|waits| waits.below.as_millisecond()),
+                waits_for: judged.waits_for.map(|device| device.0),
+                waits_below_ms: judged.waits_below.map(Timestamp::as_millisecond),
             });
         }
         self.upsert_reports(&rows, now).await?;
@@ -339,8 +362,8 @@ impl WriteTx {
     ) -> Result<HashMap<(DepartmentId, Date), i64>, StoreError> {
         let sheets: BTreeSet<(DepartmentId, Date)> = judged
             .iter()
-            .filter(|judged| judged.report.status != Status::NotEmployed)
-            .map(|judged| (judged.department, judged.report.workday))
+            .filter(|judged| judged.says.is_some())
+            .map(|judged| (judged.department, judged.workday))
             .collect();
         if sheets.is_empty() {
             return Ok(HashMap::new());
@@ -365,23 +388,20 @@ impl WriteTx {
             [json.clone()],
         )
         .await?;
-        let found = sql::all(
+        let found = sql::list::<(i64, i64, String), _>(
             &self.tx,
             &format!(
-                "SELECT a.id, a.department_id, a.workday FROM {table} CROSS JOIN attendances a \
-                 WHERE a.department_id = r.department_id AND a.workday = r.workday"
+                "SELECT {} FROM {table} CROSS JOIN attendances a \
+                 WHERE a.department_id = r.department_id AND a.workday = r.workday",
+                sql::json_list(self.backend(), "a.id, a.department_id, a.workday")
             ),
             [json],
         )
         .await?;
-        found
-            .iter()
-            .map(|row| {
-                let department = DepartmentId(row.try_get_by_index(1)?);
-                let workday = day(&row.try_get_by_index::<String>(2)?);
-                Ok(((department, workday), row.try_get_by_index(0)?))
-            })
-            .collect()
+        Ok(found
+            .into_iter()
+            .map(|(id, department, workday)| ((DepartmentId(department), day(&workday)), id))
+            .collect())
     }
 
     async fn upsert_reports(&self, rows: &[ReportRow], now: Timestamp) -> Result<(), StoreError> {
@@ -648,37 +668,7 @@ async fn load<C: ConnectionTrait>(
     let span_rows = sql::json(&span_rows);
     let table = sql::json_rows(backend, 1, "r", &instants);
 
-    let rows = sql::all(
-        db,
-        &format!(
-            "SELECT p.employee_id, p.id, p.device_id, p.clock, p.instant_ms, p.received_ms, p.state, p.suspect FROM {table} \
-             CROSS JOIN punches p \
-             WHERE p.employee_id = r.employee_id AND p.instant_ms >= r.from_ms AND p.instant_ms < r.to_ms \
-             ORDER BY p.employee_id, p.instant_ms, p.id"
-        ),
-        [span_rows.clone()],
-    )
-    .await?;
-    for row in &rows {
-        let Some(person) = evidence
-            .people
-            .get_mut(&EmployeeId(row.try_get_by_index(0)?))
-        else {
-            continue;
-        };
-        let punch = PunchEvidence {
-            id: row.try_get_by_index(1)?,
-            device: DeviceId(row.try_get_by_index(2)?),
-            clock: wall(&row.try_get_by_index::<String>(3)?),
-            instant: instant(row.try_get_by_index(4)?),
-            received: instant(row.try_get_by_index(5)?),
-            state: state(row, 6)?.unwrap_or_default(),
-            suspect: row.try_get_by_index(7)?,
-        };
-        let date = TimeZone::UTC.to_datetime(punch.instant).date();
-        person.punched_on.insert((date, punch.device));
-        person.punches.push(punch);
-    }
+    punches(db, &mut evidence, &table, span_rows.clone()).await?;
 
     let earlier: Vec<_> = spans.iter().map(Span::earlier).collect();
     let rows = sql::all(
@@ -700,8 +690,16 @@ async fn load<C: ConnectionTrait>(
         {
             person
                 .punched_on
-                .insert((date, DeviceId(row.try_get_by_index(1)?)));
+                .push((date, DeviceId(row.try_get_by_index(1)?)));
         }
+    }
+
+    for person in evidence.people.values_mut() {
+        person
+            .punches
+            .sort_unstable_by_key(|punch| (punch.instant, punch.id));
+        person.punched_on.sort_unstable();
+        person.punched_on.dedup();
     }
 
     contested(db, &mut evidence, ids.clone(), first, last).await?;
@@ -711,6 +709,58 @@ async fn load<C: ConnectionTrait>(
     stored(db, &mut evidence, days).await?;
     locked(db, &mut evidence, &spans).await?;
     Ok(evidence)
+}
+
+/// What is read of a row of `punches`, in this order.
+#[derive(serde::Deserialize)]
+struct PunchColumns {
+    id: i64,
+    device_id: i64,
+    clock: String,
+    instant_ms: i64,
+    received_ms: i64,
+    state: String,
+    suspect: i64,
+}
+
+async fn punches<C: ConnectionTrait>(
+    db: &C,
+    evidence: &mut Evidence,
+    table: &str,
+    spans: sea_orm::Value,
+) -> Result<(), StoreError> {
+    let columns = "p.id, p.device_id, p.clock, p.instant_ms, p.received_ms, p.state, CAST(p.suspect AS integer)";
+    let rows = sql::all(
+        db,
+        &format!(
+            "SELECT r.employee_id, (SELECT {} FROM punches p \
+             WHERE p.employee_id = r.employee_id AND p.instant_ms >= r.from_ms AND p.instant_ms < r.to_ms) FROM {table}",
+            sql::json_list(db.get_database_backend(), columns)
+        ),
+        [spans],
+    )
+    .await?;
+    for row in &rows {
+        let employee = EmployeeId(row.try_get_by_index(0)?);
+        let Some(person) = evidence.people.get_mut(&employee) else {
+            continue;
+        };
+        for punch in sql::from_list::<PunchColumns>(row, 1)? {
+            let punch = PunchEvidence {
+                id: punch.id,
+                device: DeviceId(punch.device_id),
+                clock: wall(&punch.clock),
+                instant: instant(punch.instant_ms),
+                received: instant(punch.received_ms),
+                state: PunchState::from_name(&punch.state).unwrap_or_default(),
+                suspect: punch.suspect != 0,
+            };
+            let date = TimeZone::UTC.to_datetime(punch.instant).date();
+            person.punched_on.push((date, punch.device));
+            person.punches.push(punch);
+        }
+    }
+    Ok(())
 }
 
 /// The punches of ambiguous device users, for each of the people they could be.
@@ -829,7 +879,7 @@ async fn people<C: ConnectionTrait>(
                 corrections: Vec::new(),
                 absences: Vec::new(),
                 enrolments: Vec::new(),
-                punched_on: BTreeSet::new(),
+                punched_on: Vec::new(),
                 contested: Vec::new(),
                 stored: BTreeMap::new(),
                 locked: BTreeMap::new(),
@@ -1077,30 +1127,32 @@ async fn enrolments<C: ConnectionTrait>(
     evidence: &mut Evidence,
     ids: sea_orm::Value,
 ) -> Result<(), StoreError> {
+    let backend = db.get_database_backend();
+    let columns = "u.device_id, u.first_seen_ms, CAST(u.enrolled AS integer), u.last_seen_ms";
     let rows = sql::all(
         db,
         &format!(
-            "SELECT employee_id, device_id, first_seen_ms, enrolled, last_seen_ms FROM device_users \
-             WHERE employee_id IN {} ORDER BY employee_id, device_id, user_id",
-            sql::in_ids(db.get_database_backend(), 1)
+            "SELECT e.id, (SELECT {} FROM device_users u WHERE u.employee_id = e.id) FROM employees e WHERE e.id IN {}",
+            sql::json_list(backend, columns),
+            sql::in_ids(backend, 1)
         ),
         [ids],
     )
     .await?;
     for row in &rows {
-        let enrolled: bool = row.try_get_by_index(3)?;
-        if let Some(person) = evidence
-            .people
-            .get_mut(&EmployeeId(row.try_get_by_index(0)?))
-        {
-            person.enrolments.push(Enrolment {
-                device: DeviceId(row.try_get_by_index(1)?),
-                from: instant(row.try_get_by_index(2)?),
-                to: (!enrolled)
-                    .then(|| row.try_get_by_index(4).map(instant))
-                    .transpose()?,
+        let employee = EmployeeId(row.try_get_by_index(0)?);
+        let Some(person) = evidence.people.get_mut(&employee) else {
+            continue;
+        };
+        let listed = sql::from_list::<(i64, i64, i64, i64)>(row, 1)?;
+        let listed = listed
+            .into_iter()
+            .map(|(device, first, enrolled, last)| Enrolment {
+                device: DeviceId(device),
+                from: instant(first),
+                to: (enrolled == 0).then(|| instant(last)),
             });
-        }
+        person.enrolments.extend(listed);
     }
     Ok(())
 }

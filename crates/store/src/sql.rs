@@ -116,6 +116,36 @@ pub fn in_texts(backend: DbBackend, parameter: usize) -> String {
     }
 }
 
+/// An expression for `SELECT`: all rows of its `FROM` as one JSON text, an array of arrays of `columns`; see
+/// [`list`]. A row by itself takes 4 µs from SQLite to us, in such a list less than one. Booleans are to be cast to integers.
+pub fn json_list(backend: DbBackend, columns: &str) -> String {
+    match backend {
+        DbBackend::Postgres => {
+            format!("COALESCE(json_agg(json_build_array({columns})), '[]')::text")
+        }
+        _ => format!("json_group_array(json_array({columns}))"),
+    }
+}
+
+/// The rows of a query that selects one [`json_list`] and nothing else.
+pub async fn list<T: serde::de::DeserializeOwned, C: ConnectionTrait>(
+    db: &C,
+    sql: &str,
+    values: impl IntoIterator<Item = Value>,
+) -> Result<Vec<T>, DbErr> {
+    let row = one(db, sql, values).await?;
+    row.map_or(Ok(Vec::new()), |row| from_list(&row, 0))
+}
+
+/// The rows of a [`json_list`] that is a column of a row.
+pub fn from_list<T: serde::de::DeserializeOwned>(
+    row: &QueryResult,
+    column: usize,
+) -> Result<Vec<T>, DbErr> {
+    let list: String = row.try_get_by_index(column)?;
+    serde_json::from_str(&list).map_err(|error| DbErr::Json(error.to_string()))
+}
+
 /// The JSON value to bind for [`json_rows`], [`in_ids`] and [`in_texts`].
 pub fn json<T: serde::Serialize>(rows: &[T]) -> Value {
     serde_json::to_string(rows)

@@ -131,9 +131,14 @@ async fn a_notice_counts_everybody_who_is_unknown() {
             card: None,
         })
         .collect();
-    tx.store_user_list(second, &users, company.engine.clock.now())
-        .await
-        .expect("listed");
+    tx.store_user_list(
+        second,
+        &users,
+        &std::collections::BTreeSet::new(),
+        company.engine.clock.now(),
+    )
+    .await
+    .expect("listed");
     for code in &codes {
         let fields = employee_fields(site, code);
         let id = tx.add_employee(&fields, author()).await.expect("a person");

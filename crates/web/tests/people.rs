@@ -226,9 +226,14 @@ async fn a_mapping_says_what_it_changes_and_can_be_undone() {
         admin: false,
         card: None,
     };
-    tx.store_user_list(company.gate, &[listed], company.engine.clock.now())
-        .await
-        .expect("listed");
+    tx.store_user_list(
+        company.gate,
+        &[listed],
+        &std::collections::BTreeSet::new(),
+        company.engine.clock.now(),
+    )
+    .await
+    .expect("listed");
     tx.commit().await.expect("committed");
     company.judged().await;
 

@@ -67,7 +67,7 @@ on_both_databases! {
         let long_ago = now - SignedDuration::from_secs(120);
         let claimed = tx.claim_marked_days("dead", long_ago, now - SignedDuration::from_secs(60), None, 100).await.unwrap();
         tx.commit().await.unwrap();
-        assert!(!claimed.is_empty());
+        assert!(!claimed.marks.is_empty());
         company.engine.judge.drain().await.unwrap();
         assert_eq!(company.status(0, "2026-03-02").await, "present");
         assert_eq!(company.store.marked_day_count().await.unwrap(), 0);
@@ -80,10 +80,10 @@ on_both_databases! {
         assert_eq!(company.engine.judge.drain().await.unwrap(), 0);
         // What the dead one would save now is refused: the days are not its own any more.
         let tx = company.store.begin_write().await.unwrap();
-        let saved = tx.save_reports("dead", &held, Vec::new(), &BTreeMap::new(), company.clock.now()).await.unwrap();
+        let saved = tx.save_reports(&claimed, Vec::new(), &BTreeMap::new(), company.clock.now()).await.unwrap();
         tx.commit().await.unwrap();
         assert!(saved.is_empty());
-        assert_eq!(company.store.marked_day_count().await.unwrap(), held.len() as u64);
+        assert_eq!(company.store.marked_day_count().await.unwrap(), held.marks.len() as u64);
     }
 
     async fn a_day_marked_again_while_it_is_judged_stays_marked(store: Store) {
@@ -95,7 +95,7 @@ on_both_databases! {
         tx.commit().await.unwrap();
         let tx = company.store.begin_write().await.unwrap();
         tx.mark_days([(company.people[0], day("2026-03-02"))], "test").await.unwrap();
-        tx.save_reports("me", &claimed, Vec::new(), &BTreeMap::new(), company.clock.now()).await.unwrap();
+        tx.save_reports(&claimed, Vec::new(), &BTreeMap::new(), company.clock.now()).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(company.store.marked_day_count().await.unwrap(), 1);
         assert_eq!(company.engine.judge.drain().await.unwrap(), 1, "and is free at once");

@@ -157,6 +157,7 @@ CREATE TABLE device_users (
 );
 CREATE INDEX device_users_by_user_id ON device_users (user_id);
 CREATE INDEX device_users_by_employee_id ON device_users (employee_id);
+CREATE INDEX device_users_ambiguous ON device_users (user_id) WHERE ambiguous;
 
 CREATE TABLE identity_links (
   id {id},
@@ -190,8 +191,6 @@ CREATE TABLE punches (
   UNIQUE (device_id, user_id, clock, fold)
 );
 CREATE INDEX punches_by_employee_id_instant_ms ON punches (employee_id, instant_ms);
-CREATE INDEX punches_by_received_ms ON punches (received_ms);
-CREATE INDEX punches_by_instant_ms ON punches (instant_ms);
 CREATE INDEX punches_by_device_id_instant_ms ON punches (device_id, instant_ms);
 -- With the column that is always NULL in it, else SQLite takes another index of that column.
 CREATE INDEX punches_of_nobody ON punches (employee_id, device_id, user_id, clock) WHERE employee_id IS NULL;
@@ -276,8 +275,9 @@ CREATE TABLE attendance_reports (
 );
 CREATE INDEX attendance_reports_by_workday_status ON attendance_reports (workday, status);
 CREATE INDEX attendance_reports_by_attendance_id ON attendance_reports (attendance_id);
-CREATE INDEX attendance_reports_by_recheck_at_ms ON attendance_reports (recheck_at_ms);
-CREATE INDEX attendance_reports_by_waits_for_device_id_waits_below_ms ON attendance_reports (waits_for_device_id, waits_below_ms);
+CREATE INDEX attendance_reports_by_recheck_at_ms ON attendance_reports (recheck_at_ms) WHERE recheck_at_ms IS NOT NULL;
+CREATE INDEX attendance_reports_by_waits_for_device_id_waits_below_ms ON attendance_reports (waits_for_device_id, waits_below_ms)
+  WHERE waits_for_device_id IS NOT NULL;
 
 CREATE TABLE report_versions (
   id {id},

@@ -68,8 +68,10 @@ pub struct Seen {
 
 /// Punches of known people between two instants, the second not included.
 pub async fn seen(store: &Store, from_ms: i64, to_ms: i64) -> Result<Vec<Seen>, StoreError> {
-    let text = "SELECT employee_id, device_id, instant_ms FROM punches
-         WHERE instant_ms >= $1 AND instant_ms < $2 AND employee_id IS NOT NULL ORDER BY instant_ms";
+    // Device by device: an index over the instants of all would cost every punch more than this costs a page.
+    let text = "SELECT p.employee_id, p.device_id, p.instant_ms FROM devices d CROSS JOIN punches p
+         WHERE p.device_id = d.id AND p.instant_ms >= $1 AND p.instant_ms < $2 AND p.employee_id IS NOT NULL
+         ORDER BY p.instant_ms";
     Ok(sql::fetch(store.read(), text, [from_ms.into(), to_ms.into()]).await?)
 }
 
