@@ -54,9 +54,19 @@ impl DeviceUserId {
     /// The id without the NULs and blanks that pad it; `None` when nothing is left, it is too long to be one, or there are
     /// control characters inside.
     pub fn parse(raw: &str) -> Option<Self> {
-        let id = raw.trim_matches(['\0', ' ']);
-        let plain = !id.is_empty() && !id.contains(char::is_control);
-        let id = id.as_bytes();
+        Self::from_bytes(raw.as_bytes())
+    }
+
+    /// The same, and `None` when it is no UTF-8.
+    #[inline]
+    pub fn from_bytes(raw: &[u8]) -> Option<Self> {
+        let padding = |byte: &u8| matches!(byte, b'\0' | b' ');
+        let from = raw.iter().position(|byte| !padding(byte))?;
+        let to = raw.iter().rposition(|byte| !padding(byte))? + 1;
+        let id = &raw[from..to];
+        // Most are ASCII, which is told without decoding characters.
+        let plain = id.iter().all(|byte| (0x20..0x7f).contains(byte))
+            || std::str::from_utf8(id).is_ok_and(|id| !id.contains(char::is_control));
         let mut bytes = [0; Self::MAX_LEN];
         bytes.get_mut(..id.len())?.copy_from_slice(id);
         plain.then_some(Self {
@@ -102,12 +112,15 @@ mod tests {
 
     #[test]
     fn device_user_ids_keep_zeros_and_lose_padding() {
-        let text = |raw| DeviceUserId::parse(raw).map(|id| id.as_str().to_owned());
+        let text = |raw: &str| DeviceUserId::parse(raw).map(|id| id.as_str().to_owned());
         assert_eq!(text("0042\0\0\0").as_deref(), Some("0042"));
         assert_eq!(text(" A-7 ").as_deref(), Some("A-7"));
         assert_eq!(text("\0\0"), None);
         assert_eq!(text("12\x0034"), None);
         assert_eq!(text(&"9".repeat(33)), None);
+        assert_eq!(text("\u{627}\u{6f1}").as_deref(), Some("\u{627}\u{6f1}"));
+        assert_eq!(text("4\u{85}2"), None, "a control character beyond ASCII");
+        assert_eq!(DeviceUserId::from_bytes(b"4\xff2"), None);
     }
 
     #[test]

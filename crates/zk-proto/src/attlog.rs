@@ -138,7 +138,7 @@ pub struct Record<'a> {
     /// Zero-based place in the log.
     pub index: u64,
     /// As in the user list; printable ASCII.
-    pub user_id: &'a str,
+    pub user_id: &'a [u8],
     pub clock: DateTime,
     /// 0 check-in, 1 check-out, 2 break-out, 3 break-in, 4 overtime-in, 5 overtime-out, 255 none.
     pub state: u8,
@@ -362,12 +362,13 @@ impl<'a> LogDecoder<'a> {
                 RecordUser::Number(0) => Err(Rejection::NoUserId),
                 RecordUser::Number(value) => {
                     number = Decimal::of(value);
-                    Ok(number.as_str())
+                    Ok(number.as_bytes())
                 }
                 RecordUser::Uid(uid) => {
                     let users = self.hints.users;
                     let holder = users.and_then(|users| users.id(uid, clock));
-                    holder.ok_or(Rejection::UnknownUid(uid))
+                    let holder = holder.ok_or(Rejection::UnknownUid(uid));
+                    holder.map(str::as_bytes)
                 }
             }
             .map(|user_id| (clock, user_id)),
@@ -591,8 +592,8 @@ impl Decimal {
         }
     }
 
-    fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.digits[self.start..]).expect("digits are ASCII")
+    fn as_bytes(&self) -> &[u8] {
+        &self.digits[self.start..]
     }
 }
 
@@ -644,7 +645,11 @@ mod tests {
                 lines.push(match entry {
                     Entry::Record(record) => format!(
                         "{} {} {} state {} verify {}",
-                        record.index, record.user_id, record.clock, record.state, record.verify
+                        record.index,
+                        record.user_id.escape_ascii(),
+                        record.clock,
+                        record.state,
+                        record.verify
                     ),
                     Entry::Rejected { index, reason, .. } => format!("{index} rejected: {reason}"),
                 });
@@ -1054,7 +1059,8 @@ mod tests {
         #[test]
         fn decimals(value: u32) {
             let decimal = Decimal::of(value);
-            prop_assert_eq!(decimal.as_str(), value.to_string());
+            let digits = value.to_string();
+            prop_assert_eq!(decimal.as_bytes(), digits.as_bytes());
         }
     }
 }

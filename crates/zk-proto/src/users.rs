@@ -51,11 +51,10 @@ impl User {
                 let id = (number != 0).then(|| number.to_string())?;
                 (&record[8..16], long(16), id)
             }
-            UserLayout::Long72 => (
-                &record[11..35],
-                long(35),
-                user_id(&record[48..72])?.to_owned(),
-            ),
+            UserLayout::Long72 => {
+                let id = user_id(&record[48..72])?.to_vec();
+                (&record[11..35], long(35), String::from_utf8(id).ok()?)
+            }
         };
         Some(Self {
             uid: word(0),

@@ -550,7 +550,7 @@ fn device_users(list: &UserList) -> Vec<DeviceUser> {
     list.users
         .iter()
         .map(|user| DeviceUser {
-            id: device_user_id(&user.id),
+            id: device_user_id(user.id.as_bytes()),
             name: list.encoding.decode(&user.name),
             admin: user.is_admin(),
             card: (user.card != 0).then(|| user.card.to_string()),
@@ -569,8 +569,8 @@ fn punch(record: &Record<'_>) -> Punch {
     }
 }
 
-fn device_user_id(id: &str) -> DeviceUserId {
-    DeviceUserId::parse(id).expect("the decoder gives ids of 1 to 24 printable characters")
+fn device_user_id(id: &[u8]) -> DeviceUserId {
+    DeviceUserId::from_bytes(id).expect("the decoder gives ids of 1 to 24 printable characters")
 }
 
 fn punch_state(state: u8) -> PunchState {
