@@ -178,10 +178,9 @@ impl WriteTx {
         let same_terminal =
             before.serial_number == fields.serial_number && before.kind == fields.kind;
         if !same_terminal && before.first_verified_ms.is_some() {
-            return Err(StoreError::Invalid(format!(
-                "device {} has answered with this serial number: add another device instead",
-                before.serial_number
-            )));
+            return Err(StoreError::Proven {
+                serial_number: before.serial_number,
+            });
         }
         let mut row = fields.to_row();
         row.id = Set(before.id);
@@ -863,7 +862,7 @@ mod tests {
             sql::run(&tx.tx, "UPDATE devices SET first_verified_ms = 1", []).await.unwrap();
             let fields = device_fields(site, "A3");
             let error = tx.edit_device(id, &fields, &keep, &keep, author()).await.unwrap_err();
-            assert!(matches!(error, StoreError::Invalid(_)), "{error}");
+            assert!(matches!(error, StoreError::Proven { .. }), "{error}");
         }
 
         async fn a_removed_device_keeps_its_punches_and_comes_back(store: Store) {

@@ -24,6 +24,11 @@ pub enum StoreError {
     /// An id or name that was asked for by a person does not exist.
     #[error("there is no {what} {value}")]
     NotFound { what: &'static str, value: String },
+    /// Another serial number for a device that has proved its own: its punches would become those of another terminal.
+    #[error(
+        "device {serial_number} has answered with this serial number: add another device instead"
+    )]
+    Proven { serial_number: String },
     /// A value a person entered cannot be stored; the message says why.
     #[error("{0}")]
     Invalid(String),

@@ -315,6 +315,12 @@ form-problems = { $count ->
     [one] One field needs another look. Nothing was saved.
    *[other] { $count } fields need another look. Nothing was saved.
 }
+refused-taken = { $value } exists already. Choose another.
+refused-proven = The terminal has answered with the serial number { $serial }. Add another device instead.
+refused-gone = What was chosen here was removed meanwhile. Choose again.
+refused-secret = Passwords cannot be kept, because the server has no key for them. Whoever runs it can make one with the command
+    `muster init`.
+refused-invalid = This cannot be stored. Look through the fields and send them again.
 
 ## Day
 previous-day = Previous day

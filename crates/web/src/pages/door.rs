@@ -10,7 +10,7 @@ use serde::Deserialize;
 use store::StoreError;
 use tower_sessions::Session;
 
-use super::form::{Errors, own_path, sentence};
+use super::form::{Errors, own_path, refusal};
 use super::setup;
 use crate::WebState;
 use crate::error::{PageError, html};
@@ -267,7 +267,7 @@ pub(crate) async fn make_owner(
             }
             Err(error @ (StoreError::Duplicate { .. } | StoreError::Invalid(_))) => {
                 tx.rollback().await?;
-                errors.add("email", sentence(&error));
+                errors.add("email", refusal(&error));
             }
             Err(error) => return Err(error.into()),
         }

@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+use store::StoreError;
+
+use crate::text::{Msg, msg};
+
 /// Errors of a form, each beside the field it is about.
 #[derive(Debug, Default)]
 pub(crate) struct Errors(Vec<(&'static str, String)>);
@@ -33,7 +37,25 @@ pub(crate) fn filled(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// A message of the store as a sentence.
+/// Why the store did not take what was entered, beside the field it is about. What it says itself is for the command line.
+pub(crate) fn refusal(error: &StoreError) -> Msg {
+    match error {
+        StoreError::Duplicate { value, .. } => msg("refused-taken").with("value", value),
+        StoreError::Proven { serial_number } => msg("refused-proven").with("serial", serial_number),
+        StoreError::NotFound { .. } => msg("refused-gone"),
+        StoreError::Secret(_) => msg("refused-secret"),
+        error => {
+            // The pages check what they are sent, so this is our mistake, or somebody's own request.
+            tracing::warn!(
+                error = error as &dyn std::error::Error,
+                "a form was refused by the store"
+            );
+            msg("refused-invalid")
+        }
+    }
+}
+
+/// A message of a terminal or a file as a sentence.
 pub(crate) fn sentence(message: &impl fmt::Display) -> String {
     let message = message.to_string();
     let mut letters = message.chars();
@@ -75,11 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn store_messages_become_sentences() {
-        let error = "a device with serial number A1 exists already";
-        assert_eq!(
-            sentence(&error),
-            "A device with serial number A1 exists already."
-        );
+    fn messages_of_terminals_become_sentences() {
+        assert_eq!(sentence(&"it answered code 2005"), "It answered code 2005.");
     }
 }

@@ -22,7 +22,7 @@ use store::views::roll_calls::{self, CalledPerson, RollCallRow};
 use store::views::{board, devices};
 
 use super::day::{Choice, words};
-use super::form::{Errors, filled, sentence};
+use super::form::{Errors, filled, refusal};
 use crate::WebState;
 use crate::board::{Frame, path_part};
 use crate::error::{PageError, html};
@@ -349,7 +349,7 @@ async fn take(
             }
             Err(error @ (StoreError::Invalid(_) | StoreError::NotFound { .. })) => {
                 tx.rollback().await?;
-                errors.add("people", sentence(&error));
+                errors.add("people", refusal(&error));
             }
             Err(error) => return Err(error.into()),
         }

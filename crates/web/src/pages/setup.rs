@@ -10,7 +10,7 @@ use store::{Author, Store, StoreError, WriteTx};
 
 use super::day::Choice;
 use super::devices::form::{DeviceForm, site_choices};
-use super::form::{Errors, sentence};
+use super::form::{Errors, refusal};
 use crate::WebState;
 use crate::error::{PageError, html};
 use crate::format;
@@ -192,7 +192,7 @@ pub(crate) async fn save_company(
             }
             Err(error @ (StoreError::Invalid(_) | StoreError::Duplicate { .. })) => {
                 tx.rollback().await?;
-                errors.add("site", sentence(&error));
+                errors.add("site", refusal(&error));
             }
             Err(error) => return Err(error.into()),
         }

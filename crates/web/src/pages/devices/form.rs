@@ -16,7 +16,7 @@ use crate::WebState;
 use crate::board::path_part;
 use crate::error::{PageError, html};
 use crate::pages::day::Choice;
-use crate::pages::form::{Errors, filled, sentence};
+use crate::pages::form::{Errors, filled, refusal};
 use crate::session::Visitor;
 use crate::text::msg;
 use crate::ui::{Section, Ui};
@@ -191,11 +191,11 @@ impl DeviceForm {
 /// Puts what the store refused beside the field it is about.
 fn refuse(error: StoreError, errors: &mut Errors) -> Result<(), PageError> {
     match error {
-        StoreError::Duplicate { .. } => errors.add("serial_number", sentence(&error)),
-        StoreError::Invalid(_) | StoreError::NotFound { .. } => {
-            errors.add("serial_number", sentence(&error));
+        StoreError::Duplicate { .. } => errors.add("serial_number", refusal(&error)),
+        StoreError::Proven { .. } | StoreError::Invalid(_) | StoreError::NotFound { .. } => {
+            errors.add("serial_number", refusal(&error));
         }
-        StoreError::Secret(_) => errors.add("password", sentence(&error)),
+        StoreError::Secret(_) => errors.add("password", refusal(&error)),
         other => return Err(other.into()),
     }
     Ok(())

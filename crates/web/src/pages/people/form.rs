@@ -13,7 +13,7 @@ use crate::WebState;
 use crate::board::path_part;
 use crate::error::{PageError, html};
 use crate::pages::day::Choice;
-use crate::pages::form::{Errors, filled, sentence};
+use crate::pages::form::{Errors, filled, refusal};
 use crate::session::Visitor;
 use crate::text::msg;
 use crate::ui::{Section, Ui};
@@ -218,11 +218,11 @@ async fn store(
             }
             Err(error @ (StoreError::Duplicate { .. } | StoreError::Invalid(_))) => {
                 tx.rollback().await?;
-                errors.add("code", sentence(&error));
+                errors.add("code", refusal(&error));
             }
             Err(error @ StoreError::NotFound { .. }) => {
                 tx.rollback().await?;
-                errors.add("site", sentence(&error));
+                errors.add("site", refusal(&error));
             }
             Err(error) => return Err(error.into()),
         }
