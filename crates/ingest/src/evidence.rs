@@ -248,16 +248,81 @@ fn judge_person(
         employed_from: person.employed_from,
         employed_to: person.employed_to,
     };
-    let roster = plans.roster(evidence, person);
     let known = Known::of(plans, person);
-    for (days, relevant) in alike(plans, person, &known, days) {
-        let inputs = inputs(plans, person, &known, &roster, &days, &relevant);
+    let runs = alike(plans, person, &known, days);
+    let punched = person.punches.iter();
+    let mut places: Vec<usize> = punched
+        .filter_map(|punch| plans.place(punch.device))
+        .chain(runs.iter().flat_map(|(_, relevant)| relevant).copied())
+        .collect();
+    places.sort_unstable();
+    places.dedup();
+    let absences = |on_duty: bool| -> Vec<Absence> {
+        let absences = person.absences.iter();
+        absences
+            .filter(|absence| absence.on_duty == on_duty)
+            .map(|absence| Absence {
+                from: absence.from,
+                to: absence.to,
+                part: absence.part,
+            })
+            .collect()
+    };
+    // What is the same for all runs is made once: a device counts its owners, and two threads counting wait for each other.
+    let devices = places.iter().map(|place| &plans.devices[*place].device);
+    let mut inputs = Inputs {
+        devices: devices.cloned().collect(),
+        shifts: Arc::clone(&plans.shifts),
+        roster: plans.roster(evidence, person),
+        holidays: plans.holidays(person.site),
+        leave: absences(false),
+        on_duty: absences(true),
+        locked: person.locked.clone(),
+        ..Inputs::default()
+    };
+    for (days, relevant) in runs {
+        let near = Near::of(person, &days);
+        devices_of_run(
+            plans,
+            &known,
+            &places,
+            &relevant,
+            &near,
+            &mut inputs.devices,
+        );
+        evidence_of_run(plans, person, &places, &near, &mut inputs);
         let judge = match explained {
             Explained::Yes => attendance::judge,
             Explained::No => attendance::judge_unexplained,
         };
         let judgement = judge(&employee, &days, &inputs, &plans.policy, now);
         judgement.reports.into_iter().for_each(&mut *each);
+    }
+}
+
+/// The days around a run of days, whose evidence takes part in its judgement.
+struct Near<'p> {
+    zone: &'p TimeZone,
+    first: Date,
+    last: Date,
+}
+
+impl<'p> Near<'p> {
+    fn of(person: &'p Person, days: &[Date]) -> Self {
+        let day = |day: Option<&Date>| day.copied().unwrap_or_default();
+        Self {
+            zone: &person.zone,
+            first: after(day(days.first()), -DAYS_AROUND),
+            last: after(day(days.last()), DAYS_AROUND),
+        }
+    }
+
+    fn date(&self, instant: Timestamp) -> Date {
+        self.zone.to_datetime(instant).date()
+    }
+
+    fn holds(&self, instant: Timestamp) -> bool {
+        (self.first..=self.last).contains(&self.date(instant))
     }
 }
 
@@ -356,82 +421,73 @@ fn relevant_devices(plans: &Plans, person: &Person, known: &Known, day: Date) ->
         .collect()
 }
 
-fn inputs(
+/// Makes the devices those of a run: which are relevant, and what of them counts as not read.
+fn devices_of_run(
+    plans: &Plans,
+    known: &Known,
+    places: &[usize],
+    relevant: &[usize],
+    near: &Near<'_>,
+    devices: &mut [Device],
+) {
+    for (place, device) in places.iter().zip(devices) {
+        let planned = &plans.devices[*place];
+        let relevance = Relevance {
+            from: None,
+            to: planned.retired,
+        };
+        device.relevant = relevant.binary_search(place).is_ok().then_some(relevance);
+        // A punch that may be this person's counts as not read: without it the day is unknown, never absent.
+        device.gaps.truncate(planned.device.gaps.len());
+        let contested = known.contested.iter();
+        let undecided = contested.filter(|(on, at)| on == place && near.holds(*at));
+        device.gaps.extend(undecided.map(|(_, at)| Gap {
+            from: *at,
+            to: Some(*at + SignedDuration::from_secs(1)),
+        }));
+    }
+}
+
+/// Makes the punches and corrections those around a run.
+fn evidence_of_run(
     plans: &Plans,
     person: &Person,
-    known: &Known,
-    roster: &Roster,
-    days: &[Date],
-    relevant: &[usize],
-) -> Inputs {
-    let (first, last) = match (days.first(), days.last()) {
-        (Some(first), Some(last)) => (after(*first, -DAYS_AROUND), after(*last, DAYS_AROUND)),
-        _ => return Inputs::default(),
-    };
-    let near = |instant: Timestamp| {
-        let date = person.zone.to_datetime(instant).date();
-        first <= date && date <= last
-    };
-    let start = person
-        .punches
-        .partition_point(|punch| person.zone.to_datetime(punch.instant).date() < first);
-    let stored: Vec<_> = person.punches[start..]
-        .iter()
-        .take_while(|punch| near(punch.instant))
-        .collect();
-
-    let punched: Vec<Option<usize>> = stored
-        .iter()
-        .map(|punch| plans.place(punch.device))
-        .collect();
-    let mut places: Vec<usize> = relevant.to_vec();
-    places.extend(punched.iter().flatten());
-    places.sort_unstable();
-    places.dedup();
-    let devices = places
-        .iter()
-        .map(|place| {
-            let planned = &plans.devices[*place];
-            let relevance = Relevance {
-                from: None,
-                to: planned.retired,
-            };
-            let mut device = Device {
-                relevant: relevant.binary_search(place).is_ok().then_some(relevance),
-                ..planned.device.clone()
-            };
-            // A punch that may be this person's counts as not read: without it the day is unknown, never absent.
-            let undecided = known
-                .contested
-                .iter()
-                .filter(|(on, at)| on == place && near(*at));
-            device.gaps.extend(undecided.map(|(_, at)| Gap {
-                from: *at,
-                to: Some(*at + SignedDuration::from_secs(1)),
-            }));
-            device
-        })
-        .collect();
-
-    let mut punches: Vec<EvidencePunch> = stored
-        .iter()
-        .zip(punched)
-        .map(|(punch, device)| EvidencePunch {
-            id: punch.id.to_string().into(),
-            device: device.and_then(|device| places.binary_search(&device).ok()),
-            wall: punch.clock,
-            instant: punch.instant,
-            received_at: Some(punch.received),
-            state: punch.state,
-            source: Source::Device,
-            suspect: punch.suspect,
-        })
-        .collect();
-    let mut corrections = Vec::new();
+    places: &[usize],
+    near: &Near<'_>,
+    inputs: &mut Inputs,
+) {
+    let (
+        Inputs {
+            punches,
+            corrections,
+            ..
+        },
+        stored,
+    ) = (inputs, &person.punches);
+    let start = stored.partition_point(|punch| near.date(punch.instant) < near.first);
+    let stored = stored[start..].iter();
+    punches.clear();
+    punches.extend(
+        stored
+            .take_while(|punch| near.date(punch.instant) <= near.last)
+            .map(|punch| EvidencePunch {
+                id: punch.id.to_string().into(),
+                device: plans
+                    .place(punch.device)
+                    .and_then(|place| places.binary_search(&place).ok()),
+                wall: punch.clock,
+                instant: punch.instant,
+                received_at: Some(punch.received),
+                state: punch.state,
+                source: Source::Device,
+                suspect: punch.suspect,
+            }),
+    );
+    corrections.clear();
     for correction in person
         .corrections
         .iter()
-        .filter(|correction| near(correction.instant))
+        .filter(|correction| near.holds(correction.instant))
     {
         let id: Arc<str> = correction_id(correction.id);
         let kind = match correction.kind {
@@ -467,29 +523,6 @@ fn inputs(
             reason: correction.reason.as_str().into(),
             made_at: Some(correction.made),
         });
-    }
-    let absences = |on_duty: bool| -> Vec<Absence> {
-        person
-            .absences
-            .iter()
-            .filter(|absence| absence.on_duty == on_duty)
-            .map(|absence| Absence {
-                from: absence.from,
-                to: absence.to,
-                part: absence.part,
-            })
-            .collect()
-    };
-    Inputs {
-        devices,
-        punches,
-        corrections,
-        shifts: Arc::clone(&plans.shifts),
-        roster: roster.clone(),
-        holidays: plans.holidays(person.site),
-        leave: absences(false),
-        on_duty: absences(true),
-        locked: person.locked.clone(),
     }
 }
 

@@ -177,6 +177,12 @@ pub(crate) struct ToMark {
 }
 
 impl ToMark {
+    pub(crate) fn add(&mut self, other: Self) {
+        self.punches.extend(other.punches);
+        self.listed.extend(other.listed);
+        self.in_service.extend(other.in_service);
+    }
+
     pub(crate) async fn mark_in(self, tx: &WriteTx, now: Timestamp) -> Result<(), StoreError> {
         tx.mark_report_spans(&self.listed, "user list").await?;
         tx.mark_punches(&self.punches, now, "punch").await?;
@@ -213,8 +219,7 @@ impl Intake {
     pub async fn accept(&self, batch: &Batch) -> Result<Accepted, StoreError> {
         let _storing = self.storing();
         let tx = self.store.begin_write().await?;
-        let mut to_mark = ToMark::default();
-        let accepted = self.store_in(&tx, batch, &mut to_mark).await?;
+        let (accepted, to_mark) = self.store_in(&tx, batch).await?;
         to_mark.mark_in(&tx, self.clock.now()).await?;
         tx.commit().await?;
         self.stored(batch.device, &accepted);
@@ -236,17 +241,17 @@ impl Intake {
         });
     }
 
-    /// The same as `accept` inside a transaction of the caller's, who marks `to_mark` before its commit.
+    /// The same as `accept` inside a transaction of the caller's, who marks what is to be marked before its commit.
     pub(crate) async fn store_in(
         &self,
         tx: &WriteTx,
         batch: &Batch,
-        to_mark: &mut ToMark,
-    ) -> Result<Accepted, StoreError> {
+    ) -> Result<(Accepted, ToMark), StoreError> {
+        let mut to_mark = ToMark::default();
         let received = self.clock.now();
         let zones = tx.device_zones(batch.device).await?;
         let candidates = self
-            .know_users(tx, batch, &zones, received, to_mark)
+            .know_users(tx, batch, &zones, received, &mut to_mark)
             .await?;
 
         let mut punches: Vec<&Punch> = batch.punches.iter().collect();
@@ -347,7 +352,7 @@ impl Intake {
             }
         }
         let (read, new) = (rows.len() as u64, inserted.new.len() as u64);
-        Ok(Accepted {
+        let accepted = Accepted {
             read,
             new,
             duplicate: read - new,
@@ -358,7 +363,8 @@ impl Intake {
             clock_fault,
             missing: batch.missing,
             more: batch.way == Way::Poll && batch.contact.is_some() && !batch.complete,
-        })
+        };
+        Ok((accepted, to_mark))
     }
 
     /// Keeps and resolves the device users of a batch; who those of its punches could be.
@@ -380,23 +386,27 @@ impl Intake {
         let today = today(zones, received);
         let users = batch.users.as_deref();
         let listed: Vec<_> = users.unwrap_or_default().iter().map(listed_user).collect();
+        let mut changed = match users {
+            None => BTreeMap::new(),
+            Some(_) => {
+                tx.store_user_list(batch.device, &listed, &unseen, received)
+                    .await?
+            }
+        };
         let enrolled = tx
             .see_users(batch.device, &unseen, &listed, &candidates, today, received)
             .await?;
-        if users.is_some() {
-            // Being listed on a terminal makes it relevant.
-            let changed = tx
-                .store_user_list(batch.device, &listed, &unseen, received)
-                .await?;
-            let new = enrolled.into_iter().map(|employee| (employee, received));
-            let spans = changed.into_iter().chain(new).map(|(employee, since)| {
-                let (_, zone) = zones.at(DateTime::MAX);
-                let day = zone.to_datetime(since).date();
-                let from = day.saturating_sub(Span::new().days(1));
-                (employee, from, Date::MAX)
-            });
-            to_mark.listed.extend(spans);
+        for employee in enrolled {
+            changed.entry(employee).or_insert(received);
         }
+        // Being listed on a terminal makes it relevant.
+        let spans = changed.into_iter().map(|(employee, since)| {
+            let (_, zone) = zones.at(DateTime::MAX);
+            let day = zone.to_datetime(since).date();
+            let from = day.saturating_sub(Span::new().days(1));
+            (employee, from, Date::MAX)
+        });
+        to_mark.listed.extend(spans);
         Ok(candidates)
     }
 }

@@ -25,7 +25,7 @@ const LEASE: SignedDuration = SignedDuration::from_secs(60);
 const RECENT_DAYS: i32 = 2;
 /// Old days are judged when nothing has been marked for so long: while a terminal's history arrives, each of its days would be
 /// judged again and again.
-const QUIET: Duration = Duration::from_millis(250);
+const QUIET: Duration = Duration::from_millis(100);
 /// But no longer than this are they put off.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// While punches keep coming, recent days are left alone after a judgement for so many times as long as it took: the next

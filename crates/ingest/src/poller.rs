@@ -605,7 +605,11 @@ impl Poller {
         let mut kept = Vec::with_capacity(reads.len());
         let mut to_mark = ToMark::default();
         for read in reads {
-            kept.push(self.keep_in(&tx, read, &mut to_mark).await?);
+            let result = self.keep_in(&tx, read).await?;
+            kept.push(result.map(|(kept, touched)| {
+                to_mark.add(touched);
+                kept
+            }));
         }
         to_mark.mark_in(&tx, inner.clock.now()).await?;
         tx.commit().await?;
@@ -642,14 +646,13 @@ impl Poller {
         &self,
         tx: &WriteTx,
         read: &CompleteRead,
-        to_mark: &mut ToMark,
-    ) -> Result<Option<Kept>, StoreError> {
+    ) -> Result<Option<(Kept, ToMark)>, StoreError> {
         let inner = &self.0;
         let device = DeviceId(read.row.id);
         if !tx.holds_device(&inner.owner, device).await? {
             return Ok(None);
         }
-        let accepted = inner.intake.store_in(tx, &read.batch, to_mark).await?;
+        let (accepted, to_mark) = inner.intake.store_in(tx, &read.batch).await?;
         let now = inner.clock.now();
         let read_position = match accepted.clock_fault {
             // What conflicts is read again until the zone is corrected; so is what the zone would place wrongly until then.
@@ -700,11 +703,12 @@ impl Poller {
                 failed = Some(tx.record_failure(device, now, step, message).await?);
             }
         }
-        Ok(Some(Kept {
+        let kept = Kept {
             accepted,
             back,
             failed,
-        }))
+        };
+        Ok(Some((kept, to_mark)))
     }
 
     async fn keep_failure(

@@ -254,7 +254,7 @@ impl WriteTx {
         Ok(enrolled)
     }
 
-    /// Takes over a terminal's whole user list; those in `new` were just kept by [`WriteTx::see_users`]. Rows that say the same
+    /// Takes over a terminal's whole user list; those in `new` are left to [`WriteTx::see_users`]. Rows that say the same
     /// already are not written. Returns the known employees who were enrolled or removed, and from when on that makes
     /// a difference: who is listed again was there all along.
     pub async fn store_user_list(
@@ -282,33 +282,36 @@ impl WriteTx {
                 ("card", Column::Text),
             ],
         );
-        let enrolled = sql::all(
-            &self.tx,
-            &format!(
-                "SELECT u.employee_id, u.last_seen_ms FROM {table} CROSS JOIN device_users u WHERE u.device_id = $2 AND u.user_id = r.user_id \
-                 AND NOT u.enrolled AND u.employee_id IS NOT NULL"
-            ),
-            [json.clone(), device.0.into()],
-        )
-        .await?;
-        sql::run(
-            &self.tx,
-            &format!(
-                "INSERT INTO device_users (device_id, user_id, name, admin, card, enrolled, first_seen_ms, last_seen_ms) \
-                 SELECT $2, r.user_id, r.name, r.admin, r.card, true, $3, $3 FROM {table} WHERE true \
-                 ON CONFLICT (device_id, user_id) DO UPDATE SET name = excluded.name, admin = excluded.admin, \
-                 card = excluded.card, enrolled = true, last_seen_ms = excluded.last_seen_ms \
-                 WHERE NOT device_users.enrolled OR device_users.name <> excluded.name OR device_users.admin <> excluded.admin \
-                 OR COALESCE(device_users.card, '') <> COALESCE(excluded.card, '') OR device_users.last_seen_ms < $4"
-            ),
-            [
-                json,
-                device.0.into(),
-                seen.as_millisecond().into(),
-                (seen.as_millisecond() - A_DAY_MS).into(),
-            ],
-        )
-        .await?;
+        let mut enrolled = Vec::new();
+        if !rows.is_empty() {
+            enrolled = sql::all(
+                &self.tx,
+                &format!(
+                    "SELECT u.employee_id, u.last_seen_ms FROM {table} CROSS JOIN device_users u WHERE u.device_id = $2 AND u.user_id = r.user_id \
+                     AND NOT u.enrolled AND u.employee_id IS NOT NULL"
+                ),
+                [json.clone(), device.0.into()],
+            )
+            .await?;
+            sql::run(
+                &self.tx,
+                &format!(
+                    "INSERT INTO device_users (device_id, user_id, name, admin, card, enrolled, first_seen_ms, last_seen_ms) \
+                     SELECT $2, r.user_id, r.name, r.admin, r.card, true, $3, $3 FROM {table} WHERE true \
+                     ON CONFLICT (device_id, user_id) DO UPDATE SET name = excluded.name, admin = excluded.admin, \
+                     card = excluded.card, enrolled = true, last_seen_ms = excluded.last_seen_ms \
+                     WHERE NOT device_users.enrolled OR device_users.name <> excluded.name OR device_users.admin <> excluded.admin \
+                     OR COALESCE(device_users.card, '') <> COALESCE(excluded.card, '') OR device_users.last_seen_ms < $4"
+                ),
+                [
+                    json,
+                    device.0.into(),
+                    seen.as_millisecond().into(),
+                    (seen.as_millisecond() - A_DAY_MS).into(),
+                ],
+            )
+            .await?;
+        }
         let removed = sql::all(
             &self.tx,
             &format!(

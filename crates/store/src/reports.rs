@@ -671,26 +671,22 @@ async fn load<C: ConnectionTrait>(
     punches(db, &mut evidence, &table, span_rows.clone()).await?;
 
     let earlier: Vec<_> = spans.iter().map(Span::earlier).collect();
-    let rows = sql::all(
+    let punched = sql::list::<(i64, i64, i64), _>(
         db,
         &format!(
-            "SELECT p.employee_id, p.device_id, p.instant_ms / {A_DAY_MS} FROM {table} CROSS JOIN punches p \
+            "SELECT {} FROM (SELECT p.employee_id, p.device_id, p.instant_ms / {A_DAY_MS} AS day \
+             FROM {table} CROSS JOIN punches p \
              WHERE p.employee_id = r.employee_id AND p.instant_ms >= r.from_ms AND p.instant_ms < r.to_ms \
-             GROUP BY 1, 2, 3"
+             GROUP BY 1, 2, 3) AS punched",
+            sql::json_list(backend, "employee_id, device_id, day")
         ),
         [sql::json(&earlier)],
     )
     .await?;
-    for row in &rows {
-        let days: i64 = row.try_get_by_index(2)?;
-        let date = TimeZone::UTC.to_datetime(instant(days * A_DAY_MS)).date();
-        if let Some(person) = evidence
-            .people
-            .get_mut(&EmployeeId(row.try_get_by_index(0)?))
-        {
-            person
-                .punched_on
-                .push((date, DeviceId(row.try_get_by_index(1)?)));
+    for (employee, device, day) in punched {
+        let date = TimeZone::UTC.to_datetime(instant(day * A_DAY_MS)).date();
+        if let Some(person) = evidence.people.get_mut(&EmployeeId(employee)) {
+            person.punched_on.push((date, DeviceId(device)));
         }
     }
 

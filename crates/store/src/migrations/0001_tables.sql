@@ -274,7 +274,6 @@ CREATE TABLE attendance_reports (
   UNIQUE (employee_id, workday)
 );
 CREATE INDEX attendance_reports_by_workday_status ON attendance_reports (workday, status);
-CREATE INDEX attendance_reports_by_attendance_id ON attendance_reports (attendance_id);
 CREATE INDEX attendance_reports_by_recheck_at_ms ON attendance_reports (recheck_at_ms) WHERE recheck_at_ms IS NOT NULL;
 CREATE INDEX attendance_reports_by_waits_for_device_id_waits_below_ms ON attendance_reports (waits_for_device_id, waits_below_ms)
   WHERE waits_for_device_id IS NOT NULL;
