@@ -152,22 +152,22 @@ impl Plans {
                 .insert(*day);
         }
         holidays.insert(None, everywhere);
-        let devices = evidence.devices.iter().map(|(id, planned)| {
-            let gaps = planned.gaps.iter().map(|&(from, to)| Gap { from, to });
+        let devices = evidence.devices.iter().map(|(id, row)| {
+            let gaps = row.gaps.iter().map(|&(from, to)| Gap { from, to });
             let device = Device {
-                id: planned.serial.as_str().into(),
-                zone: planned.zone.clone(),
-                direction: planned.direction,
+                id: row.serial.as_str().into(),
+                zone: row.zone.clone(),
+                direction: row.direction,
                 relevant: None,
-                covered_to: planned.covered.map(|(_, to)| to),
+                covered_to: row.covered.map(|(_, to)| to),
                 gaps: gaps.collect(),
-                lag_min: lag_min(planned.poll_interval_s),
+                lag_min: lag_min(row.poll_interval_s),
             };
             PlannedDevice {
                 id: *id,
-                site: planned.site,
-                since: planned.covered.map(|(from, _)| from),
-                retired: planned.retired,
+                site: row.site,
+                since: row.covered.map(|(from, _)| from),
+                retired: row.retired,
                 device,
             }
         });
@@ -257,29 +257,7 @@ fn judge_person(
         .collect();
     places.sort_unstable();
     places.dedup();
-    let absences = |on_duty: bool| -> Vec<Absence> {
-        let absences = person.absences.iter();
-        absences
-            .filter(|absence| absence.on_duty == on_duty)
-            .map(|absence| Absence {
-                from: absence.from,
-                to: absence.to,
-                part: absence.part,
-            })
-            .collect()
-    };
-    // What is the same for all runs is made once: a device counts its owners, and two threads counting wait for each other.
-    let devices = places.iter().map(|place| &plans.devices[*place].device);
-    let mut inputs = Inputs {
-        devices: devices.cloned().collect(),
-        shifts: Arc::clone(&plans.shifts),
-        roster: plans.roster(evidence, person),
-        holidays: plans.holidays(person.site),
-        leave: absences(false),
-        on_duty: absences(true),
-        locked: person.locked.clone(),
-        ..Inputs::default()
-    };
+    let mut inputs = inputs_of_all_runs(evidence, plans, person, &places);
     for (days, relevant) in runs {
         let near = Near::of(person, &days);
         devices_of_run(
@@ -421,6 +399,37 @@ fn relevant_devices(plans: &Plans, person: &Person, known: &Known, day: Date) ->
         .collect()
 }
 
+/// What is the same for all runs, made once: a device counts its owners, and two threads counting wait for each other.
+fn inputs_of_all_runs(
+    evidence: &Evidence,
+    plans: &Plans,
+    person: &Person,
+    places: &[usize],
+) -> Inputs {
+    let devices = places.iter().map(|place| &plans.devices[*place].device);
+    let absences = |on_duty: bool| -> Vec<Absence> {
+        let absences = person.absences.iter();
+        absences
+            .filter(|absence| absence.on_duty == on_duty)
+            .map(|absence| Absence {
+                from: absence.from,
+                to: absence.to,
+                part: absence.part,
+            })
+            .collect()
+    };
+    Inputs {
+        devices: devices.cloned().collect(),
+        shifts: Arc::clone(&plans.shifts),
+        roster: plans.roster(evidence, person),
+        holidays: plans.holidays(person.site),
+        leave: absences(false),
+        on_duty: absences(true),
+        locked: person.locked.clone(),
+        ..Inputs::default()
+    }
+}
+
 /// Makes the devices those of a run: which are relevant, and what of them counts as not read.
 fn devices_of_run(
     plans: &Plans,
@@ -437,8 +446,8 @@ fn devices_of_run(
             to: planned.retired,
         };
         device.relevant = relevant.binary_search(place).is_ok().then_some(relevance);
+        device.gaps.truncate(planned.device.gaps.len()); // without those of the run before
         // A punch that may be this person's counts as not read: without it the day is unknown, never absent.
-        device.gaps.truncate(planned.device.gaps.len());
         let contested = known.contested.iter();
         let undecided = contested.filter(|(on, at)| on == place && near.holds(*at));
         device.gaps.extend(undecided.map(|(_, at)| Gap {

@@ -223,7 +223,7 @@ impl Judge {
             };
             let rest = rest_until.saturating_duration_since(Instant::now());
             if which == Which::Recent && !rest.is_zero() {
-                self.pause(rest.min(QUIET)).await;
+                self.pause(rest.min(QUIET)).await; // it may become quiet before
                 continue;
             }
             let began = Instant::now();

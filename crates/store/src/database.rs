@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
@@ -130,7 +129,6 @@ impl Store {
             tx: self.writer.begin_with_options(options).await?,
             node: Arc::clone(&self.node),
             key: self.key.clone(),
-            claims_renewed: AtomicBool::new(false),
         })
     }
 
@@ -190,8 +188,6 @@ pub struct WriteTx {
     pub(crate) tx: DatabaseTransaction,
     node: Arc<str>,
     key: Option<Arc<SecretKey>>,
-    /// This transaction has marked again what is being judged.
-    pub(crate) claims_renewed: AtomicBool,
 }
 
 impl fmt::Debug for WriteTx {

@@ -4,7 +4,6 @@
 //! generation: a save removes the mark only where nothing was marked again in between.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::atomic::Ordering;
 
 use attendance::{DeviceId, EmployeeId, SiteId};
 use jiff::civil::Date;
@@ -215,11 +214,8 @@ impl WriteTx {
     }
 
     /// A day that is being judged at this moment may have been loaded before the change, and may have no report yet by which
-    /// the statements above would find it. Once in a transaction is enough: nobody else claims before it is committed.
+    /// the statements above would find it.
     async fn mark_claimed_again(&self) -> Result<(), StoreError> {
-        if self.claims_renewed.swap(true, Ordering::Relaxed) {
-            return Ok(());
-        }
         sql::run(
             &self.tx,
             "UPDATE marked_days SET generation = generation + 1 WHERE lease_owner IS NOT NULL",
@@ -390,7 +386,6 @@ impl WriteTx {
         from: Date,
         limit: usize,
     ) -> Result<Claim, StoreError> {
-        self.claims_renewed.store(false, Ordering::Relaxed);
         let holder = format!("{owner}.{}", random_token());
         let claimed = sql::run(
             &self.tx,

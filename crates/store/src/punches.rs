@@ -128,8 +128,8 @@ impl WriteTx {
                 way.as_str().into(),
             ]
         };
-        let known = sql::one(&self.tx, "SELECT COALESCE(max(id), 0) FROM punches", []).await?;
-        let known: i64 = known.map_or(Ok(0), |row| row.try_get_by_index(0))?;
+        let before = sql::one(&self.tx, "SELECT COALESCE(max(id), 0) FROM punches", []).await?;
+        let before: i64 = before.map_or(Ok(0), |row| row.try_get_by_index(0))?;
         sql::run(
             &self.tx,
             &format!(
@@ -141,15 +141,10 @@ impl WriteTx {
             shared(),
         )
         .await?;
-        // Nobody else writes of this device meanwhile, so these are ours; RETURNING would bring them one by one.
-        let new = self
-            .touched(
-                "id > $1 AND device_id = $2",
-                [known.into(), device.0.into()],
-            )
-            .await?;
+        // Nobody else writes meanwhile, so these are ours; RETURNING would bring them one by one.
+        let new = self.touched("id > $1", before.into()).await?;
         let restated = if new.len() == rows.len() {
-            self.sight_new(device, known).await?;
+            self.sight_new(before).await?;
             Vec::new()
         } else {
             let sighted = sql::all(
@@ -229,12 +224,12 @@ impl WriteTx {
     }
 
     /// The first sighting repeats what the punch says of itself.
-    async fn sight_new(&self, device: DeviceId, known: i64) -> Result<(), StoreError> {
+    async fn sight_new(&self, before: i64) -> Result<(), StoreError> {
         sql::run(
             &self.tx,
             "INSERT INTO punch_sightings (punch_id, way, first_ms, state) \
-             SELECT id, source, received_ms, state FROM punches WHERE id > $1 AND device_id = $2",
-            [known.into(), device.0.into()],
+             SELECT id, source, received_ms, state FROM punches WHERE id > $1",
+            [before.into()],
         )
         .await?;
         Ok(())
@@ -266,22 +261,18 @@ impl WriteTx {
             .iter()
             .map(|row| row.try_get_by_index(0))
             .collect::<Result<Vec<i64>, _>>()?;
-        self.touched(&format!("id IN {ids_in}"), [sql::json(&ids)])
+        self.touched(&format!("id IN {ids_in}"), sql::json(&ids))
             .await
     }
 
-    async fn touched(
-        &self,
-        which: &str,
-        values: impl IntoIterator<Item = Value>,
-    ) -> Result<Vec<TouchedPunch>, StoreError> {
+    async fn touched(&self, which: &str, value: Value) -> Result<Vec<TouchedPunch>, StoreError> {
         let punches = sql::list::<(i64, Option<i64>, i64, i64, String, i64), _>(
             &self.tx,
             &format!(
                 "SELECT {} FROM punches WHERE {which}",
                 sql::json_list(self.backend(), TOUCHED)
             ),
-            values,
+            [value],
         )
         .await?;
         Ok(punches

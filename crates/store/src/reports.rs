@@ -726,34 +726,42 @@ async fn punches<C: ConnectionTrait>(
     spans: sea_orm::Value,
 ) -> Result<(), StoreError> {
     let columns = "p.id, p.device_id, p.clock, p.instant_ms, p.received_ms, p.state, CAST(p.suspect AS integer)";
-    let rows = sql::all(
-        db,
-        &format!(
-            "SELECT r.employee_id, (SELECT {} FROM punches p \
-             WHERE p.employee_id = r.employee_id AND p.instant_ms >= r.from_ms AND p.instant_ms < r.to_ms) FROM {table}",
-            sql::json_list(db.get_database_backend(), columns)
-        ),
-        [spans],
-    )
-    .await?;
-    for row in &rows {
-        let employee = EmployeeId(row.try_get_by_index(0)?);
-        let Some(person) = evidence.people.get_mut(&employee) else {
-            continue;
+    let text = format!(
+        "SELECT r.employee_id, (SELECT {} FROM punches p \
+         WHERE p.employee_id = r.employee_id AND p.instant_ms >= r.from_ms AND p.instant_ms < r.to_ms) FROM {table}",
+        sql::json_list(db.get_database_backend(), columns)
+    );
+    hand_out(db, evidence, &text, spans, |person, punch: PunchColumns| {
+        let punch = PunchEvidence {
+            id: punch.id,
+            device: DeviceId(punch.device_id),
+            clock: wall(&punch.clock),
+            instant: instant(punch.instant_ms),
+            received: instant(punch.received_ms),
+            state: PunchState::from_name(&punch.state).unwrap_or_default(),
+            suspect: punch.suspect != 0,
         };
-        for punch in sql::from_list::<PunchColumns>(row, 1)? {
-            let punch = PunchEvidence {
-                id: punch.id,
-                device: DeviceId(punch.device_id),
-                clock: wall(&punch.clock),
-                instant: instant(punch.instant_ms),
-                received: instant(punch.received_ms),
-                state: PunchState::from_name(&punch.state).unwrap_or_default(),
-                suspect: punch.suspect != 0,
-            };
-            let date = TimeZone::UTC.to_datetime(punch.instant).date();
-            person.punched_on.push((date, punch.device));
-            person.punches.push(punch);
+        let date = TimeZone::UTC.to_datetime(punch.instant).date();
+        person.punched_on.push((date, punch.device));
+        person.punches.push(punch);
+    })
+    .await
+}
+
+/// Runs a query of people, each with a [`sql::json_list`], and gives each person every row of theirs.
+async fn hand_out<C: ConnectionTrait, T: serde::de::DeserializeOwned>(
+    db: &C,
+    evidence: &mut Evidence,
+    text: &str,
+    value: sea_orm::Value,
+    mut give: impl FnMut(&mut Person, T),
+) -> Result<(), StoreError> {
+    for row in &sql::all(db, text, [value]).await? {
+        let employee = EmployeeId(row.try_get_by_index(0)?);
+        if let Some(person) = evidence.people.get_mut(&employee) {
+            for item in sql::from_list(row, 1)? {
+                give(person, item);
+            }
         }
     }
     Ok(())
@@ -1125,32 +1133,21 @@ async fn enrolments<C: ConnectionTrait>(
 ) -> Result<(), StoreError> {
     let backend = db.get_database_backend();
     let columns = "u.device_id, u.first_seen_ms, CAST(u.enrolled AS integer), u.last_seen_ms";
-    let rows = sql::all(
-        db,
-        &format!(
-            "SELECT e.id, (SELECT {} FROM device_users u WHERE u.employee_id = e.id) FROM employees e WHERE e.id IN {}",
-            sql::json_list(backend, columns),
-            sql::in_ids(backend, 1)
-        ),
-        [ids],
-    )
-    .await?;
-    for row in &rows {
-        let employee = EmployeeId(row.try_get_by_index(0)?);
-        let Some(person) = evidence.people.get_mut(&employee) else {
-            continue;
-        };
-        let listed = sql::from_list::<(i64, i64, i64, i64)>(row, 1)?;
-        let listed = listed
-            .into_iter()
-            .map(|(device, first, enrolled, last)| Enrolment {
-                device: DeviceId(device),
-                from: instant(first),
-                to: (enrolled == 0).then(|| instant(last)),
-            });
-        person.enrolments.extend(listed);
-    }
-    Ok(())
+    let text = format!(
+        "SELECT e.id, (SELECT {} FROM device_users u WHERE u.employee_id = e.id) FROM employees e WHERE e.id IN {}",
+        sql::json_list(backend, columns),
+        sql::in_ids(backend, 1)
+    );
+    type Listed = (i64, i64, i64, i64);
+    hand_out(db, evidence, &text, ids, |person, listed: Listed| {
+        let (device, first, enrolled, last) = listed;
+        person.enrolments.push(Enrolment {
+            device: DeviceId(device),
+            from: instant(first),
+            to: (enrolled == 0).then(|| instant(last)),
+        });
+    })
+    .await
 }
 
 async fn stored<C: ConnectionTrait>(

@@ -97,6 +97,27 @@ mod tests {
     }
 
     #[test]
+    fn the_store_refuses_in_words_of_the_catalogue() {
+        let value = "A1".to_owned();
+        let duplicate = StoreError::Duplicate {
+            what: "a device with serial number",
+            value: value.clone(),
+        };
+        let proven = StoreError::Proven {
+            serial_number: value,
+        };
+        let said = [duplicate, proven, StoreError::Invalid("a detail".into())];
+        assert_eq!(
+            said.map(|error| refusal(&error).to_string()),
+            [
+                "A1 exists already. Choose another.",
+                "The terminal has answered with the serial number A1. Add another device instead.",
+                "This cannot be stored. Look through the fields and send them again.",
+            ]
+        );
+    }
+
+    #[test]
     fn messages_of_terminals_become_sentences() {
         assert_eq!(sentence(&"it answered code 2005"), "It answered code 2005.");
     }
