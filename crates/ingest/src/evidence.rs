@@ -257,17 +257,16 @@ fn judge_person(
         .collect();
     places.sort_unstable();
     places.dedup();
-    let mut inputs = inputs_of_all_runs(evidence, plans, person, &places);
+    let mut inputs = inputs_of_all_runs(evidence, plans, person, &known, &places);
     for (days, relevant) in runs {
         let near = Near::of(person, &days);
-        devices_of_run(
-            plans,
-            &known,
-            &places,
-            &relevant,
-            &near,
-            &mut inputs.devices,
-        );
+        for (place, device) in places.iter().zip(&mut inputs.devices) {
+            let relevance = Relevance {
+                from: None,
+                to: plans.devices[*place].retired,
+            };
+            device.relevant = relevant.binary_search(place).is_ok().then_some(relevance);
+        }
         evidence_of_run(plans, person, &places, &near, &mut inputs);
         let judge = match explained {
             Explained::Yes => attendance::judge,
@@ -404,9 +403,19 @@ fn inputs_of_all_runs(
     evidence: &Evidence,
     plans: &Plans,
     person: &Person,
+    known: &Known,
     places: &[usize],
 ) -> Inputs {
-    let devices = places.iter().map(|place| &plans.devices[*place].device);
+    let devices = places.iter().map(|place| {
+        let mut device = plans.devices[*place].device.clone();
+        // A punch that may be this person's counts as not read: without it the day is unknown, never absent.
+        let undecided = known.contested.iter().filter(|(on, _)| on == place);
+        device.gaps.extend(undecided.map(|(_, at)| Gap {
+            from: *at,
+            to: Some(*at + SignedDuration::from_secs(1)),
+        }));
+        device
+    });
     let absences = |on_duty: bool| -> Vec<Absence> {
         let absences = person.absences.iter();
         absences
@@ -419,7 +428,7 @@ fn inputs_of_all_runs(
             .collect()
     };
     Inputs {
-        devices: devices.cloned().collect(),
+        devices: devices.collect(),
         shifts: Arc::clone(&plans.shifts),
         roster: plans.roster(evidence, person),
         holidays: plans.holidays(person.site),
@@ -427,33 +436,6 @@ fn inputs_of_all_runs(
         on_duty: absences(true),
         locked: person.locked.clone(),
         ..Inputs::default()
-    }
-}
-
-/// Makes the devices those of a run: which are relevant, and what of them counts as not read.
-fn devices_of_run(
-    plans: &Plans,
-    known: &Known,
-    places: &[usize],
-    relevant: &[usize],
-    near: &Near<'_>,
-    devices: &mut [Device],
-) {
-    for (place, device) in places.iter().zip(devices) {
-        let planned = &plans.devices[*place];
-        let relevance = Relevance {
-            from: None,
-            to: planned.retired,
-        };
-        device.relevant = relevant.binary_search(place).is_ok().then_some(relevance);
-        device.gaps.truncate(planned.device.gaps.len()); // without those of the run before
-        // A punch that may be this person's counts as not read: without it the day is unknown, never absent.
-        let contested = known.contested.iter();
-        let undecided = contested.filter(|(on, at)| on == place && near.holds(*at));
-        device.gaps.extend(undecided.map(|(_, at)| Gap {
-            from: *at,
-            to: Some(*at + SignedDuration::from_secs(1)),
-        }));
     }
 }
 

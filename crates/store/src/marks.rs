@@ -638,6 +638,24 @@ mod tests {
             assert!(!store.has_due_reports(at(6)).await.unwrap());
         }
 
+        async fn a_judge_that_stops_frees_what_it_holds_and_nothing_else(store: Store) {
+            let tx = store.begin_write().await.unwrap();
+            let site = site(&tx).await;
+            let a = employee(&tx, site, "1").await;
+            sql::run(&tx.tx, "DELETE FROM marked_days", []).await.unwrap();
+            let days = ["2026-03-01", "2026-03-02", "2026-03-03"];
+            tx.mark_days(days.map(|day| (a, date(day))), "test").await.unwrap();
+            let claim = async |owner: &str, limit| {
+                let claim = tx.claim_from(owner, at(100), at(200), Date::MIN, limit).await.unwrap();
+                claim.marks.into_iter().map(|mark| mark.workday).collect::<Vec<_>>()
+            };
+            assert_eq!(claim("stops", 1).await, [date(days[0])]);
+            assert_eq!(claim("goes on", 1).await, [date(days[1])]);
+            assert_eq!(claim("stops", 1).await, [date(days[2])]);
+            tx.release_marks("stops").await.unwrap();
+            assert_eq!(claim("another", 9).await, [date(days[0]), date(days[2])]);
+        }
+
         async fn spans_that_overlap_mark_each_report_once(store: Store) {
             let tx = store.begin_write().await.unwrap();
             let site = site(&tx).await;
