@@ -38,6 +38,20 @@ on_both_databases! {
         assert_eq!(company.status(2, "2026-03-02").await, "absent");
     }
 
+    async fn a_device_that_comes_into_service_concerns_who_has_no_device_of_his_own(store: Store) {
+        let company = Company::new(store, 1, 2, "2026-03-03 12:00:00").await;
+        company.read(0, vec![punch("9999", "2026-03-02 08:54:00", 0)]).await;
+        company.at("2026-03-03 12:00:00").await;
+        let marked = async || store::testing::marked_days(&company.store, company.people[0]).await;
+        assert_eq!(marked().await, []);
+        let reports = company.reports().await;
+        let reported: Vec<Date> = reports.keys().map(|(_, day)| *day).collect();
+        assert!(!reported.is_empty());
+        // The log of another terminal of the site reaches back to these days.
+        company.accept(&company.reading(1, vec![punch("9999", "2026-03-02 08:55:00", 0)])).await;
+        assert_eq!(marked().await, reported);
+    }
+
     async fn every_changed_report_has_a_version(store: Store) {
         let company = Company::new(store, 1, 1, "2026-03-02 12:00:00").await;
         company.read(0, vec![punch("1001", "2026-03-02 08:54:00", 0)]).await;
