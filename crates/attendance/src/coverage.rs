@@ -14,10 +14,6 @@ pub(crate) enum Coverage {
 }
 
 impl Coverage {
-    pub(crate) fn of(devices: &[Device], window: Span) -> Self {
-        furthest_behind(devices, window).map_or(Self::NoDevice, |(_, until)| Self::Until(until))
-    }
-
     /// R77, from the opening to `instant`. No caller asks beyond `now`, so `covered_to` needs no limit.
     pub(crate) fn reaches(self, instant: i64) -> bool {
         matches!(self, Self::Until(until) if until >= instant)
@@ -32,12 +28,35 @@ impl Coverage {
     }
 }
 
-/// The relevant device that has been read least far, and how far: before it advances, no other device can change anything.
-pub(crate) fn furthest_behind(devices: &[Device], window: Span) -> Option<(&Device, i64)> {
-    let read = devices
-        .iter()
-        .filter_map(|device| Some((device, covered_until(device, window)?)));
-    read.min_by_key(|(_, until)| *until)
+/// What the devices that matter for a workday have read together.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Watch<'a> {
+    pub coverage: Coverage,
+    /// The device that has been read least far: before it advances, no other can change anything.
+    pub furthest_behind: Option<&'a Device>,
+    /// The usual age of what was read, in seconds (R73).
+    pub lag: i64,
+}
+
+impl<'a> Watch<'a> {
+    pub(crate) fn of(devices: &'a [Device], plan: &Plan<'_>) -> Self {
+        let mut watch = Self {
+            coverage: Coverage::NoDevice,
+            furthest_behind: None,
+            lag: minutes(plan.policy.coverage_lag_min),
+        };
+        for device in devices {
+            let Some(until) = covered_until(device, plan.judged) else {
+                continue;
+            };
+            watch.lag = watch.lag.max(minutes(device.lag_min));
+            if !matches!(watch.coverage, Coverage::Until(least) if least <= until) {
+                watch.coverage = Coverage::Until(until);
+                watch.furthest_behind = Some(device);
+            }
+        }
+        watch
+    }
 }
 
 /// Up to when a device has been read without a gap since the window opened; `None` if it does not matter for this window.
@@ -80,19 +99,6 @@ pub(crate) fn stage(plan: &Plan<'_>, coverage: Coverage, now: i64) -> Stage {
     } else {
         Stage::FinalWithoutCoverage
     }
-}
-
-/// The usual age of what was read of the devices that matter, in seconds (R73).
-pub(crate) fn usual_lag(devices: &[Device], plan: &Plan<'_>) -> i64 {
-    let relevant = devices
-        .iter()
-        .filter(|device| covered_until(device, plan.judged).is_some());
-    let longest = relevant.map(|device| device.lag_min).max();
-    minutes(
-        plan.policy
-            .coverage_lag_min
-            .max(longest.unwrap_or_default()),
-    )
 }
 
 /// R72–R75: a working day without a punch. `due` is the latest instant at which nobody is due.
@@ -181,12 +187,23 @@ mod tests {
 
     #[test]
     fn all_relevant_devices_must_be_read() {
-        let all = [
-            device(250, (None, None), &[]),
-            device(180, (None, None), &[]),
-        ];
-        assert_eq!(Coverage::of(&all, WINDOW), Coverage::Until(180));
-        assert_eq!(Coverage::of(&[], WINDOW), Coverage::NoDevice);
+        let plan = segments(2, "09:00-18:00", &Policy::default());
+        let read_to = |id: &str, covered_to: &str| Device {
+            id: id.into(),
+            ..device(at(covered_to), (None, None), &[])
+        };
+        let all = ["02 12:00", "02 11:00", "02 11:00", "02 13:00"];
+        let all: Vec<_> = ["a", "b", "c", "d"]
+            .iter()
+            .zip(all)
+            .map(|(id, covered_to)| read_to(id, covered_to))
+            .collect();
+        let watch = Watch::of(&all, &plan);
+        assert_eq!(watch.coverage, Coverage::Until(at("02 11:00")));
+        assert_eq!(watch.furthest_behind.map(|device| &*device.id), Some("b"));
+        let watch = Watch::of(&[], &plan);
+        assert_eq!(watch.coverage, Coverage::NoDevice);
+        assert!(watch.furthest_behind.is_none());
         assert!(Coverage::Until(180).reaches(180));
         assert!(!Coverage::Until(180).reaches(181));
         assert!(!Coverage::NoDevice.reaches(0));
@@ -199,7 +216,7 @@ mod tests {
             lag_min,
             ..device(at("02 12:00"), (None, retired), &[])
         };
-        let lag = |devices: &[Device]| usual_lag(devices, &plan) / 60;
+        let lag = |devices: &[Device]| Watch::of(devices, &plan).lag / 60;
         assert_eq!(lag(&[read_every(3, None)]), 15); // the policy's
         assert_eq!(lag(&[read_every(3, None), read_every(45, None)]), 45);
         assert_eq!(lag(&[read_every(45, Some(at("01 12:00")))]), 15); // it does not matter any more
@@ -211,7 +228,7 @@ mod tests {
         let plan = segments(2, "09:00-18:00", &Policy::default());
         let coverage = Coverage::Until(at(covered_to));
         let now = at(now);
-        let status = unseen(&plan, plan.due, coverage, usual_lag(&[], &plan), now);
+        let status = unseen(&plan, plan.due, coverage, Watch::of(&[], &plan).lag, now);
         let stage = stage(&plan, coverage, now);
         assert_eq!(format!("{status} {stage}"), expected);
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::coverage::{Coverage, furthest_behind, not_arrived_until, stage, unseen, usual_lag};
+use crate::coverage::{Coverage, Watch, not_arrived_until, stage, unseen};
 use crate::evidence::{Evidence, KeptPunch};
 use crate::inputs::Inputs;
 use crate::lateness::{Thresholds, early_minutes, late_minutes};
@@ -56,14 +56,18 @@ pub(crate) fn judge_day<'p, 'a>(
     now: i64,
 ) -> JudgedDay<'p, 'a> {
     let closing = plan.judged.to;
-    let coverage = Coverage::of(&inputs.devices, plan.judged);
+    let Watch {
+        coverage,
+        furthest_behind,
+        lag,
+    } = Watch::of(&inputs.devices, plan);
     let stage = stage(plan, coverage, now);
     let remains = remains(plan, inputs);
     let mut day = JudgedDay {
         plan,
         own,
         coverage,
-        lag: usual_lag(&inputs.devices, plan),
+        lag,
         remains,
         sessions: Vec::new(),
         superseded: Vec::new(),
@@ -121,9 +125,8 @@ pub(crate) fn judge_day<'p, 'a>(
     day.fill_minutes(was_there);
     day.fill_texts();
     day.report.waits = day.waits_below(now).and_then(|below| {
-        let (device, _) = furthest_behind(&inputs.devices, plan.judged)?;
         Some(Waits {
-            device: device.id.to_string(),
+            device: furthest_behind?.id.to_string(),
             below: timestamp(below),
         })
     });

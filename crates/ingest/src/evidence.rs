@@ -257,17 +257,22 @@ fn judge_person(
         .collect();
     places.sort_unstable();
     places.dedup();
+    let happened = Happened::of(plans, person, &places);
     let mut inputs = inputs_of_all_runs(evidence, plans, person, &known, &places);
     for (days, relevant) in runs {
-        let near = Near::of(person, &days);
+        let mut relevant = relevant.iter();
+        let mut next = relevant.next();
         for (place, device) in places.iter().zip(&mut inputs.devices) {
-            let relevance = Relevance {
+            let is_relevant = next == Some(place);
+            device.relevant = is_relevant.then_some(Relevance {
                 from: None,
                 to: plans.devices[*place].retired,
-            };
-            device.relevant = relevant.binary_search(place).is_ok().then_some(relevance);
+            });
+            if is_relevant {
+                next = relevant.next();
+            }
         }
-        evidence_of_run(plans, person, &places, &near, &mut inputs);
+        happened.around(&days, &mut inputs);
         let judge = match explained {
             Explained::Yes => attendance::judge,
             Explained::No => attendance::judge_unexplained,
@@ -277,29 +282,97 @@ fn judge_person(
     }
 }
 
-/// The days around a run of days, whose evidence takes part in its judgement.
-struct Near<'p> {
-    zone: &'p TimeZone,
-    first: Date,
-    last: Date,
+/// What somebody's days are judged from, as the engine takes it, in order of the dates on which it happened there.
+struct Happened {
+    punches: Vec<(Date, EvidencePunch)>,
+    corrections: Vec<(Date, Correction)>,
 }
 
-impl<'p> Near<'p> {
-    fn of(person: &'p Person, days: &[Date]) -> Self {
-        let day = |day: Option<&Date>| day.copied().unwrap_or_default();
+impl Happened {
+    /// `places` are the devices of the inputs.
+    fn of(plans: &Plans, person: &Person, places: &[usize]) -> Self {
+        let date = |instant: Timestamp| person.zone.to_datetime(instant).date();
+        let mut punches: Vec<_> = person
+            .punches
+            .iter()
+            .map(|punch| {
+                let device = plans
+                    .place(punch.device)
+                    .and_then(|place| places.binary_search(&place).ok());
+                let punch = EvidencePunch {
+                    id: punch.id.to_string().into(),
+                    device,
+                    wall: punch.clock,
+                    instant: punch.instant,
+                    received_at: Some(punch.received),
+                    state: punch.state,
+                    source: Source::Device,
+                    suspect: punch.suspect,
+                };
+                (date(punch.instant), punch)
+            })
+            .collect();
+        let mut corrections = Vec::new();
+        for correction in &person.corrections {
+            let on = date(correction.instant);
+            let id: Arc<str> = correction_id(correction.id);
+            let kind = match correction.kind {
+                CorrectionEvidenceKind::RollCall { out } => {
+                    let called = EvidencePunch {
+                        id,
+                        device: None,
+                        wall: correction.at,
+                        instant: correction.instant,
+                        received_at: Some(correction.made),
+                        state: if out { PunchState::Out } else { PunchState::In },
+                        source: Source::RollCall,
+                        suspect: false,
+                    };
+                    punches.push((on, called));
+                    continue;
+                }
+                CorrectionEvidenceKind::Add { state } => CorrectionKind::Add {
+                    wall: correction.at,
+                    instant: correction.instant,
+                    state,
+                },
+                CorrectionEvidenceKind::VoidPunch(punch) => CorrectionKind::Void {
+                    id: punch.to_string().into(),
+                },
+                CorrectionEvidenceKind::VoidCorrection(voided) => CorrectionKind::Void {
+                    id: correction_id(voided),
+                },
+            };
+            let correction = Correction {
+                id,
+                kind,
+                author: correction.author.as_deref().unwrap_or_default().into(),
+                reason: correction.reason.as_str().into(),
+                made_at: Some(correction.made),
+            };
+            corrections.push((on, correction));
+        }
+        punches.sort_by_key(|(date, _)| *date);
+        corrections.sort_by_key(|(date, _)| *date);
         Self {
-            zone: &person.zone,
-            first: after(day(days.first()), -DAYS_AROUND),
-            last: after(day(days.last()), DAYS_AROUND),
+            punches,
+            corrections,
         }
     }
 
-    fn date(&self, instant: Timestamp) -> Date {
-        self.zone.to_datetime(instant).date()
-    }
-
-    fn holds(&self, instant: Timestamp) -> bool {
-        (self.first..=self.last).contains(&self.date(instant))
+    /// Gives the engine what happened around a run of days.
+    fn around(&self, days: &[Date], inputs: &mut Inputs) {
+        fn copy<T: Clone>(from: &[(Date, T)], first: Date, last: Date, to: &mut Vec<T>) {
+            let begin = from.partition_point(|(date, _)| *date < first);
+            let end = from.partition_point(|(date, _)| *date <= last);
+            to.clear();
+            to.extend(from[begin..end].iter().map(|(_, value)| value.clone()));
+        }
+        if let (Some(first), Some(last)) = (days.first(), days.last()) {
+            let (first, last) = (after(*first, -DAYS_AROUND), after(*last, DAYS_AROUND));
+            copy(&self.punches, first, last, &mut inputs.punches);
+            copy(&self.corrections, first, last, &mut inputs.corrections);
+        }
     }
 }
 
@@ -341,8 +414,9 @@ fn alike(
     days: &BTreeSet<Date>,
 ) -> Vec<(Vec<Date>, Vec<usize>)> {
     let mut runs: Vec<(Vec<Date>, Vec<usize>)> = Vec::new();
+    let mut own = vec![false; plans.devices.len()];
     for &day in days {
-        let relevant = relevant_devices(plans, person, known, day);
+        let relevant = relevant_devices(plans, person, known, day, &mut own);
         match runs.last_mut() {
             Some((run, same))
                 if *same == relevant
@@ -359,8 +433,15 @@ fn alike(
 }
 
 /// The devices that could have seen a person on a day, in order: where the person is listed or punched within 60 days, else all
-/// of the site; of those in service on that day, which is from where their log begins to their retirement.
-fn relevant_devices(plans: &Plans, person: &Person, known: &Known, day: Date) -> Vec<usize> {
+/// of the site; of those in service on that day, which is from where their log begins to their retirement. `own` has room for a
+/// word on each device.
+fn relevant_devices(
+    plans: &Plans,
+    person: &Person,
+    known: &Known,
+    day: Date,
+    own: &mut [bool],
+) -> Vec<usize> {
     let midnight = |day: Date| {
         let start = person.zone.to_ambiguous_timestamp(day.at(0, 0, 0, 0));
         start.compatible().unwrap_or(Timestamp::MAX)
@@ -385,15 +466,23 @@ fn relevant_devices(plans: &Plans, person: &Person, known: &Known, day: Date) ->
         .iter()
         .filter(|(_, at)| start <= *at && *at < end)
         .map(|(device, _)| *device);
-    let mut own: Vec<usize> = listed.chain(punched).chain(contested).collect();
-    own.sort_unstable();
-    own.dedup();
-    own.retain(|device| plans.devices[*device].in_service(start, end));
+    own.fill(false);
+    for device in listed.chain(punched).chain(contested) {
+        own[device] = true;
+    }
+    let in_service = || {
+        let all = plans.devices.iter().enumerate();
+        all.filter(|(_, device)| device.in_service(start, end))
+    };
+    let own: Vec<usize> = in_service()
+        .filter(|(place, _)| own[*place])
+        .map(|(place, _)| place)
+        .collect();
     if !own.is_empty() {
         return own;
     }
-    let all = plans.devices.iter().enumerate();
-    all.filter(|(_, device)| device.site == person.site && device.in_service(start, end))
+    in_service()
+        .filter(|(_, device)| device.site == person.site)
         .map(|(place, _)| place)
         .collect()
 }
@@ -436,84 +525,6 @@ fn inputs_of_all_runs(
         on_duty: absences(true),
         locked: person.locked.clone(),
         ..Inputs::default()
-    }
-}
-
-/// Makes the punches and corrections those around a run.
-fn evidence_of_run(
-    plans: &Plans,
-    person: &Person,
-    places: &[usize],
-    near: &Near<'_>,
-    inputs: &mut Inputs,
-) {
-    let (
-        Inputs {
-            punches,
-            corrections,
-            ..
-        },
-        stored,
-    ) = (inputs, &person.punches);
-    let start = stored.partition_point(|punch| near.date(punch.instant) < near.first);
-    let stored = stored[start..].iter();
-    punches.clear();
-    punches.extend(
-        stored
-            .take_while(|punch| near.date(punch.instant) <= near.last)
-            .map(|punch| EvidencePunch {
-                id: punch.id.to_string().into(),
-                device: plans
-                    .place(punch.device)
-                    .and_then(|place| places.binary_search(&place).ok()),
-                wall: punch.clock,
-                instant: punch.instant,
-                received_at: Some(punch.received),
-                state: punch.state,
-                source: Source::Device,
-                suspect: punch.suspect,
-            }),
-    );
-    corrections.clear();
-    for correction in person
-        .corrections
-        .iter()
-        .filter(|correction| near.holds(correction.instant))
-    {
-        let id: Arc<str> = correction_id(correction.id);
-        let kind = match correction.kind {
-            CorrectionEvidenceKind::RollCall { out } => {
-                punches.push(EvidencePunch {
-                    id,
-                    device: None,
-                    wall: correction.at,
-                    instant: correction.instant,
-                    received_at: Some(correction.made),
-                    state: if out { PunchState::Out } else { PunchState::In },
-                    source: Source::RollCall,
-                    suspect: false,
-                });
-                continue;
-            }
-            CorrectionEvidenceKind::Add { state } => CorrectionKind::Add {
-                wall: correction.at,
-                instant: correction.instant,
-                state,
-            },
-            CorrectionEvidenceKind::VoidPunch(punch) => CorrectionKind::Void {
-                id: punch.to_string().into(),
-            },
-            CorrectionEvidenceKind::VoidCorrection(voided) => CorrectionKind::Void {
-                id: correction_id(voided),
-            },
-        };
-        corrections.push(Correction {
-            id,
-            kind,
-            author: correction.author.as_deref().unwrap_or_default().into(),
-            reason: correction.reason.as_str().into(),
-            made_at: Some(correction.made),
-        });
     }
 }
 

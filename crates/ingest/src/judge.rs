@@ -90,7 +90,7 @@ impl Judge {
             store,
             clock,
             changes,
-            owner: format!("judge-{}", store::secrets::random_token()),
+            owner: format!("judge-{}", store::secrets::random_name()),
             woken: Notify::new(),
             started: Instant::now(),
             woken_ms: AtomicU64::new(0),
@@ -395,8 +395,9 @@ impl Judge {
                 days.push(JudgedDay::new(
                     *employee,
                     person.department,
-                    cause,
                     report,
+                    at,
+                    cause,
                     waits_for.and_then(|waits| devices.get(waits.device.as_str()).copied()),
                     person.stored.get(&report.workday),
                 )?);

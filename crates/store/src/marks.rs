@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 
 use crate::identity::{LONGEST_HISTORY_DAYS, days_after, zone};
-use crate::secrets::random_token;
+use crate::secrets::random_name;
 use crate::sql::{self, Column};
 use crate::times::day;
 use crate::{Store, StoreError, WriteTx};
@@ -386,7 +386,7 @@ impl WriteTx {
         from: Date,
         limit: usize,
     ) -> Result<Claim, StoreError> {
-        let holder = format!("{owner}.{}", random_token());
+        let holder = format!("{owner}.{}", random_name());
         let claimed = sql::run(
             &self.tx,
             &format!(

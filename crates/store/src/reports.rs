@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Weekday};
 use jiff::tz::TimeZone;
 use sea_orm::{ConnectionTrait, FromQueryResult, QueryResult};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::identity::{days_after, zone};
 use crate::marks::{Claim, employee_days};
@@ -136,7 +136,7 @@ pub struct StoredReport {
 }
 
 /// What a report says, in the columns of its table. Two judgements are the same when these are.
-#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult, Serialize, Deserialize)]
 pub struct ReportFields {
     pub status: String,
     pub stage: String,
@@ -216,50 +216,59 @@ impl ReportFields {
     }
 }
 
-/// A judged day, ready to be saved.
+/// A judged day, ready to be saved: its rows are written before the transaction that keeps them.
 #[derive(Clone, Debug)]
 pub struct JudgedDay {
     employee: EmployeeId,
     department: DepartmentId,
     workday: Date,
-    /// Why it was judged.
-    cause: String,
-    /// `None`: there is to be no report.
-    says: Option<ReportFields>,
-    /// The whole report as JSON, if it differs from what was stored.
+    /// The row of `attendance_reports`, as [`sql::json_rows`] takes it. `None`: there is to be no report.
+    report: Option<String>,
+    /// That of `report_versions`, if the report differs from what was stored.
     version: Option<String>,
-    recheck_at: Option<Timestamp>,
-    waits_for: Option<DeviceId>,
-    waits_below: Option<Timestamp>,
 }
 
 impl JudgedDay {
-    /// `waits_for` is the device of `report.waits`, `before` what was stored when it was judged.
+    /// `at` is when it was judged, `cause` why, `waits_for` the device of `report.waits`, `before` what was stored.
     ///
     /// # Errors
     /// When the report cannot be written as JSON.
     pub fn new(
         employee: EmployeeId,
         department: DepartmentId,
-        cause: &str,
         report: &Report,
+        at: Timestamp,
+        cause: &str,
         waits_for: Option<DeviceId>,
         before: Option<&StoredReport>,
     ) -> Result<Self, StoreError> {
+        let workday = report.workday.to_string();
         let employed = report.status != Status::NotEmployed;
         let says = employed.then(|| ReportFields::from(report));
-        let differs = before.map(|before| &before.says) != says.as_ref();
-        let version = differs.then(|| serde_json::to_string(report).map_err(corrupt_report));
+        let mut version = None;
+        if before.map(|before| &before.says) != says.as_ref() {
+            let body = serde_json::to_string(report).map_err(corrupt_report)?;
+            version = Some(sql::json_row(&(employee.0, &workday, body, cause)));
+        }
+        let waits_below = report.waits.as_ref().map(|waits| waits.below);
+        let row = says.map(|says| ReportRow {
+            department: department.0,
+            employee: employee.0,
+            workday,
+            says,
+            // A judgement must not be due again before it is made, else the judge would never rest.
+            recheck_at_ms: report
+                .recheck_at
+                .map(|due| due.as_millisecond().max(at.as_millisecond() + 1)),
+            waits_for: waits_for.map(|device| device.0),
+            waits_below_ms: waits_below.map(Timestamp::as_millisecond),
+        });
         Ok(Self {
             employee,
             department,
             workday: report.workday,
-            cause: cause.to_owned(),
-            says,
-            version: version.transpose()?,
-            recheck_at: report.recheck_at,
-            waits_for,
-            waits_below: report.waits.as_ref().map(|waits| waits.below),
+            report: row.map(|row| sql::json_row(&row)),
+            version,
         })
     }
 }
@@ -321,116 +330,83 @@ impl WriteTx {
             .into_iter()
             .filter(|judged| held.contains(&(judged.employee, judged.workday)))
             .collect();
-        let attendances = self.attendances(&judged).await?;
-        let (mut rows, mut versions) = (Vec::new(), Vec::new());
-        let (mut changed, mut gone) = (Vec::new(), Vec::new());
+        let (mut sheets, mut reports, mut gone) = (BTreeSet::new(), Vec::new(), Vec::new());
+        let (mut changed, mut versions) = (Vec::new(), Vec::new());
         for judged in judged {
-            let (employee, workday) = (judged.employee.0, judged.workday.to_string());
-            if let Some(body) = judged.version {
+            if let Some(version) = judged.version {
                 changed.push((judged.employee, judged.workday));
-                versions.push((employee, workday.clone(), body, judged.cause));
+                versions.push(version);
             }
-            let Some(says) = judged.says else {
-                gone.push((employee, workday));
-                continue;
-            };
-            let sheet = (judged.department, judged.workday);
-            rows.push(ReportRow {
-                attendance: attendances.get(&sheet).copied(),
-                employee,
-                workday,
-                says,
-                // A judgement must not be due again before it is made, else the judge would never rest.
-                recheck_at_ms: judged
-                    .recheck_at
-                    .map(|at| at.as_millisecond().max(now.as_millisecond() + 1)),
-                waits_for: judged.waits_for.map(|device| device.0),
-                waits_below_ms: judged.waits_below.map(Timestamp::as_millisecond),
-            });
+            match judged.report {
+                Some(report) => {
+                    sheets.insert((judged.department.0, judged.workday));
+                    reports.push(report);
+                }
+                None => gone.push((judged.employee.0, judged.workday.to_string())),
+            }
         }
-        self.upsert_reports(&rows, now).await?;
+        self.open_sheets(sheets).await?;
+        self.upsert_reports(&reports, now).await?;
         self.insert_versions(&versions, now).await?;
         self.delete_reports(&gone).await?;
         self.mark_overtaken(coverage).await?;
         Ok(changed)
     }
 
-    /// The sheets of these departments and days, made where they are missing.
-    async fn attendances(
-        &self,
-        judged: &[JudgedDay],
-    ) -> Result<HashMap<(DepartmentId, Date), i64>, StoreError> {
-        let sheets: BTreeSet<(DepartmentId, Date)> = judged
-            .iter()
-            .filter(|judged| judged.says.is_some())
-            .map(|judged| (judged.department, judged.workday))
-            .collect();
+    /// Makes the sheets of these departments and days where they are missing.
+    async fn open_sheets(&self, sheets: BTreeSet<(i64, Date)>) -> Result<(), StoreError> {
         if sheets.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let rows: Vec<_> = sheets
-            .iter()
-            .map(|(department, workday)| (department.0, workday.to_string()))
-            .collect();
-        let json = sql::json(&rows);
-        let table = sql::json_rows(
-            self.backend(),
-            1,
-            "r",
-            &[("department_id", Column::Int), ("workday", Column::Text)],
-        );
-        sql::run(
-            &self.tx,
-            &format!(
-                "INSERT INTO attendances (department_id, workday) SELECT r.department_id, r.workday FROM {table} WHERE true \
-                 ON CONFLICT DO NOTHING"
-            ),
-            [json.clone()],
-        )
-        .await?;
-        let found = sql::list::<(i64, i64, String), _>(
-            &self.tx,
-            &format!(
-                "SELECT {} FROM {table} CROSS JOIN attendances a \
-                 WHERE a.department_id = r.department_id AND a.workday = r.workday",
-                sql::json_list(self.backend(), "a.id, a.department_id, a.workday")
-            ),
-            [json],
-        )
-        .await?;
-        Ok(found
-            .into_iter()
-            .map(|(id, department, workday)| ((DepartmentId(department), day(&workday)), id))
-            .collect())
-    }
-
-    async fn upsert_reports(&self, rows: &[ReportRow], now: Timestamp) -> Result<(), StoreError> {
-        if rows.is_empty() {
             return Ok(());
         }
-        let names = REPORT_COLUMNS.map(|(name, _)| name);
+        let sheets: Vec<_> = sheets
+            .into_iter()
+            .map(|(department, workday)| (department, workday.to_string()))
+            .collect();
         sql::run(
             &self.tx,
             &format!(
-                "INSERT INTO attendance_reports ({}, judged_at_ms) SELECT {}, $2 FROM {} WHERE true \
-                 ON CONFLICT (employee_id, workday) DO UPDATE SET {}, judged_at_ms = excluded.judged_at_ms",
-                names.join(", "),
-                names.map(|name| format!("r.{name}")).join(", "),
-                sql::json_rows(self.backend(), 1, "r", &REPORT_COLUMNS),
-                names.map(|name| format!("{name} = excluded.{name}")).join(", "),
+                "INSERT INTO attendances (department_id, workday) SELECT r.department_id, r.workday FROM {} WHERE true \
+                 ON CONFLICT DO NOTHING",
+                sql::json_rows(
+                    self.backend(),
+                    1,
+                    "r",
+                    &[("department_id", Column::Int), ("workday", Column::Text)]
+                )
             ),
-            [sql::json(rows), now.as_millisecond().into()],
+            [sql::json(&sheets)],
         )
         .await?;
         Ok(())
     }
 
-    async fn insert_versions(
-        &self,
-        versions: &[(i64, String, String, String)],
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        if versions.is_empty() {
+    /// The sheets of the reports exist.
+    async fn upsert_reports(&self, rows: &[String], now: Timestamp) -> Result<(), StoreError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let [_department, own @ ..] = REPORT_COLUMNS.map(|(name, _)| name);
+        sql::run(
+            &self.tx,
+            &format!(
+                "INSERT INTO attendance_reports (attendance_id, {}, judged_at_ms) SELECT a.id, {}, $2 FROM {} \
+                 CROSS JOIN attendances a WHERE a.department_id = r.department_id AND a.workday = r.workday \
+                 ON CONFLICT (employee_id, workday) DO UPDATE SET attendance_id = excluded.attendance_id, {}, \
+                 judged_at_ms = excluded.judged_at_ms",
+                own.join(", "),
+                own.map(|name| format!("r.{name}")).join(", "),
+                sql::json_rows(self.backend(), 1, "r", &REPORT_COLUMNS),
+                own.map(|name| format!("{name} = excluded.{name}"))
+                    .join(", "),
+            ),
+            [sql::json_of(rows), now.as_millisecond().into()],
+        )
+        .await?;
+        Ok(())
+    }
+
+    async fn insert_versions(&self, rows: &[String], now: Timestamp) -> Result<(), StoreError> {
+        if rows.is_empty() {
             return Ok(());
         }
         sql::run(
@@ -450,7 +426,7 @@ impl WriteTx {
                     ]
                 )
             ),
-            [sql::json(versions), now.as_millisecond().into()],
+            [sql::json_of(rows), now.as_millisecond().into()],
         )
         .await?;
         Ok(())
@@ -502,7 +478,7 @@ impl WriteTx {
 
 /// A row of `attendance_reports` on its way into the database.
 struct ReportRow {
-    attendance: Option<i64>,
+    department: i64,
     employee: i64,
     workday: String,
     says: ReportFields,
@@ -511,9 +487,9 @@ struct ReportRow {
     waits_below_ms: Option<i64>,
 }
 
-/// The order in which a [`ReportRow`] is bound.
+/// What a [`ReportRow`] is written as, in order: all but the first are columns of the table.
 const REPORT_COLUMNS: [(&str, Column); 25] = [
-    ("attendance_id", Column::Int),
+    ("department_id", Column::Int),
     ("employee_id", Column::Int),
     ("workday", Column::Text),
     ("status", Column::Text),
@@ -540,11 +516,14 @@ const REPORT_COLUMNS: [(&str, Column); 25] = [
     ("waits_below_ms", Column::Int),
 ];
 
+/// Those of [`ReportFields`], in its order.
+const SAYS: std::ops::Range<usize> = 3..22;
+
 impl Serialize for ReportRow {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeTuple as _;
         let mut row = serializer.serialize_tuple(REPORT_COLUMNS.len())?;
-        row.serialize_element(&self.attendance)?;
+        row.serialize_element(&self.department)?;
         row.serialize_element(&self.employee)?;
         row.serialize_element(&self.workday)?;
         let says = &self.says;
@@ -708,7 +687,7 @@ async fn load<C: ConnectionTrait>(
 }
 
 /// What is read of a row of `punches`, in this order.
-#[derive(serde::Deserialize)]
+#[derive(Deserialize)]
 struct PunchColumns {
     id: i64,
     device_id: i64,
@@ -1159,17 +1138,20 @@ async fn stored<C: ConnectionTrait>(
         .iter()
         .map(|(employee, day)| (employee.0, day.to_string()))
         .collect();
-    let rows = sql::all(
+    let backend = db.get_database_backend();
+    let says = REPORT_COLUMNS[SAYS].iter().map(|(name, _)| *name);
+    let says = sql::json_array(backend, &says.collect::<Vec<_>>().join(", "));
+    let stored = sql::list::<(i64, String, i64, ReportFields), _>(
         db,
         &format!(
-            "SELECT a.judged_at_ms, {} FROM {} CROSS JOIN attendance_reports a \
+            "SELECT {} FROM {} CROSS JOIN attendance_reports a \
              WHERE a.employee_id = r.employee_id AND a.workday = r.workday",
-            REPORT_COLUMNS
-                .map(|(name, _)| name)
-                .map(|name| format!("a.{name}"))
-                .join(", "),
+            sql::json_list(
+                backend,
+                &format!("a.employee_id, a.workday, a.judged_at_ms, {says}")
+            ),
             sql::json_rows(
-                db.get_database_backend(),
+                backend,
                 1,
                 "r",
                 &[("employee_id", Column::Int), ("workday", Column::Text)]
@@ -1178,14 +1160,10 @@ async fn stored<C: ConnectionTrait>(
         [sql::json(&rows)],
     )
     .await?;
-    for row in &rows {
-        let employee = EmployeeId(row.try_get("", "employee_id")?);
-        let workday: String = row.try_get("", "workday")?;
-        if let Some(person) = evidence.people.get_mut(&employee) {
-            let report = StoredReport {
-                says: ReportFields::from_query_result(row, "")?,
-                judged_at: instant(row.try_get("", "judged_at_ms")?),
-            };
+    for (employee, workday, judged_at, says) in stored {
+        if let Some(person) = evidence.people.get_mut(&EmployeeId(employee)) {
+            let judged_at = instant(judged_at);
+            let report = StoredReport { says, judged_at };
             person.stored.insert(day(&workday), report);
         }
     }

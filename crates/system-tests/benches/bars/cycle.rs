@@ -163,15 +163,17 @@ async fn run(days: usize) -> Run {
 async fn until_judged(company: &Company, devices: &[DeviceId], since: jiff::Timestamp) {
     let store = &company.engine.store;
     let began = Instant::now();
+    let mut unread = devices.to_vec();
     loop {
         let cycles = store
-            .cycles_since(devices, since)
+            .cycles_since(&unread, since)
             .await
             .expect("the cycles can be read");
         if let Some(failed) = cycles.values().find(|cycle| cycle.error.is_some()) {
             panic!("a terminal was not read: {failed:?}");
         }
-        if cycles.len() == devices.len() {
+        unread.retain(|device| !cycles.contains_key(device));
+        if unread.is_empty() {
             let marked = store.marked_day_count().await;
             if marked.expect("the marks can be counted") == 0 {
                 return;
