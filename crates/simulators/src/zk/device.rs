@@ -2,7 +2,6 @@
 //! says is a function of its state and the request.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -10,8 +9,11 @@ use jiff::civil::DateTime;
 use tokio::time::Instant;
 
 use super::Clock;
+use super::bulk::Body;
+use super::counts::Counts;
 use super::fault::Fault;
 use super::log::{Log, Record};
+use super::reply::{Ending, Reply, Segments};
 use super::users::{User, UserId, UserLayout, UserTable};
 use super::wire::{self, Request, code, u16_at, u32_at};
 
@@ -50,40 +52,6 @@ pub enum Reads {
     Both,
 }
 
-/// What a terminal was asked. Numbers only grow, except `open`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Connections accepted, those closed at once included.
-    pub connections: u64,
-    /// Connections closed at once because the terminal serves one at a time.
-    pub turned_away: u64,
-    /// Connections open now.
-    pub open: u64,
-    /// Bytes received.
-    pub bytes_in: u64,
-    /// Bytes sent.
-    pub bytes_out: u64,
-    /// Keys tried, right or wrong.
-    pub auth_attempts: u64,
-    /// Keys refused.
-    pub auth_refused: u64,
-    /// Times the terminal was disabled. Reading must leave it at 0.
-    pub disables: u64,
-    /// Requests whose checksum does not hold.
-    pub bad_checksums: u64,
-    /// Requests with another session id than the terminal gave.
-    pub wrong_sessions: u64,
-    /// Requests by command number, also those that got no answer.
-    pub commands: BTreeMap<u16, u64>,
-}
-
-impl Counts {
-    /// How often this command arrived.
-    pub fn of(&self, command: u16) -> u64 {
-        self.commands.get(&command).copied().unwrap_or(0)
-    }
-}
-
 pub(super) struct Device {
     pub(super) config: Config,
     pub(super) users: UserTable,
@@ -118,12 +86,12 @@ enum Keypad {
 /// What a terminal remembers of one connection.
 #[derive(Default)]
 pub(super) struct Link {
-    session: u16,
+    pub(super) session: u16,
     phase: Phase,
     last_reply_id: Option<u16>,
-    prepared: Option<Body>,
+    pub(super) prepared: Option<Body>,
     /// Bytes sent of the log transfer under way.
-    log_sent: usize,
+    pub(super) log_sent: usize,
     pub(super) said_exit: bool,
 }
 
@@ -134,46 +102,6 @@ enum Phase {
     Locked,
     Open,
 }
-
-/// The body of a bulk answer.
-struct Body {
-    bytes: Arc<Vec<u8>>,
-    is_log: bool,
-}
-
-/// The bytes that answer one request, and how to send them.
-#[derive(Default)]
-pub(super) struct Reply {
-    pub(super) bytes: Vec<u8>,
-    /// Where in `bytes` each frame ends.
-    pub(super) frame_ends: Vec<usize>,
-    pub(super) delay: Duration,
-    pub(super) segments: Segments,
-    pub(super) pause: Duration,
-    pub(super) ending: Ending,
-    session: u16,
-    reply_id: u16,
-    wrong_checksum: bool,
-    huge_frame: bool,
-}
-
-#[derive(Default)]
-pub(super) enum Segments {
-    #[default]
-    Whole,
-    Frames,
-    Bytes(usize),
-}
-
-#[derive(Default, Clone, Copy, PartialEq)]
-pub(super) enum Ending {
-    #[default]
-    KeepOpen,
-    HangUp,
-    Stall,
-}
-
-const TWO_GB: u32 = 0x8000_0000;
 
 impl Device {
     pub(super) fn new(
@@ -229,7 +157,7 @@ impl Device {
         self.faults.contains(fault)
     }
 
-    fn fault<'a, T>(&'a self, pick: impl FnMut(&'a Fault) -> Option<T>) -> Option<T> {
+    pub(super) fn fault<'a, T>(&'a self, pick: impl FnMut(&'a Fault) -> Option<T>) -> Option<T> {
         self.faults.iter().find_map(pick)
     }
 
@@ -557,230 +485,10 @@ impl Device {
     pub(super) fn clear_log(&mut self) {
         self.log = Log::new(self.log.layout(), []);
     }
-
-    /// The body that a bulk read of this kind delivers: the inner command and the data type choose it. Templates and the
-    /// operation log are empty.
-    fn body(&self, command: u16, kind: u32) -> Option<Body> {
-        let (bytes, is_log) = match (command, kind) {
-            (code::ATTLOG_RRQ, _) => (self.log_body(), true),
-            (code::USERTEMP_RRQ, 5) => (self.users.body(self.config.user_layout), false),
-            (code::DB_RRQ | code::OPLOG_RRQ, _) => (Arc::new(vec![0; 4]), false),
-            _ => return None,
-        };
-        Some(Body { bytes, is_log })
-    }
-
-    fn log_body(&self) -> Arc<Vec<u8>> {
-        let mut body = self.log.body();
-        for fault in &self.faults {
-            match fault {
-                Fault::ImpossibleTime(index) if *index < self.log.len() => {
-                    let layout = self.log.layout();
-                    let at = 4 + index * layout.size() + layout.time_offset();
-                    let date = wire::THIRTIETH_OF_FEBRUARY.to_le_bytes();
-                    Arc::make_mut(&mut body)[at..at + 4].copy_from_slice(&date);
-                }
-                Fault::WrongTotal(by) => {
-                    let total = u32_at(&body, 0).wrapping_add_signed(*by);
-                    Arc::make_mut(&mut body)[..4].copy_from_slice(&total.to_le_bytes());
-                }
-                _ => {}
-            }
-        }
-        body
-    }
-
-    fn log_refusal(&self) -> Option<u16> {
-        self.fault(|fault| match fault {
-            Fault::LogCode(code) => Some(*code),
-            _ => None,
-        })
-    }
-
-    fn prepare_buffer(&mut self, link: &mut Link, data: &[u8], reply: &mut Reply) {
-        link.prepared = None;
-        if self.config.reads == Reads::Direct {
-            return reply.send(code::ACK_UNKNOWN, &[]);
-        }
-        if data.len() < 11 {
-            return reply.send(code::ACK_ERROR, &[]);
-        }
-        let Some(body) = self.body(u16_at(data, 1), u32_at(data, 3)) else {
-            return reply.send(code::ACK_ERROR, &[]);
-        };
-        if let Some(refusal) = self.log_refusal().filter(|_| body.is_log) {
-            return reply.send(refusal, &[]);
-        }
-        if body.is_log {
-            link.log_sent = 0;
-        }
-        let huge = body.is_log && self.has(&Fault::HugeLog);
-        if body.bytes.len() <= self.config.inline_limit && !huge {
-            self.send_data(link, &body, 0..body.bytes.len(), reply);
-            return;
-        }
-        let size = if huge {
-            TWO_GB
-        } else {
-            body.bytes.len() as u32
-        };
-        let size = size.to_le_bytes();
-        reply.send_as(code::ACK_OK, link.session, &[&[0], &size, &size, &[0; 4]]);
-        link.prepared = Some(body);
-    }
-
-    /// Serves any part of the prepared body, in any order and as often as asked; a part outside of it is refused.
-    fn read_buffer(&mut self, link: &mut Link, data: &[u8], reply: &mut Reply) {
-        let Some(body) = link.prepared.take().filter(|_| data.len() >= 8) else {
-            return reply.send(code::ACK_ERROR, &[]);
-        };
-        let (offset, length) = (u32_at(data, 0) as usize, u32_at(data, 4) as usize);
-        if length == 0 || offset + length > body.bytes.len() {
-            reply.send(code::ACK_ERROR, &[]);
-        } else if self.config.bare_chunks {
-            self.send_data(link, &body, offset..offset + length, reply);
-        } else {
-            self.send_announced(link, &body, offset..offset + length, length as u32, reply);
-        }
-        link.prepared = Some(body);
-    }
-
-    /// Commands 13 and 9 without the buffer.
-    fn read_directly(&mut self, link: &mut Link, request: &Request, reply: &mut Reply) {
-        let kind = request.data.first().copied().map_or(0, u32::from);
-        // Two bytes of user index and a finger ask for a template; there are none.
-        let one_template = request.command == code::USERTEMP_RRQ && request.data.len() != 1;
-        let Some(mut body) = self.body(request.command, kind).filter(|_| !one_template) else {
-            return reply.send(code::ACK_ERROR, &[]);
-        };
-        if let Some(refusal) = self.log_refusal().filter(|_| body.is_log) {
-            return reply.send(refusal, &[]);
-        }
-        if body.is_log {
-            link.log_sent = 0;
-        }
-        if self.config.reads == Reads::Buffered {
-            body.bytes = Arc::new(unrelated_memory(body.bytes.len()));
-        }
-        let whole = 0..body.bytes.len();
-        let huge = body.is_log && self.has(&Fault::HugeLog);
-        let size = if huge { TWO_GB } else { whole.len() as u32 };
-        self.send_announced(link, &body, whole, size, reply);
-    }
-
-    /// PREPARE_DATA, the range in parts, and the closing acknowledgement.
-    fn send_announced(
-        &self,
-        link: &mut Link,
-        body: &Body,
-        range: std::ops::Range<usize>,
-        announced: u32,
-        reply: &mut Reply,
-    ) {
-        let part_size = self.config.part_size;
-        let sizes = [announced.to_le_bytes(), part_size.to_le_bytes()].concat();
-        reply.send(code::PREPARE_DATA, &sizes);
-        for start in range.clone().step_by(part_size as usize) {
-            let end = range.end.min(start + part_size as usize);
-            self.send_data(link, body, start..end, reply);
-        }
-        let session = match self.config.size_in_closing_ack {
-            true => announced as u16,
-            false => link.session,
-        };
-        reply.send_as(code::ACK_OK, session, &[]);
-    }
-
-    /// One DATA frame, ended early where a fault says so.
-    fn send_data(
-        &self,
-        link: &mut Link,
-        body: &Body,
-        range: std::ops::Range<usize>,
-        reply: &mut Reply,
-    ) {
-        let session = match self.config.data_without_session {
-            true => 0,
-            false => link.session,
-        };
-        let length = range.len();
-        reply.send_as(code::DATA, session, &[&body.bytes[range]]);
-        if !body.is_log || reply.ending != Ending::KeepOpen {
-            return;
-        }
-        if let Some((limit, ending)) = self.log_limit()
-            && link.log_sent + length > limit
-        {
-            reply.end_early(length - (limit - link.log_sent), ending);
-            link.log_sent = limit;
-        } else {
-            link.log_sent += length;
-        }
-    }
-
-    /// After how many bytes of the log what happens.
-    fn log_limit(&self) -> Option<(usize, Ending)> {
-        self.faults
-            .iter()
-            .filter_map(|fault| match fault {
-                Fault::CutLog(after) => Some((*after, Ending::HangUp)),
-                Fault::StallLog(after) => Some((*after, Ending::Stall)),
-                _ => None,
-            })
-            .min_by_key(|(after, _)| *after)
-    }
-}
-
-impl Reply {
-    fn acknowledge(&mut self, done: bool) {
-        self.send(if done { code::ACK_OK } else { code::ACK_ERROR }, &[]);
-    }
-
-    fn send(&mut self, command: u16, data: &[u8]) {
-        self.send_as(command, self.session, &[data]);
-    }
-
-    /// Appends a frame, unless the answer has already ended early.
-    fn send_as(&mut self, command: u16, session: u16, data: &[&[u8]]) {
-        if self.ending != Ending::KeepOpen {
-            return;
-        }
-        let start = self.bytes.len();
-        wire::push_frame(&mut self.bytes, command, session, self.reply_id, data);
-        if self.wrong_checksum {
-            self.bytes[start + 10] ^= 0x01;
-        }
-        if self.huge_frame {
-            self.bytes[start + 4..start + 8].copy_from_slice(&TWO_GB.to_le_bytes());
-        }
-        self.frame_ends.push(self.bytes.len());
-    }
-
-    /// Takes back the last `missing` bytes.
-    fn end_early(&mut self, missing: usize, ending: Ending) {
-        self.bytes.truncate(self.bytes.len() - missing);
-        if let Some(end) = self.frame_ends.last_mut() {
-            *end = self.bytes.len();
-        }
-        self.ending = ending;
-    }
 }
 
 /// Text of a request up to its NUL.
 fn text(data: &[u8]) -> String {
     let end = data.iter().position(|byte| *byte == 0);
     String::from_utf8_lossy(&data[..end.unwrap_or(data.len())]).into_owned()
-}
-
-/// Noise of the right size, the same at every read.
-fn unrelated_memory(size: usize) -> Vec<u8> {
-    let mut state = 0x2545_f491_u32;
-    std::iter::repeat_with(|| {
-        state ^= state << 13;
-        state ^= state >> 17;
-        state ^= state << 5;
-        (state >> 24) as u8
-    })
-    .take(size)
-    .collect()
 }

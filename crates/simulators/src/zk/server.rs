@@ -13,8 +13,9 @@ use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep};
 
-use super::device::{Device, Ending, Link, Reply, Segments, Slot};
+use super::device::{Device, Link, Slot};
 use super::fault::Fault;
+use super::reply::{Ending, Reply, Segments};
 use super::wire;
 
 /// Connections that may wait to be accepted.

@@ -1,0 +1,136 @@
+//! A virtual terminal that runs: what people, the network and tests do to it.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use jiff::civil::DateTime;
+
+use super::counts::Counts;
+use super::fault::Fault;
+use super::server::Server;
+use super::users::{User, UserId, UserTable};
+
+/// A running terminal. Dropping it closes the port and every connection.
+///
+/// All methods take effect before they return and may be called from any thread.
+pub struct RunningTerminal {
+    server: Server,
+    serial_number: String,
+}
+
+impl RunningTerminal {
+    pub(super) fn new(server: Server, serial_number: String) -> Self {
+        Self {
+            server,
+            serial_number,
+        }
+    }
+
+    /// Where it listens, or listened before it went away.
+    pub fn addr(&self) -> SocketAddr {
+        self.server.addr()
+    }
+
+    /// The serial number it was built with.
+    pub fn serial_number(&self) -> &str {
+        &self.serial_number
+    }
+
+    /// Its wall clock, with what a client may have set.
+    pub fn now(&self) -> DateTime {
+        self.server.device().now()
+    }
+
+    /// Somebody punches: the record is appended to the log, whatever its time. A transfer under way does not show it.
+    /// `false` when the terminal lost the punch, because the log is full or a client has disabled the terminal.
+    ///
+    /// # Panics
+    ///
+    /// As [`UserId::new`].
+    pub fn punch(
+        &self,
+        user_id: impl Into<UserId>,
+        clock: DateTime,
+        state: u8,
+        verify: u8,
+    ) -> bool {
+        let user_id = user_id.into();
+        self.server.device().punch(user_id, clock, state, verify)
+    }
+
+    /// Enrols a user, or replaces the one with the same `uid`.
+    pub fn add_user(&self, user: User) {
+        self.server.device().users.put(user);
+    }
+
+    /// Deletes a user; their records stay. Whether there was one.
+    pub fn remove_user(&self, uid: u16) -> bool {
+        self.server.device().users.remove(uid)
+    }
+
+    /// The user list as it is now.
+    pub fn users(&self) -> UserTable {
+        self.server.device().users.clone()
+    }
+
+    /// Records in the log.
+    pub fn record_count(&self) -> usize {
+        self.server.device().log.len()
+    }
+
+    /// Empties the log, as somebody at the terminal's menu would.
+    pub fn clear_log(&self) {
+        self.server.device().clear_log();
+    }
+
+    /// Adds a fault; one of the same kind is replaced. Takes effect before it returns, on open connections too.
+    pub fn set_fault(&self, fault: Fault) {
+        self.server.device().set_fault(fault);
+        self.server.settle_port();
+    }
+
+    /// Removes all faults. Connections that a fault has silenced for good stay silent.
+    pub fn clear_faults(&self) {
+        self.server.device().faults.clear();
+        self.server.settle_port();
+    }
+
+    /// Switches the terminal off: the port closes, open connections end. Users, log and faults stay. The port number
+    /// stays reserved for [`go_online`](Self::go_online).
+    pub fn go_offline(&self) {
+        self.server.device().online = false;
+        self.server.settle_port();
+    }
+
+    /// Switches it on again, on the same port.
+    pub fn go_online(&self) {
+        self.server.device().online = true;
+        self.server.settle_port();
+    }
+
+    /// What it was asked so far.
+    pub fn counts(&self) -> Counts {
+        self.server.device().counts.clone()
+    }
+
+    /// Starts counting anew; connections that are open stay counted as open.
+    pub fn reset_counts(&self) {
+        let mut device = self.server.device();
+        device.counts = Counts {
+            open: device.counts.open,
+            ..Counts::default()
+        };
+    }
+
+    /// Ends it; the same as dropping it.
+    pub fn shutdown(self) {}
+}
+
+impl fmt::Debug for RunningTerminal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunningTerminal")
+            .field("serial_number", &self.serial_number)
+            .field("addr", &self.addr())
+            .finish_non_exhaustive()
+    }
+}
