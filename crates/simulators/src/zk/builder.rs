@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use jiff::civil::date;
-use tokio::net::{TcpListener, ToSocketAddrs};
+use tokio::net::{ToSocketAddrs, lookup_host};
 
 use super::device::{Config, Device, Reads};
 use super::fault::Fault;
 use super::log::{Log, LogLayout, Record};
 use super::running::RunningTerminal;
-use super::server::Server;
+use super::server::{Server, Sockets, Transports};
 use super::users::{UserLayout, UserTable};
 use super::{Clock, stopped};
 
@@ -23,6 +24,8 @@ pub struct VirtualTerminal {
     users: UserTable,
     log_layout: LogLayout,
     log: Content,
+    transports: Transports,
+    udp_port: Option<u16>,
     options: BTreeMap<String, String>,
     faults: Vec<Fault>,
 }
@@ -88,6 +91,8 @@ impl VirtualTerminal {
             users: UserTable::default(),
             log_layout: LogLayout::Forty,
             log: Content::Records(Vec::new()),
+            transports: Transports::Tcp,
+            udp_port: None,
             options: options.into(),
             faults: Vec::new(),
         }
@@ -242,6 +247,18 @@ impl VirtualTerminal {
         self
     }
 
+    /// Over what it talks, TCP alone unless said otherwise.
+    pub fn transports(mut self, transports: Transports) -> Self {
+        self.transports = transports;
+        self
+    }
+
+    /// The UDP port, when it is another than that of TCP; 0 takes a free one.
+    pub fn udp_port(mut self, port: u16) -> Self {
+        self.udp_port = Some(port);
+        self
+    }
+
     /// A fault it has from the start; see [`RunningTerminal::set_fault`].
     pub fn fault(mut self, fault: Fault) -> Self {
         self.faults.push(fault);
@@ -254,7 +271,8 @@ impl VirtualTerminal {
     ///
     /// When the address cannot be bound.
     pub async fn start(self, addr: impl ToSocketAddrs) -> io::Result<RunningTerminal> {
-        let listener = TcpListener::bind(addr).await?;
+        let addrs: Vec<SocketAddr> = lookup_host(addr).await?.collect();
+        let sockets = Sockets::bind(&addrs, self.transports, self.udp_port).await?;
         let log = match self.log {
             Content::Records(records) => Log::new(self.log_layout, records),
             Content::Prepared(log) => log,
@@ -264,10 +282,8 @@ impl VirtualTerminal {
         for fault in self.faults {
             device.set_fault(fault);
         }
-        let server = Server::start(device, listener)?;
-        server.settle_port();
         Ok(RunningTerminal::new(
-            server,
+            Server::start(device, sockets)?,
             serial_number.unwrap_or_default(),
         ))
     }

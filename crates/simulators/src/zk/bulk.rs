@@ -7,6 +7,9 @@ use super::fault::Fault;
 use super::reply::{Ending, Reply, TWO_GB};
 use super::wire::{self, Request, code, u16_at, u32_at};
 
+/// Data bytes of the largest datagram; answers over UDP come in parts of at most this size.
+const DATAGRAM_SIZE: usize = 1024;
+
 /// The body of a bulk answer.
 pub(super) struct Body {
     bytes: Arc<Vec<u8>>,
@@ -71,7 +74,11 @@ impl Device {
             link.log_sent = 0;
         }
         let huge = body.is_log && self.has(&Fault::HugeLog);
-        if body.bytes.len() <= self.config.inline_limit && !huge {
+        let inline_limit = match link.datagrams {
+            true => self.config.inline_limit.min(DATAGRAM_SIZE),
+            false => self.config.inline_limit,
+        };
+        if body.bytes.len() <= inline_limit && !huge {
             self.send_data(link, &body, 0..body.bytes.len(), reply);
             return;
         }
@@ -93,7 +100,7 @@ impl Device {
         let (offset, length) = (u32_at(data, 0) as usize, u32_at(data, 4) as usize);
         if length == 0 || offset + length > body.bytes.len() {
             reply.send(code::ACK_ERROR, &[]);
-        } else if self.config.bare_chunks {
+        } else if self.config.bare_chunks && !(link.datagrams && length > DATAGRAM_SIZE) {
             self.send_data(link, &body, offset..offset + length, reply);
         } else {
             self.send_announced(link, &body, offset..offset + length, length as u32, reply);
@@ -133,7 +140,7 @@ impl Device {
         announced: u32,
         reply: &mut Reply,
     ) {
-        let part_size = self.config.part_size;
+        let part_size = self.part_size(link);
         let sizes = [announced.to_le_bytes(), part_size.to_le_bytes()].concat();
         reply.send(code::PREPARE_DATA, &sizes);
         for start in range.clone().step_by(part_size as usize) {
@@ -171,6 +178,13 @@ impl Device {
             link.log_sent = limit;
         } else {
             link.log_sent += length;
+        }
+    }
+
+    fn part_size(&self, link: &Link) -> u32 {
+        match link.datagrams {
+            true => self.config.part_size.min(DATAGRAM_SIZE as u32),
+            false => self.config.part_size,
         }
     }
 

@@ -93,6 +93,17 @@ pub(super) struct Link {
     /// Bytes sent of the log transfer under way.
     pub(super) log_sent: usize,
     pub(super) said_exit: bool,
+    /// Over UDP, where parts are small.
+    pub(super) datagrams: bool,
+}
+
+impl Link {
+    pub(super) fn over_datagrams() -> Self {
+        Self {
+            datagrams: true,
+            ..Self::default()
+        }
+    }
 }
 
 #[derive(Default, PartialEq)]
@@ -128,6 +139,10 @@ impl Device {
 
     pub(super) fn now(&self) -> DateTime {
         (self.config.clock)().saturating_add(self.clock_shift)
+    }
+
+    pub(super) fn is_reachable(&self) -> bool {
+        self.online && !self.has(&Fault::RefuseConnection)
     }
 
     /// Whether the log took the punch.

@@ -1,8 +1,8 @@
-//! Virtual ZKTeco terminals: the device side of the binary protocol of port 4370, over TCP.
+//! Virtual ZKTeco terminals: the device side of the binary protocol of port 4370, over TCP and UDP.
 //!
 //! [`VirtualTerminal`] says what the terminal is, [`RunningTerminal`] is it on a port: people, punches and faults come and
 //! go while it runs, and it counts what it was asked. Time is the [`Clock`] it is given; it never reads the system's.
-//! Live events, UDP, uploads and fingerprint templates are not here.
+//! Live events, uploads and fingerprint templates are not here.
 //!
 //! Thousands fit on one runtime: each takes one socket, and terminals made with the same [`Log`] and [`UserTable`]
 //! share the bytes.
@@ -40,9 +40,12 @@ mod fault;
 mod log;
 mod reply;
 mod running;
+mod seat;
 mod server;
+mod tcp;
 #[cfg(test)]
 mod tests;
+mod udp;
 mod users;
 mod wire;
 
@@ -56,6 +59,7 @@ pub use self::device::Reads;
 pub use self::fault::{Fault, UnknownFault};
 pub use self::log::{Log, LogLayout, Record, Records};
 pub use self::running::RunningTerminal;
+pub use self::server::Transports;
 pub use self::users::{User, UserId, UserLayout, UserTable};
 
 /// The wall clock of a terminal: local time without zone, for it sends none.

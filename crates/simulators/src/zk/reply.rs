@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::wire::{self, code};
+use super::wire::{self, FRAME_PREFIX, MAGIC, code};
 
 /// The bytes that answer one request, and how to send them.
 #[derive(Default)]
@@ -18,6 +18,8 @@ pub(super) struct Reply {
     pub(super) reply_id: u16,
     pub(super) wrong_checksum: bool,
     pub(super) huge_frame: bool,
+    /// Bytes of the last frame are missing.
+    pub(super) cut_short: bool,
 }
 
 #[derive(Default)]
@@ -71,5 +73,22 @@ impl Reply {
             *end = self.bytes.len();
         }
         self.ending = ending;
+        self.cut_short = true;
+    }
+
+    /// The packets as UDP sends them, without the prefix of TCP. One that is cut short does not leave at all.
+    pub(super) fn datagrams(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(0).chain(self.frame_ends.iter().copied());
+        let whole = self.frame_ends.len() - usize::from(self.cut_short);
+        starts
+            .zip(&self.frame_ends)
+            .take(whole)
+            .map(|(start, end)| {
+                let frame = &self.bytes[start..*end];
+                match frame.starts_with(&MAGIC) {
+                    true => &frame[FRAME_PREFIX..],
+                    false => frame,
+                }
+            })
     }
 }

@@ -26,9 +26,14 @@ impl RunningTerminal {
         }
     }
 
-    /// Where it listens, or listened before it went away.
+    /// Where it listens, or listened before it went away: on TCP, unless it talks over UDP alone.
     pub fn addr(&self) -> SocketAddr {
         self.server.addr()
+    }
+
+    /// Where it listens on UDP, when it does.
+    pub fn udp_addr(&self) -> Option<SocketAddr> {
+        self.server.udp_addr()
     }
 
     /// The serial number it was built with.
@@ -86,26 +91,26 @@ impl RunningTerminal {
     /// Adds a fault; one of the same kind is replaced. Takes effect before it returns, on open connections too.
     pub fn set_fault(&self, fault: Fault) {
         self.server.device().set_fault(fault);
-        self.server.settle_port();
+        self.server.settle_ports();
     }
 
     /// Removes all faults. Connections that a fault has silenced for good stay silent.
     pub fn clear_faults(&self) {
         self.server.device().faults.clear();
-        self.server.settle_port();
+        self.server.settle_ports();
     }
 
     /// Switches the terminal off: the port closes, open connections end. Users, log and faults stay. The port number
     /// stays reserved for [`go_online`](Self::go_online).
     pub fn go_offline(&self) {
         self.server.device().online = false;
-        self.server.settle_port();
+        self.server.settle_ports();
     }
 
     /// Switches it on again, on the same port.
     pub fn go_online(&self) {
         self.server.device().online = true;
-        self.server.settle_port();
+        self.server.settle_ports();
     }
 
     /// What it was asked so far.

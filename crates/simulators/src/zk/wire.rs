@@ -6,8 +6,11 @@ use jiff::civil::{Date, DateTime};
 /// First bytes of every TCP frame.
 pub(super) const MAGIC: [u8; 4] = [0x50, 0x50, 0x82, 0x7d];
 
-/// Bytes before the data of a frame: magic, length, then command, checksum, session and reply id.
-const FRAME_HEADER: usize = 16;
+/// Bytes of a frame that are TCP's alone: magic and length.
+pub(super) const FRAME_PREFIX: usize = 8;
+
+/// Bytes before the data of a packet: command, checksum, session and reply id.
+const PACKET_HEADER: usize = 8;
 
 /// A client that announces a longer packet than this is not speaking the protocol.
 const LONGEST_REQUEST: usize = 1 << 20;
@@ -75,6 +78,19 @@ pub(super) struct Request {
     pub(super) checksum_holds: bool,
 }
 
+impl Request {
+    /// Reads a packet without TCP's prefix; `None` when it is shorter than its header.
+    pub(super) fn parse(packet: &[u8]) -> Option<Self> {
+        (packet.len() >= PACKET_HEADER).then(|| Self {
+            command: u16_at(packet, 0),
+            session: u16_at(packet, 4),
+            reply_id: u16_at(packet, 6),
+            data: packet[PACKET_HEADER..].to_vec(),
+            checksum_holds: checksum(packet) == 0,
+        })
+    }
+}
+
 /// What arrived is not this protocol; a terminal drops the connection.
 #[derive(Debug)]
 pub(super) struct NotThisProtocol;
@@ -85,25 +101,19 @@ pub(super) fn take_request(inbox: &mut Vec<u8>) -> Result<Option<Request>, NotTh
     if inbox[..known] != MAGIC[..known] {
         return Err(NotThisProtocol);
     }
-    if inbox.len() < 8 {
+    if inbox.len() < FRAME_PREFIX {
         return Ok(None);
     }
     let length = u32_at(inbox, 4) as usize;
-    if !(8..=LONGEST_REQUEST).contains(&length) {
+    if length > LONGEST_REQUEST {
         return Err(NotThisProtocol);
     }
-    if inbox.len() < 8 + length {
+    if inbox.len() < FRAME_PREFIX + length {
         return Ok(None);
     }
-    let packet = &inbox[8..8 + length];
-    let request = Request {
-        command: u16_at(packet, 0),
-        session: u16_at(packet, 4),
-        reply_id: u16_at(packet, 6),
-        data: packet[8..].to_vec(),
-        checksum_holds: checksum(packet) == 0,
-    };
-    inbox.drain(..8 + length);
+    let packet = &inbox[FRAME_PREFIX..FRAME_PREFIX + length];
+    let request = Request::parse(packet).ok_or(NotThisProtocol)?;
+    inbox.drain(..FRAME_PREFIX + length);
     Ok(Some(request))
 }
 
@@ -117,9 +127,9 @@ pub(super) fn push_frame(
 ) {
     let start = out.len();
     let length: usize = data.iter().map(|part| part.len()).sum();
-    out.reserve(FRAME_HEADER + length);
+    out.reserve(FRAME_PREFIX + PACKET_HEADER + length);
     out.extend_from_slice(&MAGIC);
-    out.extend_from_slice(&(8 + length as u32).to_le_bytes());
+    out.extend_from_slice(&((PACKET_HEADER + length) as u32).to_le_bytes());
     out.extend_from_slice(&command.to_le_bytes());
     out.extend_from_slice(&[0, 0]);
     out.extend_from_slice(&session.to_le_bytes());

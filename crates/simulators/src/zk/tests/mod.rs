@@ -4,18 +4,19 @@ use std::time::Duration;
 
 use jiff::civil::{DateTime, date};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::timeout;
 
 use super::wire::{self, code};
 use super::{
-    Fault, Log, LogLayout, Reads, Record, Records, RunningTerminal, User, UserLayout, UserTable,
-    VirtualTerminal, stopped,
+    Fault, Log, LogLayout, Reads, Record, Records, RunningTerminal, Transports, User, UserLayout,
+    UserTable, VirtualTerminal, stopped,
 };
 
 mod conversation;
 mod documented;
 mod faults;
+mod udp;
 
 /// Decodes hex; blanks are ignored and `00*16` repeats a byte.
 fn hex(text: &str) -> Vec<u8> {
@@ -48,6 +49,18 @@ struct Frame {
     session: u16,
     reply_id: u16,
     data: Vec<u8>,
+}
+
+impl Frame {
+    fn of(packet: &[u8]) -> Self {
+        assert_eq!(wire::checksum(packet), 0, "checksum of {}", to_hex(packet));
+        Self {
+            command: wire::u16_at(packet, 0),
+            session: wire::u16_at(packet, 4),
+            reply_id: wire::u16_at(packet, 6),
+            data: packet[8..].to_vec(),
+        }
+    }
 }
 
 impl Raw {
@@ -92,18 +105,7 @@ impl Raw {
         assert_eq!(head[..4], wire::MAGIC);
         let mut packet = vec![0; wire::u32_at(&head, 4) as usize];
         self.0.read_exact(&mut packet).await?;
-        assert_eq!(
-            wire::checksum(&packet),
-            0,
-            "checksum of {}",
-            to_hex(&packet)
-        );
-        Ok(Frame {
-            command: wire::u16_at(&packet, 0),
-            session: wire::u16_at(&packet, 4),
-            reply_id: wire::u16_at(&packet, 6),
-            data: packet[8..].to_vec(),
-        })
+        Ok(Frame::of(&packet))
     }
 
     async fn ask(&mut self, command: u16, session: u16, reply_id: u16, data: &[u8]) -> Frame {
@@ -121,6 +123,58 @@ impl Raw {
     async fn stays_silent(&mut self) {
         let mut byte = [0];
         let read = timeout(Duration::from_millis(50), self.0.read(&mut byte)).await;
+        assert!(read.is_err(), "expected silence, got {read:?}");
+    }
+}
+
+/// The same over UDP.
+struct RawUdp(UdpSocket);
+
+impl RawUdp {
+    async fn to(terminal: &RunningTerminal) -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let addr = terminal.udp_addr().expect("it talks over UDP");
+        socket.connect(addr).await.unwrap();
+        Self(socket)
+    }
+
+    async fn connected(terminal: &RunningTerminal) -> (Self, u16) {
+        let raw = Self::to(terminal).await;
+        let reply = raw.ask(code::CONNECT, 0, 0, &[]).await;
+        assert_eq!(reply.command, code::ACK_OK);
+        (raw, reply.session)
+    }
+
+    async fn expect(&self, request: &str, answer: &str) {
+        self.0.send(&hex(request)).await.unwrap();
+        assert_eq!(to_hex(&self.datagram().await), to_hex(&hex(answer)));
+    }
+
+    async fn send(&self, command: u16, session: u16, reply_id: u16, data: &[u8]) {
+        let mut bytes = Vec::new();
+        wire::push_frame(&mut bytes, command, session, reply_id, &[data]);
+        self.0.send(&bytes[8..]).await.unwrap();
+    }
+
+    async fn datagram(&self) -> Vec<u8> {
+        let mut buffer = vec![0; 65_536];
+        let received = timeout(Duration::from_secs(10), self.0.recv(&mut buffer)).await;
+        buffer.truncate(received.expect("a datagram").unwrap());
+        buffer
+    }
+
+    async fn packet(&self) -> Frame {
+        Frame::of(&self.datagram().await)
+    }
+
+    async fn ask(&self, command: u16, session: u16, reply_id: u16, data: &[u8]) -> Frame {
+        self.send(command, session, reply_id, data).await;
+        self.packet().await
+    }
+
+    async fn stays_silent(&self) {
+        let mut byte = [0];
+        let read = timeout(Duration::from_millis(50), self.0.recv(&mut byte)).await;
         assert!(read.is_err(), "expected silence, got {read:?}");
     }
 }

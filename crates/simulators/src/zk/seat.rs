@@ -1,0 +1,69 @@
+//! The places of a terminal's clients: one for each TCP connection and each UDP session.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::device::Slot;
+use super::fault::Fault;
+use super::server::Shared;
+
+/// A client's place at the terminal, given up on drop.
+pub(super) struct Seat {
+    shared: Arc<Shared>,
+    number: u64,
+    taken: bool,
+}
+
+impl Seat {
+    /// `None` when the terminal turns the client away.
+    pub(super) fn take(shared: &Arc<Shared>) -> Option<Self> {
+        let mut device = shared.device();
+        device.counts.connections += 1;
+        let taken = device.config.one_connection
+            && match device.slot {
+                Slot::Free => false,
+                Slot::HeldBy(_) => true,
+                Slot::HeldUntil(end) => Instant::now() < end,
+            };
+        if taken || device.has(&Fault::Busy) {
+            device.counts.turned_away += 1;
+            return None;
+        }
+        device.seats += 1;
+        let number = device.seats;
+        device.slot = Slot::HeldBy(number);
+        device.counts.open += 1;
+        Some(Self {
+            shared: shared.clone(),
+            number,
+            taken: true,
+        })
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// After EXIT the place is free at once, else the terminal may hold it.
+    pub(super) fn leave(&mut self, said_exit: bool) {
+        if !std::mem::replace(&mut self.taken, false) {
+            return;
+        }
+        let mut device = self.shared.device();
+        device.counts.open -= 1;
+        if matches!(device.slot, Slot::HeldBy(number) if number == self.number) {
+            let hold = device.config.slot_hold;
+            device.slot = match said_exit || hold.is_zero() {
+                true => Slot::Free,
+                false => Slot::HeldUntil(Instant::now() + hold),
+            };
+        }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.leave(false);
+    }
+}
