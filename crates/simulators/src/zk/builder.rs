@@ -14,6 +14,7 @@ use super::fault::Fault;
 use super::log::{Log, LogLayout, Record};
 use super::running::RunningTerminal;
 use super::server::{Server, Sockets, Transports};
+use super::templates::{Template, Templates};
 use super::users::{UserLayout, UserTable};
 use super::{Clock, stopped};
 
@@ -22,6 +23,7 @@ use super::{Clock, stopped};
 pub struct VirtualTerminal {
     config: Config,
     users: UserTable,
+    templates: Templates,
     log_layout: LogLayout,
     log: Content,
     transports: Transports,
@@ -86,9 +88,11 @@ impl VirtualTerminal {
                 record_capacity: 200_000,
                 one_connection: false,
                 slot_hold: Duration::ZERO,
+                missing_commands: BTreeMap::new(),
                 clock: stopped(date(2026, 1, 1).at(0, 0, 0, 0)),
             },
             users: UserTable::default(),
+            templates: Templates::default(),
             log_layout: LogLayout::Forty,
             log: Content::Records(Vec::new()),
             transports: Transports::Tcp,
@@ -145,6 +149,12 @@ impl VirtualTerminal {
         self
     }
 
+    /// The fingerprints it knows; one of the same user and finger is replaced by the later.
+    pub fn templates(mut self, templates: impl IntoIterator<Item = Template>) -> Self {
+        self.templates = templates.into_iter().collect();
+        self
+    }
+
     /// How it lists users.
     pub fn user_layout(mut self, layout: UserLayout) -> Self {
         self.config.user_layout = layout;
@@ -175,15 +185,27 @@ impl VirtualTerminal {
         self
     }
 
-    /// How many users its counters say fit.
+    /// How many users fit.
     pub fn user_capacity(mut self, users: u32) -> Self {
         self.config.user_capacity = users;
+        self
+    }
+
+    /// How many fingerprints fit.
+    pub fn finger_capacity(mut self, fingers: u32) -> Self {
+        self.config.finger_capacity = fingers;
         self
     }
 
     /// Words in the answer to command 50: 20, 23 and 28 are known, and 1 of a WL20.
     pub fn counter_words(mut self, words: usize) -> Self {
         self.config.counter_words = words;
+        self
+    }
+
+    /// A command this model does not offer: it answers with `refusal`, for example 65535, 65533 or 2001.
+    pub fn without_command(mut self, command: u16, refusal: u16) -> Self {
+        self.config.missing_commands.insert(command, refusal);
         self
     }
 
@@ -279,6 +301,7 @@ impl VirtualTerminal {
         };
         let serial_number = self.options.get("~SerialNumber").cloned();
         let mut device = Device::new(self.config, self.users, log, self.options);
+        device.templates = self.templates;
         for fault in self.faults {
             device.set_fault(fault);
         }

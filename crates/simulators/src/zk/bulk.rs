@@ -17,12 +17,13 @@ pub(super) struct Body {
 }
 
 impl Device {
-    /// The body that a bulk read of this kind delivers: the inner command and the data type choose it. Templates and the
-    /// operation log are empty.
+    /// The body that a bulk read of this kind delivers: the inner command and the data type choose it. The operation log
+    /// is empty.
     fn body(&self, command: u16, kind: u32) -> Option<Body> {
         let (bytes, is_log) = match (command, kind) {
             (code::ATTLOG_RRQ, _) => (self.log_body(), true),
             (code::USERTEMP_RRQ, 5) => (self.users.body(self.config.user_layout), false),
+            (code::DB_RRQ, 2) => (self.templates.body(), false),
             (code::DB_RRQ | code::OPLOG_RRQ, _) => (Arc::new(vec![0; 4]), false),
             _ => return None,
         };
@@ -74,11 +75,7 @@ impl Device {
             link.log_sent = 0;
         }
         let huge = body.is_log && self.has(&Fault::HugeLog);
-        let inline_limit = match link.datagrams {
-            true => self.config.inline_limit.min(DATAGRAM_SIZE),
-            false => self.config.inline_limit,
-        };
-        if body.bytes.len() <= inline_limit && !huge {
+        if body.bytes.len() <= self.inline_limit(link) && !huge {
             self.send_data(link, &body, 0..body.bytes.len(), reply);
             return;
         }
@@ -108,12 +105,13 @@ impl Device {
         link.prepared = Some(body);
     }
 
-    /// Commands 13 and 9 without the buffer.
+    /// Commands 13, 9 and 88 without the buffer.
     pub(super) fn read_directly(&mut self, link: &mut Link, request: &Request, reply: &mut Reply) {
+        if request.command == code::GET_USERTEMP || request.data.len() == 3 {
+            return self.read_template(link, request, reply);
+        }
         let kind = request.data.first().copied().map_or(0, u32::from);
-        // Two bytes of user index and a finger ask for a template; there are none.
-        let one_template = request.command == code::USERTEMP_RRQ && request.data.len() != 1;
-        let Some(mut body) = self.body(request.command, kind).filter(|_| !one_template) else {
+        let Some(mut body) = self.body(request.command, kind) else {
             return reply.send(code::ACK_ERROR, &[]);
         };
         if let Some(refusal) = self.log_refusal().filter(|_| body.is_log) {
@@ -129,6 +127,33 @@ impl Device {
         let huge = body.is_log && self.has(&Fault::HugeLog);
         let size = if huge { TWO_GB } else { whole.len() as u32 };
         self.send_announced(link, &body, whole, size, reply);
+    }
+
+    /// One template, asked for by the internal index and the finger. Command 9 brings its bytes as they are. After those
+    /// of command 88 clients expect seven more, six of them zero; what they mean is not documented.
+    fn read_template(&self, link: &mut Link, request: &Request, reply: &mut Reply) {
+        let data = request.data.as_slice();
+        let template = (data.len() >= 3)
+            .then(|| self.templates.of(u16_at(data, 0), data[2]))
+            .flatten();
+        let Some(template) = template else {
+            return reply.send(code::ACK_ERROR, &[]);
+        };
+        let mut bytes = template.bytes.clone();
+        if request.command == code::GET_USERTEMP {
+            bytes.extend_from_slice(&[0; 7]);
+        }
+        let whole = 0..bytes.len();
+        let body = Body {
+            bytes: Arc::new(bytes),
+            is_log: false,
+        };
+        if whole.len() <= self.inline_limit(link) {
+            self.send_data(link, &body, whole, reply);
+        } else {
+            let size = whole.len() as u32;
+            self.send_announced(link, &body, whole, size, reply);
+        }
     }
 
     /// PREPARE_DATA, the range in parts, and the closing acknowledgement.
@@ -178,6 +203,13 @@ impl Device {
             link.log_sent = limit;
         } else {
             link.log_sent += length;
+        }
+    }
+
+    fn inline_limit(&self, link: &Link) -> usize {
+        match link.datagrams {
+            true => self.config.inline_limit.min(DATAGRAM_SIZE),
+            false => self.config.inline_limit,
         }
     }
 

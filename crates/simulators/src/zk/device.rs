@@ -14,8 +14,10 @@ use super::counts::Counts;
 use super::fault::Fault;
 use super::log::{Log, Record};
 use super::reply::{Ending, Reply, Segments};
-use super::users::{User, UserId, UserLayout, UserTable};
-use super::wire::{self, Request, code, u16_at, u32_at};
+use super::templates::Templates;
+use super::users::{UserId, UserLayout, UserTable};
+use super::wire::{self, Request, code, text};
+use super::writing::{self, Upload};
 
 /// What a terminal is made with and never changes.
 #[derive(Clone)]
@@ -37,6 +39,8 @@ pub(super) struct Config {
     pub(super) record_capacity: u32,
     pub(super) one_connection: bool,
     pub(super) slot_hold: Duration,
+    /// Commands this model does not offer, and what it says to them.
+    pub(super) missing_commands: BTreeMap<u16, u16>,
     pub(super) clock: Clock,
 }
 
@@ -56,17 +60,24 @@ pub(super) struct Device {
     pub(super) config: Config,
     pub(super) users: UserTable,
     pub(super) log: Log,
+    pub(super) templates: Templates,
     pub(super) options: BTreeMap<String, String>,
     pub(super) faults: Vec<Fault>,
     pub(super) counts: Counts,
+    /// What clients opened the door with, in the unit of their choice.
+    pub(super) unlocks: Vec<u32>,
+    /// What it said, by number.
+    pub(super) announcements: Vec<u32>,
+    /// What clients wrote on its display, by line.
+    pub(super) lcd: BTreeMap<u16, String>,
     pub(super) online: bool,
     pub(super) slot: Slot,
     /// How many connections it ever served; tells them apart.
     pub(super) seats: u64,
     next_session: u16,
-    keypad: Keypad,
+    pub(super) keypad: Keypad,
     /// What setting the clock added to the clock the terminal was made with.
-    clock_shift: SignedDuration,
+    pub(super) clock_shift: SignedDuration,
 }
 
 /// The one connection of a terminal that serves only one.
@@ -77,7 +88,7 @@ pub(super) enum Slot {
     HeldUntil(Instant),
 }
 
-enum Keypad {
+pub(super) enum Keypad {
     Enabled,
     Disabled,
     DisabledUntil(Instant),
@@ -92,6 +103,7 @@ pub(super) struct Link {
     pub(super) prepared: Option<Body>,
     /// Bytes sent of the log transfer under way.
     pub(super) log_sent: usize,
+    pub(super) upload: Option<Upload>,
     pub(super) said_exit: bool,
     /// Over UDP, where parts are small.
     pub(super) datagrams: bool,
@@ -126,9 +138,13 @@ impl Device {
             config,
             users,
             log,
+            templates: Templates::default(),
             options,
             faults: Vec::new(),
             counts: Counts::default(),
+            unlocks: Vec::new(),
+            announcements: Vec::new(),
+            lcd: BTreeMap::new(),
             online: true,
             slot: Slot::Free,
             seats: 0,
@@ -141,19 +157,22 @@ impl Device {
         (self.config.clock)().saturating_add(self.clock_shift)
     }
 
+    pub(super) fn is_disabled(&self) -> bool {
+        match self.keypad {
+            Keypad::Enabled => false,
+            Keypad::Disabled => true,
+            Keypad::DisabledUntil(end) => Instant::now() < end,
+        }
+    }
+
     pub(super) fn is_reachable(&self) -> bool {
         self.online && !self.has(&Fault::RefuseConnection)
     }
 
     /// Whether the log took the punch.
     pub(super) fn punch(&mut self, id: UserId, clock: DateTime, state: u8, verify: u8) -> bool {
-        let disabled = match self.keypad {
-            Keypad::Enabled => false,
-            Keypad::Disabled => true,
-            Keypad::DisabledUntil(end) => Instant::now() < end,
-        };
         let full = self.log.len() >= self.config.record_capacity as usize;
-        if disabled || full {
+        if self.is_disabled() || full {
             return false;
         }
         let uid = self.users.by_id(id).map_or(0, |user| user.uid);
@@ -294,13 +313,22 @@ impl Device {
 
     /// Everything that needs an open session.
     fn work(&mut self, link: &mut Link, request: &Request, reply: &mut Reply) {
+        let (command, data) = (request.command, request.data.as_slice());
+        if let Some(refusal) = self.config.missing_commands.get(&command) {
+            reply.send(*refusal, &[]);
+        } else if writing::changes_something(command) {
+            let done = self.change(link, command, data);
+            reply.acknowledge(done);
+        } else {
+            self.tell(link, request, reply);
+        }
+    }
+
+    /// Answers what changes nothing that lasts.
+    fn tell(&mut self, link: &mut Link, request: &Request, reply: &mut Reply) {
         let data = request.data.as_slice();
         match request.command {
             code::OPTIONS_RRQ => self.read_option(data, reply),
-            code::OPTIONS_WRQ => {
-                let done = self.write_option(data);
-                reply.acknowledge(done);
-            }
             code::GET_VERSION => {
                 let text = [self.config.firmware.as_bytes(), b"\0"].concat();
                 reply.send(code::ACK_OK, &text);
@@ -310,53 +338,25 @@ impl Device {
                 let now = wire::pack_clock(self.now());
                 reply.send(code::ACK_OK, &now.to_le_bytes());
             }
-            code::SET_TIME => {
-                let done = self.set_clock(data);
-                reply.acknowledge(done);
-            }
             code::PREPARE_BUFFER => self.prepare_buffer(link, data, reply),
             code::READ_BUFFER => self.read_buffer(link, data, reply),
+            code::ATTLOG_RRQ | code::USERTEMP_RRQ | code::GET_USERTEMP => {
+                self.read_directly(link, request, reply);
+            }
+            code::PREPARE_DATA => {
+                let done = self.begin_upload(link, data);
+                reply.acknowledge(done);
+            }
+            code::DATA => {
+                let done = self.continue_upload(link, data);
+                reply.acknowledge(done);
+            }
+            code::CHECKSUM_BUFFER => match self.upload_sum(link) {
+                Some(sum) => reply.send(code::ACK_OK, &sum.to_le_bytes()),
+                None => reply.acknowledge(false),
+            },
             code::FREE_DATA => {
-                link.prepared = None;
-                reply.send(code::ACK_OK, &[]);
-            }
-            code::ATTLOG_RRQ | code::USERTEMP_RRQ => self.read_directly(link, request, reply),
-            code::USER_WRQ => {
-                let done = self.write_user(data);
-                reply.acknowledge(done);
-            }
-            code::DELETE_USER => {
-                let done = data.len() >= 2 && self.users.remove(u16_at(data, 0));
-                reply.acknowledge(done);
-            }
-            code::CLEAR_ATTLOG => {
-                self.clear_log();
-                reply.send(code::ACK_OK, &[]);
-            }
-            code::CLEAR_DATA => {
-                // Without a type it erases everything.
-                let kind = data.first();
-                if matches!(kind, None | Some(1)) {
-                    self.clear_log();
-                }
-                if matches!(kind, None | Some(5)) {
-                    self.users = UserTable::default();
-                }
-                reply.send(code::ACK_OK, &[]);
-            }
-            code::DISABLEDEVICE => {
-                self.counts.disables += 1;
-                let seconds = if data.len() >= 4 { u32_at(data, 0) } else { 0 };
-                self.keypad = match seconds {
-                    0 => Keypad::Disabled,
-                    _ => Keypad::DisabledUntil(
-                        Instant::now() + Duration::from_secs(u64::from(seconds)),
-                    ),
-                };
-                reply.send(code::ACK_OK, &[]);
-            }
-            code::ENABLEDEVICE => {
-                self.keypad = Keypad::Enabled;
+                (link.prepared, link.upload) = (None, None);
                 reply.send(code::ACK_OK, &[]);
             }
             // The state travels in the session field; 0 is "waiting".
@@ -369,19 +369,15 @@ impl Device {
             code::DOORSTATE_RRQ => reply.send(code::ACK_OK, &[0]),
             // A terminal restarts without a word.
             code::RESTART => reply.ending = Ending::HangUp,
-            code::UNLOCK
-            | code::ENABLE_CLOCK
+            code::ENABLE_CLOCK
             | code::STARTVERIFY
             | code::CANCELCAPTURE
-            | code::WRITE_LCD
-            | code::CLEAR_LCD
             | code::REG_EVENT
             | code::POWEROFF
             | code::SLEEP
             | code::RESUME
             | code::REFRESHDATA
             | code::REFRESHOPTION
-            | code::TESTVOICE
             | code::CHANGE_SPEED => reply.send(code::ACK_OK, &[]),
             _ => reply.send(code::ACK_UNKNOWN, &[]),
         }
@@ -407,32 +403,23 @@ impl Device {
         }
     }
 
-    /// Names with a tilde are the vendor's and cannot be written.
-    fn write_option(&mut self, data: &[u8]) -> bool {
-        match text(data).split_once('=') {
-            Some((name, value)) if !name.starts_with('~') => {
-                self.options.insert(name.to_owned(), value.to_owned());
-                true
-            }
-            _ => false,
-        }
-    }
-
     fn counters(&mut self, reply: &mut Reply) {
         let config = &self.config;
         let users = self.users.users();
         let admins = users.iter().filter(|user| user.privilege & 0x0e == 14);
         let passwords = users.iter().filter(|user| !user.password.is_empty());
         let (user_count, records) = (users.len() as u32, self.log.len() as u32);
+        let fingers = self.templates.len() as u32;
         let mut words = [0u32; 28];
         words[4] = user_count;
+        words[6] = fingers;
         words[8] = records;
         words[12] = admins.count() as u32;
         words[13] = passwords.count() as u32;
         words[14] = config.finger_capacity;
         words[15] = config.user_capacity;
         words[16] = config.record_capacity;
-        words[17] = config.finger_capacity;
+        words[17] = config.finger_capacity.saturating_sub(fingers);
         words[18] = config.user_capacity.saturating_sub(user_count);
         words[19] = config.record_capacity.saturating_sub(records);
         let mut growth = 0;
@@ -470,40 +457,4 @@ impl Device {
             self.punch(id, clock, 0, 1);
         }
     }
-
-    fn set_clock(&mut self, data: &[u8]) -> bool {
-        let Some(clock) = (data.len() >= 4)
-            .then(|| u32_at(data, 0))
-            .and_then(wire::unpack_clock)
-        else {
-            return false;
-        };
-        self.clock_shift = clock.duration_since((self.config.clock)());
-        true
-    }
-
-    /// Refused when the size is not this terminal's own or the id belongs to somebody else.
-    fn write_user(&mut self, data: &[u8]) -> bool {
-        let Some(user) = User::decode(self.config.user_layout, data) else {
-            return false;
-        };
-        let taken = self
-            .users
-            .by_id(user.user_id)
-            .is_some_and(|known| known.uid != user.uid);
-        if !taken {
-            self.users.put(user);
-        }
-        !taken
-    }
-
-    pub(super) fn clear_log(&mut self) {
-        self.log = Log::new(self.log.layout(), []);
-    }
-}
-
-/// Text of a request up to its NUL.
-fn text(data: &[u8]) -> String {
-    let end = data.iter().position(|byte| *byte == 0);
-    String::from_utf8_lossy(&data[..end.unwrap_or(data.len())]).into_owned()
 }

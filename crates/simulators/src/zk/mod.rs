@@ -2,7 +2,7 @@
 //!
 //! [`VirtualTerminal`] says what the terminal is, [`RunningTerminal`] is it on a port: people, punches and faults come and
 //! go while it runs, and it counts what it was asked. Time is the [`Clock`] it is given; it never reads the system's.
-//! Live events, uploads and fingerprint templates are not here.
+//! Live events are not here.
 //!
 //! Thousands fit on one runtime: each takes one socket, and terminals made with the same [`Log`] and [`UserTable`]
 //! share the bytes.
@@ -43,11 +43,13 @@ mod running;
 mod seat;
 mod server;
 mod tcp;
+mod templates;
 #[cfg(test)]
 mod tests;
 mod udp;
 mod users;
 mod wire;
+mod writing;
 
 use std::sync::Arc;
 
@@ -60,6 +62,7 @@ pub use self::fault::{Fault, UnknownFault};
 pub use self::log::{Log, LogLayout, Record, Records};
 pub use self::running::RunningTerminal;
 pub use self::server::Transports;
+pub use self::templates::Template;
 pub use self::users::{User, UserId, UserLayout, UserTable};
 
 /// The wall clock of a terminal: local time without zone, for it sends none.

@@ -1,13 +1,16 @@
 //! A virtual terminal that runs: what people, the network and tests do to it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 
+use jiff::SignedDuration;
 use jiff::civil::DateTime;
 
 use super::counts::Counts;
 use super::fault::Fault;
 use super::server::Server;
+use super::templates::Template;
 use super::users::{User, UserId, UserTable};
 
 /// A running terminal. Dropping it closes the port and every connection.
@@ -68,14 +71,54 @@ impl RunningTerminal {
         self.server.device().users.put(user);
     }
 
-    /// Deletes a user; their records stay. Whether there was one.
+    /// Deletes a user and their fingerprints; their records stay. Whether there was one.
     pub fn remove_user(&self, uid: u16) -> bool {
-        self.server.device().users.remove(uid)
+        self.server.device().remove_user(uid)
     }
 
     /// The user list as it is now.
     pub fn users(&self) -> UserTable {
         self.server.device().users.clone()
+    }
+
+    /// Enrols a finger, or replaces what is known of it.
+    pub fn add_template(&self, template: Template) {
+        self.server.device().templates.put(template);
+    }
+
+    /// The fingerprints as they are now, in the order of users and fingers.
+    pub fn templates(&self) -> Vec<Template> {
+        self.server.device().templates.all().cloned().collect()
+    }
+
+    /// An option as it is now.
+    pub fn option(&self, name: &str) -> Option<String> {
+        self.server.device().options.get(name).cloned()
+    }
+
+    /// What clients wrote on the display, by line, as they sent it.
+    pub fn lcd(&self) -> BTreeMap<u16, String> {
+        self.server.device().lcd.clone()
+    }
+
+    /// The time of each opening of the door, as clients sent it: seconds or tenths, models differ.
+    pub fn unlocks(&self) -> Vec<u32> {
+        self.server.device().unlocks.clone()
+    }
+
+    /// The numbers of the announcements that clients made it speak.
+    pub fn announcements(&self) -> Vec<u32> {
+        self.server.device().announcements.clone()
+    }
+
+    /// What clients added to the clock by setting it.
+    pub fn clock_shift(&self) -> SignedDuration {
+        self.server.device().clock_shift
+    }
+
+    /// Whether a client has disabled it, so that nobody can punch.
+    pub fn is_disabled(&self) -> bool {
+        self.server.device().is_disabled()
     }
 
     /// Records in the log.

@@ -19,7 +19,7 @@ impl UserId {
     }
 
     /// A NUL-terminated field of a record.
-    fn from_field(field: &[u8]) -> Self {
+    pub(super) fn from_field(field: &[u8]) -> Self {
         let text = until_nul(field);
         let mut id = [0; 24];
         id[..text.len()].copy_from_slice(text);
@@ -28,6 +28,11 @@ impl UserId {
 
     pub(super) fn field(&self) -> &[u8; 24] {
         &self.0
+    }
+
+    /// Whether there is no text at all.
+    pub fn is_empty(&self) -> bool {
+        self.0[0] == 0
     }
 
     /// The id as older layouts store it; `None` when it is no number of 32 bits.
@@ -213,6 +218,10 @@ impl UserTable {
 
     pub(super) fn by_id(&self, id: UserId) -> Option<&User> {
         self.0.users.iter().find(|user| user.user_id == id)
+    }
+
+    pub(super) fn by_uid(&self, uid: u16) -> Option<&User> {
+        self.0.users.iter().find(|user| user.uid == uid)
     }
 
     /// Adds the user, or replaces the one with the same internal index.

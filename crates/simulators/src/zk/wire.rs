@@ -20,12 +20,15 @@ pub(super) mod code {
     pub const DB_RRQ: u16 = 7;
     pub const USER_WRQ: u16 = 8;
     pub const USERTEMP_RRQ: u16 = 9;
+    pub const USERTEMP_WRQ: u16 = 10;
     pub const OPTIONS_RRQ: u16 = 11;
     pub const OPTIONS_WRQ: u16 = 12;
     pub const ATTLOG_RRQ: u16 = 13;
     pub const CLEAR_DATA: u16 = 14;
     pub const CLEAR_ATTLOG: u16 = 15;
     pub const DELETE_USER: u16 = 18;
+    pub const DELETE_USERTEMP: u16 = 19;
+    pub const CLEAR_ADMIN: u16 = 20;
     pub const UNLOCK: u16 = 31;
     pub const OPLOG_RRQ: u16 = 34;
     pub const GET_FREE_SIZES: u16 = 50;
@@ -37,6 +40,11 @@ pub(super) mod code {
     pub const CLEAR_LCD: u16 = 67;
     pub const GET_PINWIDTH: u16 = 69;
     pub const DOORSTATE_RRQ: u16 = 75;
+    pub const TMP_WRITE: u16 = 87;
+    pub const GET_USERTEMP: u16 = 88;
+    pub const SAVE_USERTEMPS: u16 = 110;
+    pub const CHECKSUM_BUFFER: u16 = 119;
+    pub const DEL_FPTMP: u16 = 134;
     pub const GET_TIME: u16 = 201;
     pub const SET_TIME: u16 = 202;
     pub const REG_EVENT: u16 = 500;
@@ -204,4 +212,10 @@ pub(super) fn u16_at(bytes: &[u8], at: usize) -> u16 {
 
 pub(super) fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+}
+
+/// Text of a request up to its NUL.
+pub(super) fn text(data: &[u8]) -> String {
+    let end = data.iter().position(|byte| *byte == 0);
+    String::from_utf8_lossy(&data[..end.unwrap_or(data.len())]).into_owned()
 }

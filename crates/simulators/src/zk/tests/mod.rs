@@ -9,14 +9,15 @@ use tokio::time::timeout;
 
 use super::wire::{self, code};
 use super::{
-    Fault, Log, LogLayout, Reads, Record, Records, RunningTerminal, Transports, User, UserLayout,
-    UserTable, VirtualTerminal, stopped,
+    Fault, Log, LogLayout, Reads, Record, Records, RunningTerminal, Template, Transports, User,
+    UserLayout, UserTable, VirtualTerminal, stopped,
 };
 
 mod conversation;
 mod documented;
 mod faults;
 mod udp;
+mod writing;
 
 /// Decodes hex; blanks are ignored and `00*16` repeats a byte.
 fn hex(text: &str) -> Vec<u8> {
