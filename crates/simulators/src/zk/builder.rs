@@ -11,6 +11,7 @@ use tokio::net::{ToSocketAddrs, lookup_host};
 
 use super::device::{Config, Device, Reads};
 use super::fault::Fault;
+use super::live::EventLayout;
 use super::log::{Log, LogLayout, Record};
 use super::running::RunningTerminal;
 use super::server::{Server, Sockets, Transports};
@@ -75,6 +76,9 @@ impl VirtualTerminal {
                 firmware: "Ver 6.60 Apr 26 2016".to_owned(),
                 first_session: (hash as u16).max(1),
                 user_layout: UserLayout::SeventyTwo,
+                event_layout: EventLayout::ThirtyTwo,
+                restart_time: Duration::ZERO,
+                acknowledges_restart: false,
                 reads: Reads::Buffered,
                 inline_limit: 1024,
                 part_size: 65_528,
@@ -206,6 +210,24 @@ impl VirtualTerminal {
     /// A command this model does not offer: it answers with `refusal`, for example 65535, 65533 or 2001.
     pub fn without_command(mut self, command: u16, refusal: u16) -> Self {
         self.config.missing_commands.insert(command, refusal);
+        self
+    }
+
+    /// How it lays out the live event of a punch; 32 bytes unless said otherwise.
+    pub fn event_layout(mut self, layout: EventLayout) -> Self {
+        self.config.event_layout = layout;
+        self
+    }
+
+    /// How long it is away when it restarts, in real time. Without this it is back at once.
+    pub fn restart_time(mut self, time: Duration) -> Self {
+        self.config.restart_time = time;
+        self
+    }
+
+    /// Answers a restart command before it restarts; others go without a word.
+    pub fn acknowledges_restart(mut self) -> Self {
+        self.config.acknowledges_restart = true;
         self
     }
 

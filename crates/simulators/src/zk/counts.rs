@@ -25,11 +25,22 @@ pub struct Counts {
     pub bad_checksums: u64,
     /// Requests with another session id than the terminal gave.
     pub wrong_sessions: u64,
+    /// Live events sent, to all sessions together.
+    pub events_sent: u64,
+    /// Live events acknowledged.
+    pub events_acknowledged: u64,
+    /// Acknowledgements of nothing: with a reply id, data or another session, or more than there were events.
+    pub stray_acknowledgements: u64,
     /// Requests by command number, also those that got no answer.
     pub commands: BTreeMap<u16, u64>,
 }
 
 impl Counts {
+    /// Live events that nobody has acknowledged.
+    pub fn events_unacknowledged(&self) -> u64 {
+        self.events_sent.saturating_sub(self.events_acknowledged)
+    }
+
     /// How often this command arrived.
     pub fn of(&self, command: u16) -> u64 {
         self.commands.get(&command).copied().unwrap_or(0)

@@ -2,16 +2,19 @@
 //! says is a function of its state and the request.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
 use jiff::civil::DateTime;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::Clock;
 use super::bulk::Body;
 use super::counts::Counts;
 use super::fault::Fault;
+use super::live::{EventLayout, Listeners};
 use super::log::{Log, Record};
 use super::reply::{Ending, Reply, Segments};
 use super::templates::Templates;
@@ -26,6 +29,9 @@ pub(super) struct Config {
     pub(super) firmware: String,
     pub(super) first_session: u16,
     pub(super) user_layout: UserLayout,
+    pub(super) event_layout: EventLayout,
+    pub(super) restart_time: Duration,
+    pub(super) acknowledges_restart: bool,
     pub(super) reads: Reads,
     pub(super) inline_limit: usize,
     pub(super) part_size: u32,
@@ -71,6 +77,11 @@ pub(super) struct Device {
     /// What clients wrote on its display, by line.
     pub(super) lcd: BTreeMap<u16, String>,
     pub(super) online: bool,
+    /// Restarts under way.
+    pub(super) restarting: u32,
+    pub(super) listeners: Listeners,
+    /// Told whenever a session registers, acknowledges or ends.
+    pub(super) changed: Arc<Notify>,
     pub(super) slot: Slot,
     /// How many connections it ever served; tells them apart.
     pub(super) seats: u64,
@@ -97,6 +108,10 @@ pub(super) enum Keypad {
 /// What a terminal remembers of one connection.
 #[derive(Default)]
 pub(super) struct Link {
+    /// Which place its client has; 0 is none.
+    pub(super) seat: u64,
+    /// Wakes its task when events wait.
+    pub(super) wake: Arc<Notify>,
     pub(super) session: u16,
     phase: Phase,
     last_reply_id: Option<u16>,
@@ -110,6 +125,13 @@ pub(super) struct Link {
 }
 
 impl Link {
+    pub(super) fn over_tcp(seat: u64) -> Self {
+        Self {
+            seat,
+            ..Self::default()
+        }
+    }
+
     pub(super) fn over_datagrams() -> Self {
         Self {
             datagrams: true,
@@ -146,6 +168,9 @@ impl Device {
             announcements: Vec::new(),
             lcd: BTreeMap::new(),
             online: true,
+            restarting: 0,
+            listeners: Listeners::new(),
+            changed: Arc::default(),
             slot: Slot::Free,
             seats: 0,
             keypad: Keypad::Enabled,
@@ -166,7 +191,7 @@ impl Device {
     }
 
     pub(super) fn is_reachable(&self) -> bool {
-        self.online && !self.has(&Fault::RefuseConnection)
+        self.online && self.restarting == 0 && !self.has(&Fault::RefuseConnection)
     }
 
     /// Whether the log took the punch.
@@ -176,8 +201,19 @@ impl Device {
             return false;
         }
         let uid = self.users.by_id(id).map_or(0, |user| user.uid);
-        self.log.push(Record::new(uid, id, clock, state, verify));
+        let record = Record::new(uid, id, clock, state, verify);
+        self.log.push(record);
+        self.emit_punch(&record);
         true
+    }
+
+    /// What switching off and on does to it. People, log, templates and the clock stay.
+    pub(super) fn power_cycle(&mut self) {
+        self.slot = Slot::Free;
+        self.keypad = Keypad::Enabled;
+        self.listeners.clear();
+        self.lcd.clear();
+        self.changed.notify_waiters();
     }
 
     pub(super) fn set_fault(&mut self, fault: Fault) {
@@ -185,6 +221,12 @@ impl Device {
         self.faults
             .retain(|known| std::mem::discriminant(known) != kind);
         self.faults.push(fault);
+        self.wake_listeners();
+    }
+
+    pub(super) fn clear_faults(&mut self) {
+        self.faults.clear();
+        self.wake_listeners();
     }
 
     pub(super) fn has(&self, fault: &Fault) -> bool {
@@ -199,7 +241,11 @@ impl Device {
     pub(super) fn answer(&mut self, link: &mut Link, request: &Request) -> Reply {
         *self.counts.commands.entry(request.command).or_default() += 1;
         self.counts.bad_checksums += u64::from(!request.checksum_holds);
-        let mut reply = self.new_reply(link, request);
+        if request.command == code::ACK_OK {
+            self.take_acknowledgement(link, request);
+            return Reply::default();
+        }
+        let mut reply = self.new_reply(link, request.reply_id);
         let muted = self.has(&Fault::Mute(request.command)) || self.has(&Fault::Silent);
         if self.has(&Fault::HangUp(request.command)) {
             reply.ending = Ending::HangUp;
@@ -221,15 +267,18 @@ impl Device {
                 reply.reply_id = reply_id;
             }
             self.serve(link, request, &mut reply);
+            if self.has(&Fault::EventsInAnswers) {
+                self.mix_in_events(link, &mut reply);
+            }
         }
         link.last_reply_id = Some(request.reply_id);
         reply
     }
 
-    fn new_reply(&self, link: &Link, request: &Request) -> Reply {
+    pub(super) fn new_reply(&self, link: &Link, reply_id: u16) -> Reply {
         let mut reply = Reply {
             session: link.session,
-            reply_id: request.reply_id,
+            reply_id,
             ..Reply::default()
         };
         for fault in &self.faults {
@@ -245,7 +294,7 @@ impl Device {
                     (reply.segments, reply.pause) = (Segments::Frames, *pause);
                 }
                 Fault::WrongChecksum => reply.wrong_checksum = true,
-                Fault::WrongReplyId => reply.reply_id = request.reply_id.wrapping_add(1),
+                Fault::WrongReplyId => reply.reply_id = reply_id.wrapping_add(1),
                 Fault::HugeFrame => reply.huge_frame = true,
                 _ => {}
             }
@@ -367,12 +416,19 @@ impl Device {
                 reply.send(code::ACK_OK, &[width]);
             }
             code::DOORSTATE_RRQ => reply.send(code::ACK_OK, &[0]),
-            // A terminal restarts without a word.
-            code::RESTART => reply.ending = Ending::HangUp,
+            code::RESTART => {
+                if self.config.acknowledges_restart {
+                    reply.send(code::ACK_OK, &[]);
+                }
+                reply.ending = Ending::Restart;
+            }
+            code::REG_EVENT => {
+                let done = self.register(link, data);
+                reply.acknowledge(done);
+            }
             code::ENABLE_CLOCK
             | code::STARTVERIFY
             | code::CANCELCAPTURE
-            | code::REG_EVENT
             | code::POWEROFF
             | code::SLEEP
             | code::RESUME

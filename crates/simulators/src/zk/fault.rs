@@ -48,6 +48,20 @@ pub enum Fault {
     StaleAnswers,
     /// `garbage`: each answer is noise that is no packet.
     Garbage,
+    /// `events-merged=3`: live events wait until there are so many, and leave in one segment.
+    EventsMerged(usize),
+    /// `events-in-answers`: live events wait for the next answer and stand between its packets, one before each, the others
+    /// behind the last.
+    EventsInAnswers,
+    /// `events-need-ack`: a live event waits until the one before it is acknowledged.
+    EventsNeedAck,
+    /// `events-twice`: each live event is sent twice.
+    EventsTwice,
+    /// `live-restart=2`: restarts after so many live events of a session.
+    LiveRestart(u64),
+    /// `live-stall=2`: falls silent after so many live events of a session and keeps the connection open, as after a pulled
+    /// cable.
+    LiveStall(u64),
     /// `access-panel`: answers as the access panels on the same port do, in frames that begin with `AA`.
     AccessPanel,
     /// `huge-frame`: each frame announces 2 GB.
@@ -90,6 +104,12 @@ impl Fault {
         "wrong-reply-id",
         "stale",
         "garbage",
+        "events-merged=3",
+        "events-in-answers",
+        "events-need-ack",
+        "events-twice",
+        "live-restart=2",
+        "live-stall=2",
         "access-panel",
         "huge-frame",
         "huge-log",
@@ -117,6 +137,9 @@ impl fmt::Display for Fault {
             Self::StallLog(after) => return write!(f, "stall={after}"),
             Self::HangUp(command) => return write!(f, "hang-up={command}"),
             Self::Mute(command) => return write!(f, "mute={command}"),
+            Self::EventsMerged(together) => return write!(f, "events-merged={together}"),
+            Self::LiveRestart(after) => return write!(f, "live-restart={after}"),
+            Self::LiveStall(after) => return write!(f, "live-stall={after}"),
             Self::WrongTotal(by) => return write!(f, "wrong-total={by}"),
             Self::Growing(punches) => return write!(f, "growing={punches}"),
             Self::WrongSerial(serial) => return write!(f, "wrong-serial={serial}"),
@@ -136,6 +159,9 @@ impl fmt::Display for Fault {
             Self::WrongReplyId => "wrong-reply-id",
             Self::StaleAnswers => "stale",
             Self::Garbage => "garbage",
+            Self::EventsInAnswers => "events-in-answers",
+            Self::EventsNeedAck => "events-need-ack",
+            Self::EventsTwice => "events-twice",
             Self::AccessPanel => "access-panel",
             Self::HugeFrame => "huge-frame",
             Self::HugeLog => "huge-log",
@@ -190,6 +216,9 @@ fn with_value(name: &str, value: &str) -> Option<Fault> {
         "stall" => Fault::StallLog(number(value)?),
         "hang-up" => Fault::HangUp(number(value)?),
         "mute" => Fault::Mute(number(value)?),
+        "events-merged" => Fault::EventsMerged(number(value)?),
+        "live-restart" => Fault::LiveRestart(number(value)?),
+        "live-stall" => Fault::LiveStall(number(value)?),
         "wrong-total" => Fault::WrongTotal(number(value)?),
         "growing" => Fault::Growing(number(value)?),
         "wrong-serial" => Fault::WrongSerial(value.to_owned()),
@@ -218,6 +247,9 @@ fn without_value(name: &str) -> Option<Fault> {
         "wrong-reply-id" => Fault::WrongReplyId,
         "stale" => Fault::StaleAnswers,
         "garbage" => Fault::Garbage,
+        "events-in-answers" => Fault::EventsInAnswers,
+        "events-need-ack" => Fault::EventsNeedAck,
+        "events-twice" => Fault::EventsTwice,
         "access-panel" => Fault::AccessPanel,
         "huge-frame" => Fault::HugeFrame,
         "huge-log" => Fault::HugeLog,

@@ -2,7 +2,7 @@
 //!
 //! [`VirtualTerminal`] says what the terminal is, [`RunningTerminal`] is it on a port: people, punches and faults come and
 //! go while it runs, and it counts what it was asked. Time is the [`Clock`] it is given; it never reads the system's.
-//! Live events are not here.
+//! Templates, live events and what clients write can be looked at from outside.
 //!
 //! Thousands fit on one runtime: each takes one socket, and terminals made with the same [`Log`] and [`UserTable`]
 //! share the bytes.
@@ -37,6 +37,7 @@ mod bulk;
 mod counts;
 mod device;
 mod fault;
+mod live;
 mod log;
 mod reply;
 mod running;
@@ -59,6 +60,7 @@ pub use self::builder::VirtualTerminal;
 pub use self::counts::Counts;
 pub use self::device::Reads;
 pub use self::fault::{Fault, UnknownFault};
+pub use self::live::EventLayout;
 pub use self::log::{Log, LogLayout, Record, Records};
 pub use self::running::RunningTerminal;
 pub use self::server::Transports;

@@ -36,6 +36,7 @@ pub(super) enum Ending {
     KeepOpen,
     HangUp,
     Stall,
+    Restart,
 }
 
 /// What the faults about sizes announce.
@@ -66,6 +67,24 @@ impl Reply {
         self.frame_ends.push(self.bytes.len());
     }
 
+    /// Appends an event: its code stands in the session field, and its reply id is 0 whatever happens to others.
+    pub(super) fn send_event(&mut self, event: u16, data: &[u8]) {
+        let reply_id = std::mem::take(&mut self.reply_id);
+        self.send_as(code::REG_EVENT, event, &[data]);
+        self.reply_id = reply_id;
+    }
+
+    /// Appends a frame that is ready.
+    pub(super) fn push_raw(&mut self, frame: &[u8]) {
+        self.bytes.extend_from_slice(frame);
+        self.frame_ends.push(self.bytes.len());
+    }
+
+    pub(super) fn frames(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(0).chain(self.frame_ends.iter().copied());
+        (starts.zip(&self.frame_ends)).map(|(start, end)| &self.bytes[start..*end])
+    }
+
     /// Takes back the last `missing` bytes.
     pub(super) fn end_early(&mut self, missing: usize, ending: Ending) {
         self.bytes.truncate(self.bytes.len() - missing);
@@ -78,17 +97,12 @@ impl Reply {
 
     /// The packets as UDP sends them, without the prefix of TCP. One that is cut short does not leave at all.
     pub(super) fn datagrams(&self) -> impl Iterator<Item = &[u8]> {
-        let starts = std::iter::once(0).chain(self.frame_ends.iter().copied());
         let whole = self.frame_ends.len() - usize::from(self.cut_short);
-        starts
-            .zip(&self.frame_ends)
+        self.frames()
             .take(whole)
-            .map(|(start, end)| {
-                let frame = &self.bytes[start..*end];
-                match frame.starts_with(&MAGIC) {
-                    true => &frame[FRAME_PREFIX..],
-                    false => frame,
-                }
+            .map(|frame| match frame.starts_with(&MAGIC) {
+                true => &frame[FRAME_PREFIX..],
+                false => frame,
             })
     }
 }

@@ -8,6 +8,7 @@ use jiff::SignedDuration;
 use jiff::civil::DateTime;
 
 use super::counts::Counts;
+use super::device::Device;
 use super::fault::Fault;
 use super::server::Server;
 use super::templates::Template;
@@ -49,7 +50,8 @@ impl RunningTerminal {
         self.server.device().now()
     }
 
-    /// Somebody punches: the record is appended to the log, whatever its time. A transfer under way does not show it.
+    /// Somebody punches: the record is appended to the log, whatever its time. A transfer under way does not show it, and
+    /// the sessions that registered for punches get an event.
     /// `false` when the terminal lost the punch, because the log is full or a client has disabled the terminal.
     ///
     /// # Panics
@@ -64,6 +66,41 @@ impl RunningTerminal {
     ) -> bool {
         let user_id = user_id.into();
         self.server.device().punch(user_id, clock, state, verify)
+    }
+
+    /// Sends another event to the sessions that registered for it: `code` is one bit of their mask, `data` what the
+    /// document says of it. For example 256 and one byte of quality for a finger.
+    pub fn emit(&self, code: u16, data: &[u8]) {
+        self.server.device().emit(code, data);
+    }
+
+    /// How many sessions are registered for live events.
+    pub fn listeners(&self) -> usize {
+        self.server.device().listeners.len()
+    }
+
+    /// Waits until so many sessions are registered for live events.
+    pub async fn wait_for_listeners(&self, count: usize) {
+        self.wait_until(|device| device.listeners.len() == count)
+            .await;
+    }
+
+    /// Waits until so many events are acknowledged, see [`Counts::events_acknowledged`].
+    pub async fn wait_for_acknowledgements(&self, count: u64) {
+        self.wait_until(|device| device.counts.events_acknowledged >= count)
+            .await;
+    }
+
+    async fn wait_until(&self, holds: impl Fn(&Device) -> bool) {
+        let changed = self.server.device().changed.clone();
+        loop {
+            // Made before looking, so that no change is missed.
+            let next = changed.notified();
+            if holds(&self.server.device()) {
+                return;
+            }
+            next.await;
+        }
     }
 
     /// Enrols a user, or replaces the one with the same `uid`.
@@ -139,7 +176,7 @@ impl RunningTerminal {
 
     /// Removes all faults. Connections that a fault has silenced for good stay silent.
     pub fn clear_faults(&self) {
-        self.server.device().faults.clear();
+        self.server.device().clear_faults();
         self.server.settle_ports();
     }
 
@@ -154,6 +191,11 @@ impl RunningTerminal {
     pub fn go_online(&self) {
         self.server.device().online = true;
         self.server.settle_ports();
+    }
+
+    /// Switches it off and on, as command 1004 does: connections end, and it is back after its restart time.
+    pub fn restart(&self) {
+        self.server.restart();
     }
 
     /// What it was asked so far.

@@ -45,6 +45,10 @@ impl Seat {
         &self.shared
     }
 
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
     /// After EXIT the place is free at once, else the terminal may hold it.
     pub(super) fn leave(&mut self, said_exit: bool) {
         if !std::mem::replace(&mut self.taken, false) {
@@ -52,6 +56,8 @@ impl Seat {
         }
         let mut device = self.shared.device();
         device.counts.open -= 1;
+        device.listeners.remove(&self.number);
+        device.changed.notify_waiters();
         if matches!(device.slot, Slot::HeldBy(number) if number == self.number) {
             let hold = device.config.slot_hold;
             device.slot = match said_exit || hold.is_zero() {

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::runtime::Handle;
+use tokio::time::sleep;
 
 use super::device::{Device, Slot};
 use super::tcp::TcpPort;
@@ -130,6 +131,10 @@ impl Server {
         self.shared.device()
     }
 
+    pub(super) fn restart(&self) {
+        self.shared.restart();
+    }
+
     /// Opens or closes the ports as the device's state wants it. Closing takes effect before this returns.
     pub(super) fn settle_ports(&self) {
         self.shared.settle_ports();
@@ -158,6 +163,32 @@ impl Shared {
 
     pub(super) fn runtime(&self) -> &Handle {
         &self.runtime
+    }
+
+    /// Ends all connections and comes back after the terminal's restart time.
+    pub(super) fn restart(self: &Arc<Self>) {
+        let time = {
+            let mut device = self.device();
+            device.power_cycle();
+            device.restarting += 1;
+            device.config.restart_time
+        };
+        self.settle_ports();
+        if time.is_zero() {
+            return self.come_back();
+        }
+        let shared = Arc::downgrade(self);
+        self.runtime.spawn(async move {
+            sleep(time).await;
+            if let Some(shared) = shared.upgrade() {
+                shared.come_back();
+            }
+        });
+    }
+
+    fn come_back(self: &Arc<Self>) {
+        self.device().restarting -= 1;
+        self.settle_ports();
     }
 
     fn settle_ports(self: &Arc<Self>) {

@@ -16,7 +16,7 @@ use super::device::Link;
 use super::reply::{Ending, Reply, Segments};
 use super::seat::Seat;
 use super::server::Shared;
-use super::wire;
+use super::wire::{self, Request};
 
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 128;
@@ -137,33 +137,54 @@ async fn converse(mut seat: Seat, mut stream: TcpStream) {
 
 async fn talk(seat: &mut Seat, stream: &mut TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    let mut link = Link::default();
+    let mut link = Link::over_tcp(seat.number());
     let mut inbox = Vec::with_capacity(256);
     loop {
-        let received = stream.read_buf(&mut inbox).await?;
-        if received == 0 {
-            return Ok(());
-        }
-        seat.shared().device().counts.bytes_in += received as u64;
-        loop {
-            let request = match wire::take_request(&mut inbox) {
-                Ok(Some(request)) => request,
-                Ok(None) => break,
-                Err(wire::NotThisProtocol) => return Ok(()),
-            };
+        while let Some(request) = take_request(&mut inbox)? {
             let reply = seat.shared().device().answer(&mut link, &request);
             if link.said_exit {
                 // Before the answer: whoever has it may connect again.
                 seat.leave(true);
             }
-            deliver(seat.shared(), stream, &reply).await?;
-            match reply.ending {
-                Ending::KeepOpen => {}
-                Ending::HangUp => return stream.shutdown().await,
-                Ending::Stall => return wait_for_the_end(stream).await,
+            if send(seat, stream, &reply).await? == Then::Over {
+                return Ok(());
+            }
+        }
+        tokio::select! {
+            received = stream.read_buf(&mut inbox) => match received? {
+                0 => return Ok(()),
+                received => seat.shared().device().counts.bytes_in += received as u64,
+            },
+            () = link.wake.notified() => {
+                let events = seat.shared().device().live_events(&link);
+                if send(seat, stream, &events).await? == Then::Over {
+                    return Ok(());
+                }
             }
         }
     }
+}
+
+fn take_request(inbox: &mut Vec<u8>) -> io::Result<Option<Request>> {
+    wire::take_request(inbox).map_err(|wire::NotThisProtocol| io::ErrorKind::InvalidData.into())
+}
+
+#[derive(PartialEq)]
+enum Then {
+    GoOn,
+    Over,
+}
+
+async fn send(seat: &Seat, stream: &mut TcpStream, reply: &Reply) -> io::Result<Then> {
+    deliver(seat.shared(), stream, reply).await?;
+    match reply.ending {
+        Ending::KeepOpen => return Ok(Then::GoOn),
+        Ending::HangUp => stream.shutdown().await?,
+        Ending::Stall => wait_for_the_end(stream).await?,
+        // The port is closed before the client sees the end of its connection.
+        Ending::Restart => seat.shared().restart(),
+    }
+    Ok(Then::Over)
 }
 
 async fn deliver(shared: &Shared, stream: &mut TcpStream, reply: &Reply) -> io::Result<()> {

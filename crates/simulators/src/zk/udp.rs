@@ -18,7 +18,7 @@ use super::server::Shared;
 use super::wire::{Request, code};
 
 /// A session without a datagram for so long is over; no document says when real terminals give up.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_secs(300);
 
 /// A longer datagram is cut, so that its checksum does not hold.
 const LONGEST_REQUEST: usize = 8192;
@@ -139,19 +139,25 @@ impl Session {
     /// Ends with EXIT, when the terminal turns the peer away, hangs up, or hears nothing for a while. Returns the peer.
     async fn converse(mut self, mut inbox: UnboundedReceiver<Vec<u8>>) -> SocketAddr {
         let mut stalled = false;
-        while let Ok(Some(datagram)) = timeout(IDLE, inbox.recv()).await {
-            let Some(request) = Request::parse(&datagram) else {
-                continue;
+        loop {
+            let reply = tokio::select! {
+                datagram = timeout(IDLE, inbox.recv()) => {
+                    let Ok(Some(datagram)) = datagram else { break };
+                    let Some(request) = Request::parse(&datagram) else { continue };
+                    let begins = request.command == code::CONNECT;
+                    if begins && !self.sit_down() {
+                        break;
+                    }
+                    stalled &= !begins;
+                    if stalled {
+                        continue;
+                    }
+                    self.shared.device().answer(&mut self.link, &request)
+                }
+                () = self.link.wake.notified(), if !stalled => {
+                    self.shared.device().live_events(&self.link)
+                }
             };
-            let begins = request.command == code::CONNECT;
-            if begins && !self.sit_down() {
-                break;
-            }
-            stalled &= !begins;
-            if stalled {
-                continue;
-            }
-            let reply = self.shared.device().answer(&mut self.link, &request);
             if let Some(seat) = self.seat.as_mut().filter(|_| self.link.said_exit) {
                 // Before the answer: whoever has it may connect again.
                 seat.leave(true);
@@ -165,6 +171,10 @@ impl Session {
                 Ending::KeepOpen => {}
                 Ending::HangUp => break,
                 Ending::Stall => stalled = true,
+                Ending::Restart => {
+                    self.shared.restart();
+                    break;
+                }
             }
         }
         self.peer
@@ -174,6 +184,7 @@ impl Session {
     fn sit_down(&mut self) -> bool {
         if self.seat.is_none() {
             self.seat = Seat::take(&self.shared);
+            self.link.seat = self.seat.as_ref().map_or(0, Seat::number);
         }
         self.seat.is_some()
     }

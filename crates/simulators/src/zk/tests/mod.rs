@@ -9,13 +9,14 @@ use tokio::time::timeout;
 
 use super::wire::{self, code};
 use super::{
-    Fault, Log, LogLayout, Reads, Record, Records, RunningTerminal, Template, Transports, User,
-    UserLayout, UserTable, VirtualTerminal, stopped,
+    EventLayout, Fault, Log, LogLayout, Reads, Record, Records, RunningTerminal, Template,
+    Transports, User, UserLayout, UserTable, VirtualTerminal, stopped,
 };
 
 mod conversation;
 mod documented;
 mod faults;
+mod live;
 mod udp;
 mod writing;
 
