@@ -90,8 +90,7 @@ impl VirtualTerminal {
                 finger_capacity: 3000,
                 user_capacity: 5000,
                 record_capacity: 200_000,
-                one_connection: false,
-                slot_hold: Duration::ZERO,
+                one_connection: None,
                 missing_commands: BTreeMap::new(),
                 clock: stopped(date(2026, 1, 1).at(0, 0, 0, 0)),
             },
@@ -275,8 +274,7 @@ impl VirtualTerminal {
     /// Serves one connection at a time and closes others at once. After a connection that ends without EXIT the place
     /// stays taken for `hold` of real time, as terminals do until their own time-out.
     pub fn one_connection(mut self, hold: Duration) -> Self {
-        self.config.one_connection = true;
-        self.config.slot_hold = hold;
+        self.config.one_connection = Some(hold);
         self
     }
 

@@ -86,7 +86,17 @@ impl Device {
         };
         let size = size.to_le_bytes();
         reply.send_as(code::ACK_OK, link.session, &[&[0], &size, &size, &[0; 4]]);
-        link.prepared = Some(body);
+        let growth = self.fault(|fault| match fault {
+            Fault::GrowingTransfer(punches) if body.is_log => Some(*punches),
+            _ => None,
+        });
+        link.prepared = match growth {
+            Some(punches) => {
+                self.grow(punches);
+                self.body(u16_at(data, 1), u32_at(data, 3))
+            }
+            None => Some(body),
+        };
     }
 
     /// Serves any part of the prepared body, in any order and as often as asked; a part outside of it is refused.
@@ -94,7 +104,11 @@ impl Device {
         let Some(body) = link.prepared.take().filter(|_| data.len() >= 8) else {
             return reply.send(code::ACK_ERROR, &[]);
         };
-        let (offset, length) = (u32_at(data, 0) as usize, u32_at(data, 4) as usize);
+        let offset = match self.has(&Fault::IgnoresOffset) {
+            true => 0,
+            false => u32_at(data, 0) as usize,
+        };
+        let length = u32_at(data, 4) as usize;
         if length == 0 || offset + length > body.bytes.len() {
             reply.send(code::ACK_ERROR, &[]);
         } else if self.config.bare_chunks && !(link.datagrams && length > DATAGRAM_SIZE) {

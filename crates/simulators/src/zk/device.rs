@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use jiff::civil::DateTime;
+use jiff::civil::{DateTime, date};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -19,7 +19,7 @@ use super::log::{Log, Record};
 use super::reply::{Ending, Reply, Segments};
 use super::templates::Templates;
 use super::users::{UserId, UserLayout, UserTable};
-use super::wire::{self, Request, code, text};
+use super::wire::{self, Request, code};
 use super::writing::{self, Upload};
 
 /// What a terminal is made with and never changes.
@@ -43,8 +43,8 @@ pub(super) struct Config {
     pub(super) finger_capacity: u32,
     pub(super) user_capacity: u32,
     pub(super) record_capacity: u32,
-    pub(super) one_connection: bool,
-    pub(super) slot_hold: Duration,
+    /// One at a time, and how long the place of one that ended without EXIT stays taken.
+    pub(super) one_connection: Option<Duration>,
     /// Commands this model does not offer, and what it says to them.
     pub(super) missing_commands: BTreeMap<u16, u16>,
     pub(super) clock: Clock,
@@ -80,6 +80,8 @@ pub(super) struct Device {
     /// Restarts under way.
     pub(super) restarting: u32,
     pub(super) listeners: Listeners,
+    /// Sent over UDP since a fault about them was set.
+    pub(super) datagrams: u64,
     /// Told whenever a session registers, acknowledges or ends.
     pub(super) changed: Arc<Notify>,
     pub(super) slot: Slot,
@@ -170,6 +172,7 @@ impl Device {
             online: true,
             restarting: 0,
             listeners: Listeners::new(),
+            datagrams: 0,
             changed: Arc::default(),
             slot: Slot::Free,
             seats: 0,
@@ -196,14 +199,30 @@ impl Device {
 
     /// Whether the log took the punch.
     pub(super) fn punch(&mut self, id: UserId, clock: DateTime, state: u8, verify: u8) -> bool {
-        let full = self.log.len() >= self.config.record_capacity as usize;
-        if self.is_disabled() || full {
+        if self.is_disabled() {
             return false;
         }
         let uid = self.users.by_id(id).map_or(0, |user| user.uid);
         let record = Record::new(uid, id, clock, state, verify);
-        self.log.push(record);
-        self.emit_punch(&record);
+        let taken = self.take_record(record);
+        if taken {
+            self.emit_punch(&record);
+        }
+        taken
+    }
+
+    /// A full log takes nothing more, unless it wraps.
+    fn take_record(&mut self, record: Record) -> bool {
+        let wraps = self.fault(|fault| match fault {
+            Fault::WrappedLog { in_place } => Some(*in_place),
+            _ => None,
+        });
+        match wraps {
+            _ if self.log.len() < self.config.record_capacity as usize => self.log.push(record),
+            Some(true) => self.log.overwrite_oldest(record),
+            Some(false) => self.log.drop_oldest(record),
+            None => return false,
+        }
         true
     }
 
@@ -213,13 +232,44 @@ impl Device {
         self.keypad = Keypad::Enabled;
         self.listeners.clear();
         self.lcd.clear();
+        if self.has(&Fault::ClockReset) {
+            self.reset_clock();
+        }
         self.changed.notify_waiters();
+    }
+
+    /// The clock goes on from the first second it knows.
+    fn reset_clock(&mut self) {
+        let first = date(2000, 1, 1).at(0, 0, 0, 0);
+        self.clock_shift = first.duration_since((self.config.clock)());
+    }
+
+    /// People, templates and log go; what the vendor set stays.
+    fn reset_to_factory(&mut self) {
+        self.log = Log::new(self.log.layout(), []);
+        self.users = UserTable::default();
+        self.templates = Templates::default();
+    }
+
+    /// For how long a terminal that serves one connection at a time holds the place of one that ended without EXIT.
+    pub(super) fn one_connection(&self) -> Option<Duration> {
+        let scripted = self.fault(|fault| match fault {
+            Fault::OneConnection(hold) => Some(*hold),
+            _ => None,
+        });
+        scripted.or(self.config.one_connection)
     }
 
     pub(super) fn set_fault(&mut self, fault: Fault) {
         let kind = std::mem::discriminant(&fault);
         self.faults
             .retain(|known| std::mem::discriminant(known) != kind);
+        match fault {
+            Fault::ClockReset => self.reset_clock(),
+            Fault::FactoryReset => self.reset_to_factory(),
+            Fault::UdpLoss(_) | Fault::UdpTwice(_) | Fault::UdpReorder(_) => self.datagrams = 0,
+            _ => {}
+        }
         self.faults.push(fault);
         self.wake_listeners();
     }
@@ -360,157 +410,33 @@ impl Device {
         }
     }
 
+    /// What this model says to a command it does not offer.
+    fn refusal_of(&self, command: u16) -> Option<u16> {
+        let scripted = self.fault(|fault| match fault {
+            Fault::CommandCode { command: it, code } if *it == command => Some(*code),
+            _ => None,
+        });
+        scripted.or_else(|| self.config.missing_commands.get(&command).copied())
+    }
+
+    /// Whether it acknowledges the command and does nothing.
+    fn pretends(&self, command: u16) -> bool {
+        self.has(&Fault::IgnoreWrite(command))
+            || writing::changes_something(command) && self.has(&Fault::IgnoreWrites)
+    }
+
     /// Everything that needs an open session.
     fn work(&mut self, link: &mut Link, request: &Request, reply: &mut Reply) {
         let (command, data) = (request.command, request.data.as_slice());
-        if let Some(refusal) = self.config.missing_commands.get(&command) {
-            reply.send(*refusal, &[]);
+        if let Some(refusal) = self.refusal_of(command) {
+            reply.send(refusal, &[]);
+        } else if self.pretends(command) {
+            reply.acknowledge(true);
         } else if writing::changes_something(command) {
             let done = self.change(link, command, data);
             reply.acknowledge(done);
         } else {
             self.tell(link, request, reply);
-        }
-    }
-
-    /// Answers what changes nothing that lasts.
-    fn tell(&mut self, link: &mut Link, request: &Request, reply: &mut Reply) {
-        let data = request.data.as_slice();
-        match request.command {
-            code::OPTIONS_RRQ => self.read_option(data, reply),
-            code::GET_VERSION => {
-                let text = [self.config.firmware.as_bytes(), b"\0"].concat();
-                reply.send(code::ACK_OK, &text);
-            }
-            code::GET_FREE_SIZES => self.counters(reply),
-            code::GET_TIME => {
-                let now = wire::pack_clock(self.now());
-                reply.send(code::ACK_OK, &now.to_le_bytes());
-            }
-            code::PREPARE_BUFFER => self.prepare_buffer(link, data, reply),
-            code::READ_BUFFER => self.read_buffer(link, data, reply),
-            code::ATTLOG_RRQ | code::USERTEMP_RRQ | code::GET_USERTEMP => {
-                self.read_directly(link, request, reply);
-            }
-            code::PREPARE_DATA => {
-                let done = self.begin_upload(link, data);
-                reply.acknowledge(done);
-            }
-            code::DATA => {
-                let done = self.continue_upload(link, data);
-                reply.acknowledge(done);
-            }
-            code::CHECKSUM_BUFFER => match self.upload_sum(link) {
-                Some(sum) => reply.send(code::ACK_OK, &sum.to_le_bytes()),
-                None => reply.acknowledge(false),
-            },
-            code::FREE_DATA => {
-                (link.prepared, link.upload) = (None, None);
-                reply.send(code::ACK_OK, &[]);
-            }
-            // The state travels in the session field; 0 is "waiting".
-            code::STATE_RRQ => reply.send_as(code::ACK_OK, 0, &[&[]]),
-            code::GET_PINWIDTH => {
-                let width = self.options.get("~PIN2Width");
-                let width: u8 = width.and_then(|text| text.parse().ok()).unwrap_or(9);
-                reply.send(code::ACK_OK, &[width]);
-            }
-            code::DOORSTATE_RRQ => reply.send(code::ACK_OK, &[0]),
-            code::RESTART => {
-                if self.config.acknowledges_restart {
-                    reply.send(code::ACK_OK, &[]);
-                }
-                reply.ending = Ending::Restart;
-            }
-            code::REG_EVENT => {
-                let done = self.register(link, data);
-                reply.acknowledge(done);
-            }
-            code::ENABLE_CLOCK
-            | code::STARTVERIFY
-            | code::CANCELCAPTURE
-            | code::POWEROFF
-            | code::SLEEP
-            | code::RESUME
-            | code::REFRESHDATA
-            | code::REFRESHOPTION
-            | code::CHANGE_SPEED => reply.send(code::ACK_OK, &[]),
-            _ => reply.send(code::ACK_UNKNOWN, &[]),
-        }
-    }
-
-    /// The name may come without its NUL, as some clients send it.
-    fn read_option(&self, data: &[u8], reply: &mut Reply) {
-        let name = text(data);
-        let lie = self.fault(|fault| match fault {
-            Fault::WrongSerial(serial) if name == "~SerialNumber" => Some(serial),
-            _ => None,
-        });
-        match lie.or_else(|| self.options.get(&name)) {
-            Some(value) => {
-                let end = if self.config.options_without_nul {
-                    ""
-                } else {
-                    "\0"
-                };
-                reply.send(code::ACK_OK, format!("{name}={value}{end}").as_bytes());
-            }
-            None => reply.send(code::ACK_ERROR, &[]),
-        }
-    }
-
-    fn counters(&mut self, reply: &mut Reply) {
-        let config = &self.config;
-        let users = self.users.users();
-        let admins = users.iter().filter(|user| user.privilege & 0x0e == 14);
-        let passwords = users.iter().filter(|user| !user.password.is_empty());
-        let (user_count, records) = (users.len() as u32, self.log.len() as u32);
-        let fingers = self.templates.len() as u32;
-        let mut words = [0u32; 28];
-        words[4] = user_count;
-        words[6] = fingers;
-        words[8] = records;
-        words[12] = admins.count() as u32;
-        words[13] = passwords.count() as u32;
-        words[14] = config.finger_capacity;
-        words[15] = config.user_capacity;
-        words[16] = config.record_capacity;
-        words[17] = config.finger_capacity.saturating_sub(fingers);
-        words[18] = config.user_capacity.saturating_sub(user_count);
-        words[19] = config.record_capacity.saturating_sub(records);
-        let mut growth = 0;
-        for fault in &self.faults {
-            match fault {
-                Fault::Counters(lies) => {
-                    for (word, value) in lies {
-                        if let Some(place) = words.get_mut(*word) {
-                            *place = *value;
-                        }
-                    }
-                }
-                Fault::Growing(punches) => growth = *punches,
-                _ => {}
-            }
-        }
-        let count = config.counter_words.min(words.len());
-        let bytes: Vec<u8> = words[..count]
-            .iter()
-            .flat_map(|w| w.to_le_bytes())
-            .collect();
-        reply.send(code::ACK_OK, &bytes);
-        self.grow(growth);
-    }
-
-    /// The person of the last record punches again, one second apart.
-    fn grow(&mut self, punches: usize) {
-        let somebody = self.log.last().map(|record| record.user_id);
-        let somebody = somebody.or_else(|| self.users.users().first().map(|user| user.user_id));
-        let id = somebody.unwrap_or_else(|| UserId::new("1"));
-        for n in 0..punches {
-            let clock = self
-                .now()
-                .saturating_add(SignedDuration::from_secs(n as i64));
-            self.punch(id, clock, 0, 1);
         }
     }
 }

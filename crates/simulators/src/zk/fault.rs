@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::network::Datagrams;
+
 /// One way in which a terminal, its network or its firmware misbehaves, set with
 /// [`RunningTerminal::set_fault`](super::RunningTerminal::set_fault). Faults of different kinds add up; setting a kind
 /// again replaces it. They act on open connections too.
@@ -18,6 +20,9 @@ pub enum Fault {
     Silent,
     /// `busy`: somebody else holds the only connection; new ones are closed at once, open ones stay.
     Busy,
+    /// `one-connection` or `one-connection=3s`: serves one connection at a time and closes others at once; over UDP it does
+    /// not answer them. The place of a connection that ends without EXIT stays taken for so long, in real time.
+    OneConnection(Duration),
     /// `slow=3s`: waits this long before each answer.
     Slow(Duration),
     /// `dribble=20ms`: sends each answer byte by byte, with this pause between two bytes.
@@ -48,6 +53,12 @@ pub enum Fault {
     StaleAnswers,
     /// `garbage`: each answer is noise that is no packet.
     Garbage,
+    /// `udp-loss=3`, `udp-loss=20%` or `udp-loss=20%/7`: these of the datagrams it sends are lost.
+    UdpLoss(Datagrams),
+    /// `udp-twice=3`: these of the datagrams it sends arrive twice.
+    UdpTwice(Datagrams),
+    /// `udp-reorder=3`: these of the datagrams it sends arrive after the next one of the same answer.
+    UdpReorder(Datagrams),
     /// `events-merged=3`: live events wait until there are so many, and leave in one segment.
     EventsMerged(usize),
     /// `events-in-answers`: live events wait for the next answer and stand between its packets, one before each, the others
@@ -72,6 +83,31 @@ pub enum Fault {
     WrongTotal(i32),
     /// `growing=1`: so many punches happen right after each reading of the counters, before the log is read.
     Growing(usize),
+    /// `growing-transfer=1`: so many punches happen after a buffered read has announced the size of the log; its parts come
+    /// from the longer log.
+    GrowingTransfer(usize),
+    /// `wrapped-log` or `wrapped-log=in-place`: in a full log the newest record replaces the oldest, and the counters stay.
+    WrappedLog {
+        /// At the place of the oldest, so that the log is no longer in order; else the others move up.
+        in_place: bool,
+    },
+    /// `ignores-offset`: each part of a buffered read comes from the start.
+    IgnoresOffset,
+    /// `clock-reset`: the clock is at 2000-01-01 00:00:00, now and after each restart. A client may set it again.
+    ClockReset,
+    /// `factory-reset`: people, fingerprints and log are gone, once. Serial number, options and key stay.
+    FactoryReset,
+    /// `ignore-writes`: acknowledges whatever would change something, and does not do it.
+    IgnoreWrites,
+    /// `ignore-write=202`: acknowledges this command and does not do it.
+    IgnoreWrite(u16),
+    /// `command-code=31:2001`: this command is answered with this code, as on a model that does not offer it.
+    CommandCode {
+        /// The command.
+        command: u16,
+        /// The answer.
+        code: u16,
+    },
     /// `wrong-serial=OTHER1`: another terminal has taken the address. The serial may be empty, as some firmware sends it.
     WrongSerial(String),
     /// `impossible-time=17`: the record with this index, from 0, happened on 30 February.
@@ -92,6 +128,7 @@ impl Fault {
         "refuse",
         "silent",
         "busy",
+        "one-connection=3s",
         "slow=3s",
         "dribble=20ms",
         "split=7/20ms",
@@ -104,6 +141,9 @@ impl Fault {
         "wrong-reply-id",
         "stale",
         "garbage",
+        "udp-loss=20%/7",
+        "udp-twice=3",
+        "udp-reorder=3",
         "events-merged=3",
         "events-in-answers",
         "events-need-ack",
@@ -115,6 +155,14 @@ impl Fault {
         "huge-log",
         "wrong-total=-40",
         "growing=1",
+        "growing-transfer=1",
+        "wrapped-log",
+        "ignores-offset",
+        "clock-reset",
+        "factory-reset",
+        "ignore-writes",
+        "ignore-write=202",
+        "command-code=31:2001",
         "wrong-serial=OTHER1",
         "impossible-time=17",
         "counters=8:0,10:7",
@@ -127,6 +175,9 @@ impl Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = match self {
+            Self::OneConnection(hold) => {
+                return write!(f, "one-connection={}ms", hold.as_millis());
+            }
             Self::Slow(delay) => return write!(f, "slow={}ms", delay.as_millis()),
             Self::Dribble(pause) => return write!(f, "dribble={}ms", pause.as_millis()),
             Self::Split { size, pause } => {
@@ -137,6 +188,14 @@ impl fmt::Display for Fault {
             Self::StallLog(after) => return write!(f, "stall={after}"),
             Self::HangUp(command) => return write!(f, "hang-up={command}"),
             Self::Mute(command) => return write!(f, "mute={command}"),
+            Self::UdpLoss(which) => return write!(f, "udp-loss={which}"),
+            Self::UdpTwice(which) => return write!(f, "udp-twice={which}"),
+            Self::UdpReorder(which) => return write!(f, "udp-reorder={which}"),
+            Self::GrowingTransfer(punches) => return write!(f, "growing-transfer={punches}"),
+            Self::IgnoreWrite(command) => return write!(f, "ignore-write={command}"),
+            Self::CommandCode { command, code } => {
+                return write!(f, "command-code={command}:{code}");
+            }
             Self::EventsMerged(together) => return write!(f, "events-merged={together}"),
             Self::LiveRestart(after) => return write!(f, "live-restart={after}"),
             Self::LiveStall(after) => return write!(f, "live-stall={after}"),
@@ -166,6 +225,12 @@ impl fmt::Display for Fault {
             Self::HugeFrame => "huge-frame",
             Self::HugeLog => "huge-log",
             Self::RefuseKey => "refuse-key",
+            Self::WrappedLog { in_place: false } => "wrapped-log",
+            Self::WrappedLog { in_place: true } => "wrapped-log=in-place",
+            Self::IgnoresOffset => "ignores-offset",
+            Self::ClockReset => "clock-reset",
+            Self::FactoryReset => "factory-reset",
+            Self::IgnoreWrites => "ignore-writes",
         };
         f.write_str(name)
     }
@@ -201,6 +266,7 @@ fn with_value(name: &str, value: &str) -> Option<Fault> {
         text.parse().ok()
     }
     Some(match name {
+        "one-connection" => Fault::OneConnection(duration(value)?),
         "slow" => Fault::Slow(duration(value)?),
         "dribble" => Fault::Dribble(duration(value)?),
         "split" => {
@@ -216,11 +282,24 @@ fn with_value(name: &str, value: &str) -> Option<Fault> {
         "stall" => Fault::StallLog(number(value)?),
         "hang-up" => Fault::HangUp(number(value)?),
         "mute" => Fault::Mute(number(value)?),
+        "udp-loss" => Fault::UdpLoss(number(value)?),
+        "udp-twice" => Fault::UdpTwice(number(value)?),
+        "udp-reorder" => Fault::UdpReorder(number(value)?),
         "events-merged" => Fault::EventsMerged(number(value)?),
         "live-restart" => Fault::LiveRestart(number(value)?),
         "live-stall" => Fault::LiveStall(number(value)?),
         "wrong-total" => Fault::WrongTotal(number(value)?),
         "growing" => Fault::Growing(number(value)?),
+        "growing-transfer" => Fault::GrowingTransfer(number(value)?),
+        "wrapped-log" if value == "in-place" => Fault::WrappedLog { in_place: true },
+        "ignore-write" => Fault::IgnoreWrite(number(value)?),
+        "command-code" => {
+            let (command, code) = value.split_once(':')?;
+            Fault::CommandCode {
+                command: number(command)?,
+                code: number(code)?,
+            }
+        }
         "wrong-serial" => Fault::WrongSerial(value.to_owned()),
         "impossible-time" => Fault::ImpossibleTime(number(value)?),
         "counters" => Fault::Counters(
@@ -243,6 +322,7 @@ fn without_value(name: &str) -> Option<Fault> {
         "refuse" => Fault::RefuseConnection,
         "silent" => Fault::Silent,
         "busy" => Fault::Busy,
+        "one-connection" => Fault::OneConnection(Duration::ZERO),
         "wrong-checksum" => Fault::WrongChecksum,
         "wrong-reply-id" => Fault::WrongReplyId,
         "stale" => Fault::StaleAnswers,
@@ -254,6 +334,11 @@ fn without_value(name: &str) -> Option<Fault> {
         "huge-frame" => Fault::HugeFrame,
         "huge-log" => Fault::HugeLog,
         "refuse-key" => Fault::RefuseKey,
+        "wrapped-log" => Fault::WrappedLog { in_place: false },
+        "ignores-offset" => Fault::IgnoresOffset,
+        "clock-reset" => Fault::ClockReset,
+        "factory-reset" => Fault::FactoryReset,
+        "ignore-writes" => Fault::IgnoreWrites,
         _ => return None,
     })
 }
@@ -283,6 +368,12 @@ mod tests {
         check("wrong-total=-40", Fault::WrongTotal(-40));
         check("counters=8:0,10:7", Fault::Counters(vec![(8, 0), (10, 7)]));
         let pause = Duration::ZERO;
+        check("one-connection", Fault::OneConnection(Duration::ZERO));
+        check("wrapped-log=in-place", Fault::WrappedLog { in_place: true });
+        check("udp-loss=3", Fault::UdpLoss(Datagrams::Every(3)));
+        let (percent, seed) = (20, 0);
+        let share = Datagrams::Percent { percent, seed };
+        check("udp-twice=20%", Fault::UdpTwice(share));
         check("split=7", Fault::Split { size: 7, pause });
     }
 
@@ -309,6 +400,10 @@ mod tests {
             "slow=3",
             "counters=8",
             "mute=70000",
+            "udp-loss=0",
+            "udp-loss=101%",
+            "udp-loss=20%7",
+            "wrapped-log=somewhere",
         ] {
             let error = text.parse::<Fault>().unwrap_err().to_string();
             assert!(

@@ -136,6 +136,10 @@ pub struct Log {
     /// Body of a bulk read: the size of the records, then the records.
     body: Arc<Vec<u8>>,
     len: usize,
+    /// How many records there ever were; numbers them.
+    taken: usize,
+    /// Which of a log that is overwritten in place is the oldest.
+    oldest: usize,
     last: Option<Record>,
 }
 
@@ -149,6 +153,8 @@ impl Log {
             layout,
             body: Arc::new(body),
             len: 0,
+            taken: 0,
+            oldest: 0,
             last: None,
         };
         for record in records {
@@ -182,10 +188,34 @@ impl Log {
 
     pub(super) fn push(&mut self, record: Record) {
         let body = Arc::make_mut(&mut self.body);
-        self.layout.encode(&record, self.len, body);
+        self.layout.encode(&record, self.taken, body);
         let total = (body.len() - 4) as u32;
         body[..4].copy_from_slice(&total.to_le_bytes());
         self.len += 1;
+        self.taken += 1;
+        self.last = Some(record);
+    }
+
+    /// The record goes to the end, and all others move up over the first.
+    pub(super) fn drop_oldest(&mut self, record: Record) {
+        if self.len > 0 {
+            Arc::make_mut(&mut self.body).drain(4..4 + self.layout.size());
+            self.len -= 1;
+            self.push(record);
+        }
+    }
+
+    /// The record takes the place of the oldest, so that the log is no longer in order.
+    pub(super) fn overwrite_oldest(&mut self, record: Record) {
+        if self.len == 0 {
+            return;
+        }
+        let mut bytes = Vec::with_capacity(self.layout.size());
+        self.layout.encode(&record, self.taken, &mut bytes);
+        let at = 4 + self.oldest * self.layout.size();
+        Arc::make_mut(&mut self.body)[at..at + bytes.len()].copy_from_slice(&bytes);
+        self.oldest = (self.oldest + 1) % self.len;
+        self.taken += 1;
         self.last = Some(record);
     }
 }

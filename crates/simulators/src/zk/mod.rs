@@ -32,6 +32,7 @@
 //! # }
 //! ```
 
+mod answers;
 mod builder;
 mod bulk;
 mod counts;
@@ -39,6 +40,7 @@ mod device;
 mod fault;
 mod live;
 mod log;
+mod network;
 mod reply;
 mod running;
 mod seat;
@@ -62,6 +64,7 @@ pub use self::device::Reads;
 pub use self::fault::{Fault, UnknownFault};
 pub use self::live::EventLayout;
 pub use self::log::{Log, LogLayout, Record, Records};
+pub use self::network::Datagrams;
 pub use self::running::RunningTerminal;
 pub use self::server::Transports;
 pub use self::templates::Template;

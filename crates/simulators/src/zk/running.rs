@@ -91,6 +91,11 @@ impl RunningTerminal {
             .await;
     }
 
+    #[cfg(test)]
+    pub(super) fn deliveries(&self, count: usize) -> Vec<usize> {
+        self.server.device().deliveries(count)
+    }
+
     async fn wait_until(&self, holds: impl Fn(&Device) -> bool) {
         let changed = self.server.device().changed.clone();
         loop {

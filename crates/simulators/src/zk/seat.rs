@@ -20,7 +20,7 @@ impl Seat {
     pub(super) fn take(shared: &Arc<Shared>) -> Option<Self> {
         let mut device = shared.device();
         device.counts.connections += 1;
-        let taken = device.config.one_connection
+        let taken = device.one_connection().is_some()
             && match device.slot {
                 Slot::Free => false,
                 Slot::HeldBy(_) => true,
@@ -59,10 +59,11 @@ impl Seat {
         device.listeners.remove(&self.number);
         device.changed.notify_waiters();
         if matches!(device.slot, Slot::HeldBy(number) if number == self.number) {
-            let hold = device.config.slot_hold;
-            device.slot = match said_exit || hold.is_zero() {
-                true => Slot::Free,
-                false => Slot::HeldUntil(Instant::now() + hold),
+            device.slot = match device.one_connection() {
+                Some(hold) if !said_exit && !hold.is_zero() => {
+                    Slot::HeldUntil(Instant::now() + hold)
+                }
+                _ => Slot::Free,
             };
         }
     }

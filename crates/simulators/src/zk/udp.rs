@@ -193,7 +193,10 @@ impl Session {
         if !reply.delay.is_zero() {
             sleep(reply.delay).await;
         }
-        for (n, datagram) in reply.datagrams().enumerate() {
+        let datagrams: Vec<&[u8]> = reply.datagrams().collect();
+        let deliveries = self.shared.device().deliveries(datagrams.len());
+        for (n, index) in deliveries.into_iter().enumerate() {
+            let datagram = datagrams[index];
             if n > 0 && !reply.pause.is_zero() {
                 sleep(reply.pause).await;
             }

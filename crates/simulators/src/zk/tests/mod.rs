@@ -9,14 +9,15 @@ use tokio::time::timeout;
 
 use super::wire::{self, code};
 use super::{
-    EventLayout, Fault, Log, LogLayout, Reads, Record, Records, RunningTerminal, Template,
-    Transports, User, UserLayout, UserTable, VirtualTerminal, stopped,
+    Datagrams, EventLayout, Fault, Log, LogLayout, Reads, Record, Records, RunningTerminal,
+    Template, Transports, User, UserLayout, UserTable, VirtualTerminal, stopped,
 };
 
 mod conversation;
 mod documented;
 mod faults;
 mod live;
+mod state_faults;
 mod udp;
 mod writing;
 

@@ -154,3 +154,65 @@ async fn faults_over_udp() {
     raw.0.send(b"short").await.unwrap();
     raw.stays_silent().await;
 }
+
+/// What arrives of the answer to one chunk: the sizes of its data packets, and the commands of the others.
+async fn arriving(fault: &str) -> Vec<u16> {
+    let terminal = start(on_udp(with_records(60)).part_size(400)).await;
+    let (raw, session) = RawUdp::connected(&terminal).await;
+    raw.ask(code::PREPARE_BUFFER, session, 1, ALL_OF_THE_LOG)
+        .await;
+    terminal.set_fault(fault.parse().unwrap());
+    // Seven datagrams: 1500, 1501 of 400 bytes four times and once of 300, 2000.
+    raw.send(code::READ_BUFFER, session, 2, &[0, 0, 0, 0, 0x6c, 7, 0, 0])
+        .await;
+    let mut arrived = Vec::new();
+    let mut buffer = [0; 2000];
+    while let Ok(received) = timeout(Duration::from_millis(50), raw.0.recv(&mut buffer)).await {
+        let packet = Frame::of(&buffer[..received.unwrap()]);
+        arrived.push(match packet.command {
+            code::DATA => packet.data.len() as u16,
+            other => other,
+        });
+    }
+    arrived
+}
+
+#[tokio::test]
+async fn datagrams_are_lost_doubled_and_late() {
+    assert_eq!(
+        arriving("slow=0s").await,
+        [1500, 400, 400, 400, 400, 300, 2000]
+    );
+    assert_eq!(arriving("udp-loss=3").await, [1500, 400, 400, 400, 2000]);
+    assert_eq!(
+        arriving("udp-loss=7").await,
+        [1500, 400, 400, 400, 400, 300]
+    );
+    assert_eq!(
+        arriving("udp-twice=6").await,
+        [1500, 400, 400, 400, 400, 300, 300, 2000]
+    );
+    assert_eq!(
+        arriving("udp-reorder=6").await,
+        [1500, 400, 400, 400, 400, 2000, 300]
+    );
+    assert_eq!(
+        arriving("udp-reorder=1").await,
+        [400, 1500, 400, 400, 300, 400, 2000],
+        "in pairs, and the last has none after it"
+    );
+    assert_eq!(arriving("udp-loss=100%").await, [0; 0]);
+    let some = arriving("udp-loss=50%/1").await;
+    assert!((1..7).contains(&some.len()), "{some:?}");
+    assert_eq!(arriving("udp-loss=50%/1").await, some, "always the same");
+}
+
+#[tokio::test]
+async fn a_share_of_the_datagrams_is_near_its_percentage() {
+    for seed in 0..20 {
+        let fault = Fault::UdpLoss(Datagrams::Percent { percent: 30, seed });
+        let terminal = start(documented().fault(fault)).await;
+        let arrived = terminal.deliveries(10_000).len();
+        assert!((6800..7200).contains(&arrived), "{arrived} of seed {seed}");
+    }
+}
