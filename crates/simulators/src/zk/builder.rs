@@ -39,15 +39,20 @@ enum Content {
     Prepared(Log),
 }
 
+impl Content {
+    fn laid_out(self, layout: LogLayout) -> Log {
+        match self {
+            Self::Records(records) => Log::new(layout, records),
+            Self::Prepared(log) => log,
+        }
+    }
+}
+
 impl VirtualTerminal {
     /// A colour terminal without people or punches: 72-byte users, 40-byte records, no key, buffered reads, room for
     /// 5,000 users and 200,000 records, its clock standing at 2026-01-01 00:00:00.
     pub fn new(serial_number: &str) -> Self {
-        // The serial number decides what differs between terminals, so that a run can be repeated.
-        let hash = fnv(serial_number);
-        let [_, a, b, c, ..] = hash.to_le_bytes();
         let options = [
-            ("~SerialNumber", serial_number),
             ("~DeviceName", "MB360/ID"),
             ("~Platform", "ZMM220_TFT"),
             ("~OS", "1"),
@@ -55,7 +60,6 @@ impl VirtualTerminal {
             ("~OEMVendor", "ZKTECO CO., LTD."),
             ("~PIN2Width", "9"),
             ("~SSR", "1"),
-            ("MAC", &format!("00:17:61:{a:02x}:{b:02x}:{c:02x}")),
             ("IPAddress", "192.168.1.201"),
             ("NetMask", "255.255.255.0"),
             ("GATEIPAddress", "192.168.1.1"),
@@ -70,11 +74,11 @@ impl VirtualTerminal {
             ("Language", "69"),
         ];
         let options = options.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        Self {
+        let model = Self {
             config: Config {
                 comm_key: 0,
                 firmware: "Ver 6.60 Apr 26 2016".to_owned(),
-                first_session: (hash as u16).max(1),
+                first_session: 1,
                 user_layout: UserLayout::SeventyTwo,
                 event_layout: EventLayout::ThirtyTwo,
                 restart_time: Duration::ZERO,
@@ -102,7 +106,27 @@ impl VirtualTerminal {
             udp_port: None,
             options: options.into(),
             faults: Vec::new(),
-        }
+        };
+        model.with_serial_number(serial_number)
+    }
+
+    /// The serial number decides what differs between terminals, so that a run can be repeated.
+    pub(super) fn with_serial_number(mut self, serial_number: &str) -> Self {
+        let hash = fnv(serial_number);
+        let [_, a, b, c, ..] = hash.to_le_bytes();
+        self.config.first_session = (hash as u16).max(1);
+        self.option("~SerialNumber", serial_number)
+            .option("MAC", &format!("00:17:61:{a:02x}:{b:02x}:{c:02x}"))
+    }
+
+    pub(super) fn serial_number(&self) -> &str {
+        self.options.get("~SerialNumber").map_or("", String::as_str)
+    }
+
+    /// The same, its log in the bytes that clones share.
+    pub(super) fn laid_out(mut self) -> Self {
+        self.log = Content::Prepared(self.log.laid_out(self.log_layout));
+        self
     }
 
     /// The key a client must know; 0 is none.
@@ -315,10 +339,7 @@ impl VirtualTerminal {
     pub async fn start(self, addr: impl ToSocketAddrs) -> io::Result<RunningTerminal> {
         let addrs: Vec<SocketAddr> = lookup_host(addr).await?.collect();
         let sockets = Sockets::bind(&addrs, self.transports, self.udp_port).await?;
-        let log = match self.log {
-            Content::Records(records) => Log::new(self.log_layout, records),
-            Content::Prepared(log) => log,
-        };
+        let log = self.log.laid_out(self.log_layout);
         let serial_number = self.options.get("~SerialNumber").cloned();
         let mut device = Device::new(self.config, self.users, log, self.options);
         device.templates = self.templates;

@@ -1,6 +1,6 @@
 //! The attendance log of a virtual terminal: records, the layouts in which terminals deliver them, and a generator.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use jiff::civil::{Date, DateTime};
 
@@ -133,8 +133,7 @@ impl LogLayout {
 #[derive(Debug, Clone)]
 pub struct Log {
     layout: LogLayout,
-    /// Body of a bulk read: the size of the records, then the records.
-    body: Arc<Vec<u8>>,
+    body: Body,
     len: usize,
     /// How many records there ever were; numbers them.
     taken: usize,
@@ -143,7 +142,36 @@ pub struct Log {
     last: Option<Record>,
 }
 
+/// Body of a bulk read: the size of the records, then the records.
+#[derive(Debug, Clone)]
+enum Body {
+    Made(Arc<Vec<u8>>),
+    /// Made when first read, for all clones at once.
+    Later(Arc<Generated>),
+}
+
+#[derive(Debug)]
+struct Generated {
+    records: Records,
+    body: OnceLock<Arc<Vec<u8>>>,
+}
+
 impl Log {
+    /// A log that takes no memory until it is first read or changed.
+    pub fn generated(layout: LogLayout, records: Records) -> Self {
+        Self {
+            layout,
+            len: records.len(),
+            taken: records.len(),
+            oldest: 0,
+            last: records.clone().last(),
+            body: Body::Later(Arc::new(Generated {
+                records,
+                body: OnceLock::new(),
+            })),
+        }
+    }
+
     /// Lays out the records in the order given, which is the order a client reads them in.
     pub fn new(layout: LogLayout, records: impl IntoIterator<Item = Record>) -> Self {
         let records = records.into_iter();
@@ -151,7 +179,7 @@ impl Log {
         body.extend_from_slice(&[0; 4]);
         let mut log = Self {
             layout,
-            body: Arc::new(body),
+            body: Body::Made(Arc::new(body)),
             len: 0,
             taken: 0,
             oldest: 0,
@@ -183,12 +211,36 @@ impl Log {
     }
 
     pub(super) fn body(&self) -> Arc<Vec<u8>> {
-        self.body.clone()
+        match &self.body {
+            Body::Made(body) => body.clone(),
+            Body::Later(generated) => (generated.body)
+                .get_or_init(|| Self::new(self.layout, generated.records.clone()).body())
+                .clone(),
+        }
+    }
+
+    fn body_mut(&mut self) -> &mut Vec<u8> {
+        if let Body::Later(_) = self.body {
+            self.body = Body::Made(self.body());
+        }
+        match &mut self.body {
+            Body::Made(body) => Arc::make_mut(body),
+            Body::Later(_) => unreachable!("made above"),
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_made(&self) -> bool {
+        match &self.body {
+            Body::Made(_) => true,
+            Body::Later(generated) => generated.body.get().is_some(),
+        }
     }
 
     pub(super) fn push(&mut self, record: Record) {
-        let body = Arc::make_mut(&mut self.body);
-        self.layout.encode(&record, self.taken, body);
+        let (layout, number) = (self.layout, self.taken);
+        let body = self.body_mut();
+        layout.encode(&record, number, body);
         let total = (body.len() - 4) as u32;
         body[..4].copy_from_slice(&total.to_le_bytes());
         self.len += 1;
@@ -199,7 +251,8 @@ impl Log {
     /// The record goes to the end, and all others move up over the first.
     pub(super) fn drop_oldest(&mut self, record: Record) {
         if self.len > 0 {
-            Arc::make_mut(&mut self.body).drain(4..4 + self.layout.size());
+            let size = self.layout.size();
+            self.body_mut().drain(4..4 + size);
             self.len -= 1;
             self.push(record);
         }
@@ -213,7 +266,7 @@ impl Log {
         let mut bytes = Vec::with_capacity(self.layout.size());
         self.layout.encode(&record, self.taken, &mut bytes);
         let at = 4 + self.oldest * self.layout.size();
-        Arc::make_mut(&mut self.body)[at..at + bytes.len()].copy_from_slice(&bytes);
+        self.body_mut()[at..at + bytes.len()].copy_from_slice(&bytes);
         self.oldest = (self.oldest + 1) % self.len;
         self.taken += 1;
         self.last = Some(record);
@@ -270,7 +323,23 @@ impl Iterator for Records {
         if self.next == self.count {
             return None;
         }
-        let (half_day, turn) = (self.next / self.users, self.next % self.users);
+        self.next += 1;
+        Some(self.record(self.next - 1))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let rest = self.count - self.next;
+        (rest, Some(rest))
+    }
+
+    fn last(self) -> Option<Record> {
+        (self.next < self.count).then(|| self.record(self.count - 1))
+    }
+}
+
+impl Records {
+    fn record(&self, index: usize) -> Record {
+        let (half_day, turn) = (index / self.users, index % self.users);
         let (day, state) = (half_day / 2, half_day % 2);
         // The order of people turns a little from day to day.
         let user = (turn + day * 7 + state * 3) % self.users + 1;
@@ -284,21 +353,9 @@ impl Iterator for Records {
                 (second % 60) as i8,
                 0,
             );
-        self.next += 1;
         let verify = if user.is_multiple_of(3) { 15 } else { 1 };
         let id = (1000 + user).to_string();
-        Some(Record::new(
-            user as u16,
-            id.as_str(),
-            clock,
-            state as u8,
-            verify,
-        ))
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        let rest = self.count - self.next;
-        (rest, Some(rest))
+        Record::new(user as u16, id.as_str(), clock, state as u8, verify)
     }
 }
 

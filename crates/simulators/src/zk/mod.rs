@@ -4,8 +4,9 @@
 //! go while it runs, and it counts what it was asked. Time is the [`Clock`] it is given; it never reads the system's.
 //! Templates, live events and what clients write can be looked at from outside.
 //!
-//! Thousands fit on one runtime: each takes one socket, and terminals made with the same [`Log`] and [`UserTable`]
-//! share the bytes.
+//! Thousands fit on one runtime: each takes one socket a transport, and terminals made with the same [`Log`] and
+//! [`UserTable`] share the bytes, as those of [`VirtualTerminal::start_fleet`] do. A log of [`Log::generated`] is made when
+//! it is first read.
 //!
 //! ```
 //! use jiff::civil::date;
@@ -38,6 +39,7 @@ mod bulk;
 mod counts;
 mod device;
 mod fault;
+mod fleet;
 mod live;
 mod log;
 mod network;

@@ -92,6 +92,12 @@ impl RunningTerminal {
     }
 
     #[cfg(test)]
+    pub(super) fn shares_its_log_with(&self, other: &Self) -> bool {
+        let mine = self.server.device().log.body();
+        std::sync::Arc::ptr_eq(&mine, &other.server.device().log.body())
+    }
+
+    #[cfg(test)]
     pub(super) fn deliveries(&self, count: usize) -> Vec<usize> {
         self.server.device().deliveries(count)
     }

@@ -16,6 +16,7 @@ use super::{
 mod conversation;
 mod documented;
 mod faults;
+mod fleet;
 mod live;
 mod state_faults;
 mod udp;
