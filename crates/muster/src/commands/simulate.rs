@@ -10,7 +10,7 @@ use simulators::{hik, zk};
 
 #[derive(clap::Subcommand)]
 pub enum Command {
-    /// ZKTeco terminals on TCP.
+    /// ZKTeco terminals on TCP, or on UDP too.
     ///
     /// Example: muster simulate zk --port 4370 --records 5000
     Zk {
@@ -19,6 +19,9 @@ pub enum Command {
         /// The comm key they ask for.
         #[arg(long, default_value_t = 0)]
         comm_key: u32,
+        /// Answer over UDP too, on the same port.
+        #[arg(long)]
+        udp: bool,
         /// A fault, e.g. cut=1000 or slow=3s; may be repeated. An unknown name lists all.
         #[arg(long = "fault", value_name = "F")]
         faults: Vec<zk::Fault>,
@@ -97,6 +100,7 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
         Command::Zk {
             common,
             comm_key,
+            udp,
             faults,
         } => {
             let zone = common.zone()?;
@@ -111,11 +115,16 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
                 records.user_table(),
                 zk::Log::new(zk::LogLayout::Forty, records),
             );
+            let transports = match udp {
+                true => zk::Transports::Both,
+                false => zk::Transports::Tcp,
+            };
             let mut running = Vec::new();
             for index in 0..common.count {
                 let (clock, zone) = (clock.clone(), zone.clone());
                 let mut terminal = zk::VirtualTerminal::new(&common.serial("BRA5201160001", index))
                     .comm_key(comm_key)
+                    .transports(transports)
                     .clock(Arc::new(move || zone.to_datetime(clock.now())))
                     .users(users.clone())
                     .log(log.clone());
