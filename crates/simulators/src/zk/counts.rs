@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 /// What a terminal was asked. Numbers only grow, except `open`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Connections accepted, those closed at once included.
+    /// Connections accepted, those closed at once included, and sessions over UDP.
     pub connections: u64,
     /// Connections closed at once because the terminal serves one at a time.
     pub turned_away: u64,

@@ -8,13 +8,14 @@ use super::network::Datagrams;
 
 /// One way in which a terminal, its network or its firmware misbehaves, set with
 /// [`RunningTerminal::set_fault`](super::RunningTerminal::set_fault). Faults of different kinds add up; setting a kind
-/// again replaces it. They act on open connections too.
+/// again replaces it. They act on open connections too. Over UDP each packet is one datagram, so that segments and the
+/// announced size of a frame mean nothing there; a pause stands between two datagrams.
 ///
 /// [`FromStr`] and [`Display`](fmt::Display) use the notation of the command line, `name` or `name=value`: `slow=3s`,
 /// `cut=5000`. Each variant says its notation first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
-    /// `refuse`: the port is closed and open connections end, like a terminal without power.
+    /// `refuse`: the port is closed and open connections end, like a terminal without power. Datagrams are not answered.
     RefuseConnection,
     /// `silent`: takes connections and requests, and never answers.
     Silent,

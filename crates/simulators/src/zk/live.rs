@@ -151,14 +151,14 @@ impl Device {
 
     /// The events that leave by themselves now; often none.
     pub(super) fn live_events(&mut self, link: &Link) -> Reply {
+        let listener = self.listeners.get(&link.seat);
+        let ready = listener.map_or(0, |listener| self.ready(listener));
+        if ready == 0 {
+            return Reply::default();
+        }
         let mut reply = self.new_reply(link, 0);
-        let ready = match self.listeners.get(&link.seat) {
-            Some(listener) => self.ready(listener),
-            None => 0,
-        };
-        match reply.segments {
-            Segments::Whole if self.merged().is_none() => reply.segments = Segments::Frames,
-            _ => {}
+        if matches!(reply.segments, Segments::Whole) && self.merged().is_none() {
+            reply.segments = Segments::Frames;
         }
         for _ in 0..ready {
             self.send_event(link, &mut reply);

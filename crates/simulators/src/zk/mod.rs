@@ -2,7 +2,8 @@
 //!
 //! [`VirtualTerminal`] says what the terminal is, [`RunningTerminal`] is it on a port: people, punches and faults come and
 //! go while it runs, and it counts what it was asked. Time is the [`Clock`] it is given; it never reads the system's.
-//! Templates, live events and what clients write can be looked at from outside.
+//! What clients write, and which live events they acknowledge, can be looked at from outside. It keeps no operation log,
+//! enrols nobody by itself, and only acknowledges a command to switch off.
 //!
 //! Thousands fit on one runtime: each takes one socket a transport, and terminals made with the same [`Log`] and
 //! [`UserTable`] share the bytes, as those of [`VirtualTerminal::start_fleet`] do. A log of [`Log::generated`] is made when

@@ -359,6 +359,19 @@ async fn captures_of_real_terminals() {
     )
     .await;
 
+    // C1 and C3: an option read, and one written.
+    let terminal = start(documented().first_session(0xC0C5)).await;
+    let (mut raw, _) = Raw::connected(&terminal).await;
+    let request = hex("5050827d0c0000000b0058efc5c005007e4f5300");
+    raw.0.write_all(&request).await.unwrap();
+    assert_eq!(raw.frame().await.data, b"~OS=1\0");
+    let terminal = start(documented().option("LockOn", "9").first_session(0xC584)).await;
+    let (mut raw, _) = Raw::connected(&terminal).await;
+    let request = hex("5050827d110000000c00ebbb84c547004c6f636b4f6e3d3500");
+    raw.0.write_all(&request).await.unwrap();
+    assert_eq!(raw.frame().await.command, code::ACK_OK);
+    assert_eq!(terminal.option("LockOn").as_deref(), Some("5"));
+
     // C6 and C7: a K40 with three punches, read directly.
     let k40 = documented()
         .first_session(0x6BA0)
