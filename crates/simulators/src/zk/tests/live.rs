@@ -50,7 +50,7 @@ async fn a_punch_as_documented() {
     raw.receive(EVENT).await; // V23
     assert_eq!(terminal.counts().events_unacknowledged(), 1);
     raw.0.write_all(&hex(ACKNOWLEDGE)).await.unwrap(); // V23
-    terminal.wait_for_acknowledgements(1).await;
+    within(terminal.wait_for_acknowledgements(1)).await;
     raw.stays_silent().await;
     let counts = terminal.counts();
     assert_eq!(
@@ -94,7 +94,7 @@ async fn a_punch_over_udp_as_documented() {
         assert!(terminal.punch("90210", PUNCH, 0, 1));
         assert_eq!(to_hex(&raw.datagram().await), to_hex(&hex(event))); // V24
         raw.0.send(&hex(&ACKNOWLEDGE[16..])).await.unwrap();
-        terminal.wait_for_acknowledgements(1).await;
+        within(terminal.wait_for_acknowledgements(1)).await;
         raw.stays_silent().await;
     }
 }
@@ -130,7 +130,7 @@ async fn every_registered_session_gets_the_event() {
     other.stays_silent().await;
     assert_eq!(terminal.counts().events_sent, 2);
     drop(one);
-    terminal.wait_for_listeners(1).await;
+    within(terminal.wait_for_listeners(1)).await;
     punch(&terminal);
     two.receive(EVENT).await;
 }
@@ -219,7 +219,7 @@ async fn the_next_event_waits_for_the_acknowledgement() {
     raw.0.write_all(&hex(ACKNOWLEDGE)).await.unwrap();
     assert_eq!(minute(&raw.frame().await), 2);
     raw.0.write_all(&hex(ACKNOWLEDGE)).await.unwrap();
-    terminal.wait_for_acknowledgements(2).await;
+    within(terminal.wait_for_acknowledgements(2)).await;
     raw.0.write_all(&hex(ACKNOWLEDGE)).await.unwrap();
     raw.ask(code::GET_TIME, 0x4AB6, 3, &[]).await;
     let counts = terminal.counts();
@@ -271,6 +271,25 @@ async fn a_restart_in_the_middle_of_live_events() {
     punch_at_minute(&terminal, 6);
     raw.send(code::GET_TIME, 0, 9, &[]).await;
     raw.stays_silent().await;
+}
+
+#[tokio::test]
+async fn a_restart_in_the_middle_of_a_bulk_answer() {
+    let terminal = start(with_ana().inline_limit(0)).await;
+    let mut raw = registered(&terminal).await;
+    raw.ask(code::PREPARE_BUFFER, 0x4AB6, 2, ALL_OF_THE_LOG)
+        .await;
+    terminal.set_fault(Fault::EventsInAnswers);
+    terminal.set_fault(Fault::LiveRestart(2));
+    for minute in 1..=3 {
+        punch_at_minute(&terminal, minute);
+    }
+    raw.send(code::READ_BUFFER, 0x4AB6, 3, &[0, 0, 0, 0, 124, 0, 0, 0])
+        .await;
+    assert_eq!(minute(&raw.frame().await), 1);
+    assert_eq!(raw.frame().await.command, code::PREPARE_DATA);
+    assert_eq!(minute(&raw.frame().await), 2);
+    assert_eq!(raw.rest().await, b"");
 }
 
 #[tokio::test]

@@ -43,6 +43,12 @@ fn to_hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// What must happen, and would otherwise be waited for in vain.
+async fn within<T>(future: impl Future<Output = T>) -> T {
+    let ended = timeout(Duration::from_secs(10), future).await;
+    ended.expect("something within ten seconds")
+}
+
 /// A client that knows nothing but bytes.
 struct Raw(TcpStream);
 
@@ -89,7 +95,7 @@ impl Raw {
     async fn receive(&mut self, answer: &str) {
         let expected = hex(answer);
         let mut received = vec![0; expected.len()];
-        self.0.read_exact(&mut received).await.unwrap();
+        within(self.0.read_exact(&mut received)).await.unwrap();
         assert_eq!(to_hex(&received), to_hex(&expected));
     }
 
@@ -100,7 +106,7 @@ impl Raw {
     }
 
     async fn frame(&mut self) -> Frame {
-        self.try_frame().await.expect("a whole frame")
+        within(self.try_frame()).await.expect("a whole frame")
     }
 
     async fn try_frame(&mut self) -> std::io::Result<Frame> {
@@ -120,7 +126,7 @@ impl Raw {
     /// Bytes until the terminal closes.
     async fn rest(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
-        self.0.read_to_end(&mut bytes).await.unwrap();
+        within(self.0.read_to_end(&mut bytes)).await.unwrap();
         bytes
     }
 
@@ -162,8 +168,8 @@ impl RawUdp {
 
     async fn datagram(&self) -> Vec<u8> {
         let mut buffer = vec![0; 65_536];
-        let received = timeout(Duration::from_secs(10), self.0.recv(&mut buffer)).await;
-        buffer.truncate(received.expect("a datagram").unwrap());
+        let received = within(self.0.recv(&mut buffer)).await;
+        buffer.truncate(received.unwrap());
         buffer
     }
 

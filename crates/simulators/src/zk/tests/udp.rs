@@ -134,13 +134,21 @@ async fn faults_over_udp() {
     let (raw, session) = RawUdp::connected(&terminal).await;
     raw.ask(code::PREPARE_BUFFER, session, 1, ALL_OF_THE_LOG)
         .await;
-    // A datagram that is cut short does not leave at all, and the session is over or silent.
-    for fault in [Fault::StallLog(1500), Fault::CutLog(1500)] {
+    // A datagram that is cut short does not leave at all, and the session is silent or over until the next CONNECT.
+    for (fault, after) in [
+        (Fault::StallLog(1500), None),
+        (Fault::CutLog(1500), Some(code::ACK_ERROR_INIT)),
+    ] {
         terminal.set_fault(fault);
         raw.ask(code::READ_BUFFER, session, 2, &whole).await;
         assert_eq!(raw.packet().await.data.len(), 1024);
         raw.stays_silent().await;
         terminal.clear_faults();
+        raw.send(code::GET_TIME, session, 3, &[]).await;
+        match after {
+            Some(refusal) => assert_eq!(raw.packet().await.command, refusal),
+            None => raw.stays_silent().await,
+        }
         let reply = raw.ask(code::CONNECT, 0, 0, &[]).await;
         let sizes = raw
             .ask(code::PREPARE_BUFFER, reply.session, 1, ALL_OF_THE_LOG)
@@ -153,6 +161,22 @@ async fn faults_over_udp() {
     // What is shorter than a header is nothing.
     raw.0.send(b"short").await.unwrap();
     raw.stays_silent().await;
+}
+
+#[tokio::test]
+async fn a_new_session_may_begin_while_the_last_answer_is_under_way() {
+    let terminal = start(on_udp(documented())).await;
+    let (raw, session) = RawUdp::connected(&terminal).await;
+    terminal.set_fault(Fault::Slow(Duration::from_millis(100)));
+    raw.send(code::EXIT, session, 1, &[]).await;
+    while terminal.counts().open > 0 {
+        tokio::task::yield_now().await;
+    }
+    raw.send(code::CONNECT, 0, 7, &[]).await;
+    assert_eq!(raw.packet().await.reply_id, 1);
+    let reply = raw.packet().await;
+    assert_eq!((reply.command, reply.reply_id), (code::ACK_OK, 7));
+    assert_ne!(reply.session, session);
 }
 
 /// What arrives of the answer to one chunk: the sizes of its data packets, and the commands of the others.

@@ -83,7 +83,20 @@ async fn what_does_not_fit_is_not_saved_at_all() {
     taken_id[12 + 49..12 + 54].copy_from_slice(b"1001\0");
     let mut wrong_mark = good.clone();
     wrong_mark[12] = 1;
-    for upload in [unknown_user, wrong_offset, taken_id, wrong_mark] {
+    let mut wrong_row = good.clone();
+    wrong_row[12 + 73] = 1;
+    let mut no_finger = good.clone();
+    no_finger[12 + 73 + 3] = 3;
+    let longer = [good, vec![0]].concat();
+    for upload in [
+        unknown_user,
+        wrong_offset,
+        taken_id,
+        wrong_mark,
+        wrong_row,
+        no_finger,
+        longer,
+    ] {
         let size = (upload.len() as u32).to_le_bytes();
         raw.said(code::PREPARE_DATA, &size).await;
         assert_eq!(raw.said(code::DATA, &upload).await, code::ACK_OK);
