@@ -5,12 +5,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use tokio::net::{TcpListener, UdpSocket};
+use tokio::net::{TcpListener, TcpSocket, UdpSocket};
 use tokio::runtime::Handle;
 use tokio::time::sleep;
 
 use super::device::{Device, Slot};
-use super::tcp::TcpPort;
+use super::tcp::{self, TcpPort};
 use super::udp::UdpPort;
 
 /// Over which transports a terminal talks. Real models do either or both, on the same port number.
@@ -18,7 +18,8 @@ use super::udp::UdpPort;
 pub enum Transports {
     /// TCP alone.
     Tcp,
-    /// UDP alone, as an MA300 and other old models.
+    /// UDP alone, as an MA300 and other old models. The TCP port of the same number is kept, so that connecting to it is
+    /// refused.
     Udp,
     /// Both.
     Both,
@@ -30,6 +31,8 @@ const TRIES: usize = 32;
 /// The sockets of a terminal that is about to run.
 pub(super) struct Sockets {
     pub(super) tcp: Option<TcpListener>,
+    /// Keeps the TCP number of a terminal that talks over UDP alone.
+    pub(super) reserved: Option<TcpSocket>,
     pub(super) udp: Option<UdpSocket>,
 }
 
@@ -40,35 +43,38 @@ impl Sockets {
         transports: Transports,
         udp_port: Option<u16>,
     ) -> io::Result<Self> {
-        let on_udp_port =
-            |addr: SocketAddr| SocketAddr::new(addr.ip(), udp_port.unwrap_or_else(|| addr.port()));
-        let mut tries = 0;
+        let chosen_freely = addrs.iter().any(|addr| addr.port() == 0);
+        let mut tries = 1;
         loop {
-            let tcp = match transports {
-                Transports::Udp => None,
-                Transports::Tcp | Transports::Both => Some(TcpListener::bind(addrs).await?),
-            };
-            let udp = match (&tcp, transports) {
-                (_, Transports::Tcp) => return Ok(Self { tcp, udp: None }),
-                (Some(listener), _) => UdpSocket::bind(on_udp_port(listener.local_addr()?)).await,
-                (None, _) => {
-                    let addrs: Vec<SocketAddr> = addrs.iter().copied().map(on_udp_port).collect();
-                    UdpSocket::bind(addrs.as_slice()).await
-                }
-            };
-            tries += 1;
-            let chosen_freely = addrs.iter().any(|addr| addr.port() == 0);
-            match udp {
-                Ok(socket) => {
-                    return Ok(Self {
-                        tcp,
-                        udp: Some(socket),
-                    });
-                }
-                Err(error) if !chosen_freely || tries == TRIES => return Err(error),
-                Err(_) => {}
+            match Self::try_bind(addrs, transports, udp_port).await {
+                // The number is free on one transport and taken on the other.
+                Err(_) if chosen_freely && tries < TRIES => tries += 1,
+                bound => return bound,
             }
         }
+    }
+
+    async fn try_bind(
+        addrs: &[SocketAddr],
+        transports: Transports,
+        udp_port: Option<u16>,
+    ) -> io::Result<Self> {
+        let on_udp_port =
+            |addr: SocketAddr| SocketAddr::new(addr.ip(), udp_port.unwrap_or_else(|| addr.port()));
+        if transports == Transports::Udp {
+            let addrs: Vec<SocketAddr> = addrs.iter().copied().map(on_udp_port).collect();
+            let udp = UdpSocket::bind(addrs.as_slice()).await?;
+            let reserved = Some(tcp::keep(udp.local_addr()?)?);
+            let (tcp, udp) = (None, Some(udp));
+            return Ok(Self { tcp, reserved, udp });
+        }
+        let listener = TcpListener::bind(addrs).await?;
+        let udp = match transports {
+            Transports::Tcp => None,
+            _ => Some(UdpSocket::bind(on_udp_port(listener.local_addr()?)).await?),
+        };
+        let (tcp, reserved) = (Some(listener), None);
+        Ok(Self { tcp, reserved, udp })
     }
 }
 
@@ -107,6 +113,9 @@ impl Server {
             .transpose()?;
         if let Some(listener) = sockets.tcp {
             TcpPort::open(&shared, listener);
+        }
+        if let Some(socket) = sockets.reserved {
+            *shared.tcp() = TcpPort::Reserved(socket);
         }
         if let Some(socket) = sockets.udp {
             UdpPort::open(&shared, socket);

@@ -31,7 +31,9 @@ pub(super) enum TcpPort {
     },
     /// Bound but not listening: connecting is refused and nobody else can take the number.
     Kept { socket: TcpSocket, acceptors: u64 },
-    /// Not offered, or over.
+    /// Not offered: bound for good, and never listening.
+    Reserved(#[expect(dead_code, reason = "held, not used")] TcpSocket),
+    /// Over, or not yet open.
     Closed,
 }
 
@@ -100,7 +102,7 @@ impl TcpPort {
 }
 
 /// Holds a port without serving it.
-fn keep(addr: SocketAddr) -> io::Result<TcpSocket> {
+pub(super) fn keep(addr: SocketAddr) -> io::Result<TcpSocket> {
     let socket = match addr {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
