@@ -328,7 +328,10 @@ async fn a_changed_log_is_read() {
 
         assert!(terminal.punch("1002", MORNING, 0, 1));
         let second = read_again(&terminal, &first).await;
-        assert_eq!(second.punches.len(), 101, "{layout:?}");
+        // A small log comes whole, whatever of it is wanted.
+        let inline = 4 + 101 * layout.size() <= 1024;
+        let expected = if inline { 101 } else { 1 };
+        assert_eq!(second.punches.len(), expected, "{layout:?}");
         assert_ne!(second.position, first.position);
 
         // Cleared and filled again to the same count: only the last record tells.
@@ -349,6 +352,71 @@ async fn a_changed_log_is_read() {
         assert!(terminal.punch("1001", MORNING + SignedDuration::from_hours(4), 0, 1));
         assert!(read_again(&terminal, &third).await.log_lost, "{layout:?}");
     }
+}
+
+#[tokio::test]
+async fn only_what_was_added_is_read() {
+    for layout in LAYOUTS {
+        let terminal = start(builder(layout, 5000)).await;
+        let mut last = read(&terminal).await.expect("a read");
+        for round in 0..2_u64 {
+            for n in 0..10 {
+                let clock = MORNING + SignedDuration::from_secs(round as i64 * 100 + n);
+                assert!(terminal.punch("1002", clock, 1, 1));
+            }
+            let before = terminal.counts();
+            let read = read_again(&terminal, &last).await;
+            let new: Vec<_> = (0..10)
+                .map(|n| {
+                    let clock = MORNING + SignedDuration::from_secs((round * 100 + n) as i64);
+                    let place = 5000 + round * 10 + n;
+                    ("1002".to_owned(), clock, PunchState::Out, VerifyMode::Finger, place)
+                })
+                .collect();
+            assert_eq!(plain(&read.punches), new, "{layout:?}");
+            assert_eq!((read.missing, read.rejected, read.log_lost), (0, 0, false));
+            let received = terminal.counts().bytes_out - before.bytes_out;
+            // Internal numbers are read with the user list of the moment.
+            let users = 3 * 72;
+            assert!(received < 1000 + 11 * layout.size() as u64 + users, "{received}");
+            last = read;
+        }
+        assert_eq!(read_again(&terminal, &last).await.punches, [], "{layout:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_began_again_and_grew_longer_is_read_whole() {
+    for layout in LAYOUTS {
+        let terminal = start(builder(layout, 200)).await;
+        let first = read(&terminal).await.expect("a read");
+        terminal.clear_log();
+        for n in 0..300 {
+            let clock = MORNING + SignedDuration::from_mins(n + 1);
+            assert!(terminal.punch("1001", clock, 0, 1));
+        }
+        let second = read_again(&terminal, &first).await;
+        assert_eq!(second.punches.len(), 300, "{layout:?}");
+        assert_eq!(second.punches[0].record, 0);
+        assert_eq!(read_again(&terminal, &second).await.punches, []);
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_understood_at_the_end_is_parked_and_the_end_is_read_on() {
+    let terminal = start(builder(LogLayout::Forty, 100)).await;
+    let first = read(&terminal).await.expect("a read");
+    for n in 0..8 {
+        let clock = MORNING + SignedDuration::from_mins(n);
+        assert!(terminal.punch("1001", clock, 0, 1));
+    }
+    terminal.set_fault(Fault::ImpossibleTime(103));
+    let second = read_again(&terminal, &first).await;
+    assert_eq!((second.punches.len(), second.rejected), (7, 1));
+    assert_eq!(second.parked.len(), 1);
+    assert!(terminal.punch("1001", MORNING + SignedDuration::from_mins(9), 0, 1));
+    let third = read_again(&terminal, &second).await;
+    assert_eq!((third.punches.len(), third.rejected), (1, 0));
 }
 
 #[tokio::test]
@@ -948,6 +1016,15 @@ async fn ignores_the_offset(body: &[u8], whole: bool) {
         .await
         .expect("a second read");
     assert_eq!(second.punches.len(), 1000);
+    // That is remembered, and its end not asked for again.
+    let third = terminal
+        .read(&second.position, &seen_at)
+        .await
+        .expect("a third read");
+    assert_eq!(third.punches.len(), 1000);
     terminal.close().await;
-    assert_eq!(asked.await.expect("a script").last(), Some(&EXIT));
+    let asked = asked.await.expect("a script");
+    assert_eq!(asked.last(), Some(&EXIT));
+    let parts = asked.iter().filter(|command| **command == 1504).count();
+    assert_eq!(parts, 4, "three logs and one end");
 }

@@ -6,13 +6,14 @@
 use std::fmt;
 
 use jiff::civil::{Date, DateTime};
+use serde::{Deserialize, Serialize};
 
 use crate::clock::PackedClock;
 use crate::text;
 use crate::users::UserIndex;
 
 /// How the records of a log are laid out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Layout {
     /// 8 bytes: internal number, verify, time, state.
     Plain8,
@@ -195,8 +196,9 @@ pub struct LogHints<'a> {
 pub struct LogSummary {
     /// `None` when the log is empty.
     pub layout: Option<Layout>,
+    /// Records in the log, also those before a tail.
     pub records: u64,
-    /// How many of `records` were rejected.
+    /// How many of the records that were read were rejected.
     pub rejected: u64,
     /// The bytes of the last record; empty when the log is.
     pub last: Vec<u8>,
@@ -243,6 +245,8 @@ pub struct LogDecoder<'a> {
     /// The day of the last record and its date, if it is one.
     day: (u32, Option<Date>),
     index: u64,
+    /// Where in the log it began: 0, or the place of a tail.
+    first: u64,
     /// Records that speak against the layout.
     broken: u64,
     rejected: u64,
@@ -264,8 +268,20 @@ impl<'a> LogDecoder<'a> {
             last: Vec::new(),
             day: (0, PackedClock(0).date()),
             index: 0,
+            first: 0,
             broken: 0,
             rejected: 0,
+        }
+    }
+
+    /// For the `length` bytes that a log whose layout is known has from its record `first` on.
+    pub fn tail(hints: LogHints<'a>, layout: Layout, first: u64, length: u32) -> Self {
+        Self {
+            total: Some(length),
+            layout: Some(layout),
+            index: first,
+            first,
+            ..Self::new(hints)
         }
     }
 
@@ -419,17 +435,18 @@ impl<'a> LogDecoder<'a> {
         if self.total.is_none() || self.received < u64::from(total) {
             return Err(self.length_error(total));
         }
-        let good = self.index - self.broken;
+        let records = self.index - self.first;
+        let good = records - self.broken;
         let exact = self
             .hints
             .count
             .is_some_and(|count| u64::from(count) == self.index);
         // With an exact counter a few broken records are just that; they credit nobody.
         let excused = exact && (good >= self.broken || self.broken <= 2);
-        if !tolerable(good, self.index) && !excused {
+        if !tolerable(good, records) && !excused {
             return Err(LogError::Misaligned {
                 rejected: self.broken,
-                records: self.index,
+                records,
                 start: self.start,
             });
         }
@@ -638,7 +655,14 @@ mod tests {
         hints: LogHints<'_>,
         cut: usize,
     ) -> Result<(Vec<String>, LogSummary), LogError> {
-        let mut decoder = LogDecoder::new(hints);
+        decode_cut(LogDecoder::new(hints), body, cut)
+    }
+
+    fn decode_cut(
+        mut decoder: LogDecoder<'_>,
+        body: &[u8],
+        cut: usize,
+    ) -> Result<(Vec<String>, LogSummary), LogError> {
         let mut lines = Vec::new();
         for bytes in body.chunks(cut.max(1)) {
             decoder.feed(bytes, |entry| {
@@ -1043,6 +1067,22 @@ mod tests {
                 read_cut(&body, hints, cut).expect("a log"),
                 read_cut(&body, hints, usize::MAX).expect("a log")
             );
+        }
+
+        #[test]
+        fn a_tail_gives_the_records_of_the_end(
+            kind in 0usize..5, count in 3u32..600, before in 0u32..600, cut in 1usize..3000,
+        ) {
+            let users = index();
+            let hints = LogHints { count: Some(count), latest: Some(LATEST), users: Some(&users) };
+            let records = log(KNOWN[kind], count);
+            let before = before.min(count);
+            let (whole, summary) = read_cut(&body(&records), hints, cut).expect("a log");
+            let tail = &records[before as usize * KNOWN[kind].size()..];
+            let decoder = LogDecoder::tail(hints, KNOWN[kind], before.into(), tail.len() as u32);
+            let (end, end_summary) = decode_cut(decoder, tail, cut).expect("a tail");
+            prop_assert_eq!(&end[..], &whole[before as usize..]);
+            prop_assert_eq!(end_summary.records, summary.records);
         }
 
         #[test]

@@ -17,7 +17,7 @@ pub mod session;
 pub mod text;
 pub mod users;
 
-pub use attlog::{Entry, Layout, LogDecoder, LogError, LogHints, Record, Rejection};
+pub use attlog::{Entry, Layout, LogDecoder, LogError, LogHints, LogSummary, Record, Rejection};
 pub use counters::Counters;
 pub use packet::{DecodeError, Header, Packet, PacketBuffer};
 pub use session::{Incoming, Session};

@@ -1,6 +1,7 @@
 //! One TCP connection to a ZKTeco terminal: requests, answers, large answers, and the goodbye.
 
 use std::io;
+use std::ops::Range;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -177,23 +178,24 @@ impl Connection {
         }
     }
 
-    /// Reads `size` prepared bytes, part after part, into `feed`.
+    /// Reads these of the prepared bytes, part after part, into `feed`.
     ///
     /// The next part is asked for before the last one is given to `feed`, so that the terminal works while we decode; there
     /// is never more than one request under way. Holds one part in memory.
     pub(super) async fn download<E: From<TerminalError>>(
         &mut self,
         step: Step,
-        size: u32,
+        bytes: Range<u32>,
         mut feed: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
-        let length_at = |offset: u32| bulk::TCP_CHUNK.min(size - offset);
+        let length_at = |offset: u32| bulk::TCP_CHUNK.min(bytes.end - offset);
         let mut part = Vec::new();
-        let mut offset = 0;
-        if size > 0 {
-            self.send_chunk_request(step, 0, length_at(0)).await?;
+        let mut offset = bytes.start;
+        if !bytes.is_empty() {
+            self.send_chunk_request(step, offset, length_at(offset))
+                .await?;
         }
-        while offset < size {
+        while offset < bytes.end {
             let length = length_at(offset);
             self.receive_chunk(step, length, &mut part).await?;
             if part.len() != length as usize {
@@ -204,26 +206,13 @@ impl Connection {
                 return Err(TerminalError::Malformed { step, detail }.into());
             }
             offset += length;
-            if offset < size {
+            if offset < bytes.end {
                 self.send_chunk_request(step, offset, length_at(offset))
                     .await?;
             }
             feed(&part)?;
         }
         Ok(())
-    }
-
-    /// Reads one part of the prepared bytes. Terminals that ignore the offset may send something of another length.
-    pub(super) async fn part(
-        &mut self,
-        step: Step,
-        offset: u32,
-        length: u32,
-    ) -> Result<Vec<u8>, TerminalError> {
-        let mut part = Vec::new();
-        self.send_chunk_request(step, offset, length).await?;
-        self.receive_chunk(step, length, &mut part).await?;
-        Ok(part)
     }
 
     /// Lets the terminal forget what it has prepared. What was read is complete whatever it answers, if it does.

@@ -14,7 +14,8 @@ use zk_proto::bulk::Wanted;
 use zk_proto::clock::PackedClock;
 use zk_proto::users::UserList;
 use zk_proto::{
-    Counters, Entry, LogDecoder, LogError, LogHints, Record, UserIndex, command, options, users,
+    Counters, Entry, Layout, LogDecoder, LogError, LogHints, LogSummary, Record, UserIndex, command,
+    options, users,
 };
 
 use crate::steps::Steps;
@@ -207,7 +208,7 @@ impl ZkTerminal {
             .await?;
         if let Some(size) = prepared {
             self.connection
-                .download(step, size, |part| {
+                .download(step, 0..size, |part| {
                     body.extend_from_slice(part);
                     Ok::<_, TerminalError>(())
                 })
@@ -222,9 +223,10 @@ impl ZkTerminal {
 
     /// Reads the clock, the counters, the users where they may have changed, and the log where it may have changed.
     ///
-    /// A cycle in which nothing is new costs a handful of packets of less than a hundred bytes. Cheaper would be to compare
-    /// the record counter alone, but a log that was cleared and filled again can have the same count, and some models count
-    /// 0 whatever they hold; so the size and the last record of the log are compared too, which one small part tells.
+    /// A cycle in which nothing is new costs a handful of packets of less than a hundred bytes, one with new punches those and
+    /// one record more. Cheaper would be to compare the record counter alone, but a log that was cleared and filled again can
+    /// have the same count, and some models count 0 whatever they hold; so the size and the last record that was read are
+    /// compared too.
     ///
     /// # Errors
     /// See [`TerminalError`]. A failed user list ends the read before any record that names users by internal number.
@@ -284,12 +286,12 @@ impl ZkTerminal {
         let log_lost = log.as_ref().is_some_and(shrank);
         let known_numbers = known.as_ref().map(|known| known.numbers.clone());
         let numbers = index.or(known_numbers).unwrap_or_default();
-        let (size, last, needs_users) = match (&log, known) {
-            (Some(log), _) => (log.size, hex(&log.last), log.needs_users),
-            (None, Some(known)) => (known.size, known.last, known.needs_users),
+        let mut log = match (log, known) {
+            (Some(log), _) => log,
+            (None, Some(known)) => Log::unchanged(known),
             (None, None) => unreachable!("without a position the log is read"),
         };
-        let mut log = log.unwrap_or_default();
+        let needs_users = log.layout.is_some_and(Layout::needs_users);
         if let Some(list) = &list {
             log.rejected += list.rejected.len() as u64;
             let room = PARKED_KEPT.saturating_sub(log.parked.len());
@@ -313,9 +315,11 @@ impl ZkTerminal {
             position: Position {
                 records: counters.records,
                 people: people(&counters),
-                size,
-                last,
-                needs_users,
+                size: log.size,
+                held: log.records,
+                layout: log.layout,
+                last: log.last,
+                whole_only: log.whole_only,
                 users_read_ms,
                 users_read_at,
                 numbers: match needs_users {
@@ -327,7 +331,7 @@ impl ZkTerminal {
         })
     }
 
-    /// The log, or `None` when it is the one that was read up to `known`.
+    /// What the log has that it had not at `known`: all of it where that cannot be told, `None` when nothing.
     async fn changed_log(
         &mut self,
         known: Option<&Position>,
@@ -340,65 +344,102 @@ impl ZkTerminal {
         let mut body = Vec::new();
         let mut prepared = self.prepare_log(counted, &mut body).await?;
         let size = prepared.unwrap_or(body.len() as u32);
-        if let Some(known) =
-            known.filter(|known| known.size == size && known.counters_unchanged(counters))
-        {
-            let last = match prepared {
-                None => Ok(body[body.len().saturating_sub(known.last.len() / 2)..].to_vec()),
-                Some(_) => self.tail(size, known.last.len() as u32 / 2).await,
-            };
-            match last {
-                Ok(last) if hex(&last) == known.last => {
-                    if prepared.is_some() {
-                        self.connection.free(Step::Punches).await;
+        let mut log = Log {
+            whole_only: known.is_some_and(|known| known.whole_only),
+            ..Log::default()
+        };
+        // What came instead of the end of the log.
+        let mut instead = Vec::new();
+        if let Some(known) = known.filter(|known| known.may_go_on(counters, size)) {
+            match prepared {
+                None => {
+                    if body.len() as u32 == known.size && ends_with(&body, &known.last) {
+                        return Ok(None);
                     }
-                    return Ok(None);
                 }
-                Ok(_) => {}
-                // It cannot give a part alone. What it still sends of it is told apart by its number.
-                Err(
-                    TerminalError::TooLarge { .. }
-                    | TerminalError::Refused { .. }
-                    | TerminalError::Malformed { .. },
-                ) => prepared = self.prepare_log(counted, &mut body).await?,
-                Err(error) => return Err(error.into()),
+                Some(_) if known.whole_only => {}
+                Some(size) => match self.log_since(known, size, hints).await? {
+                    Since::Nothing => return Ok(None),
+                    Since::Added(log) => return Ok(Some(log)),
+                    Since::Other(bytes) => instead = bytes,
+                    Since::Refused => {
+                        log.whole_only = true;
+                        prepared = self.prepare_log(counted, &mut body).await?;
+                    }
+                },
             }
         }
 
-        let mut log = Log {
-            size: prepared.unwrap_or(body.len() as u32),
-            ..Log::default()
-        };
+        log.size = prepared.unwrap_or(body.len() as u32);
+        let mut start = Vec::new();
         let mut decoder = LogDecoder::new(hints);
         self.stream_log(prepared, &body, |part| {
-            decoder.feed(part, |entry| match entry {
-                Entry::Record(record) => log.punches.push(punch(&record)),
-                Entry::Rejected { bytes, reason, .. } if log.parked.len() < PARKED_KEPT => {
-                    log.parked.push(ParkedRecord {
-                        bytes: bytes.to_vec(),
-                        reason: reason.to_string(),
-                    });
-                }
-                Entry::Rejected { .. } => {}
-            })
+            let lacking = instead.len() - start.len();
+            start.extend_from_slice(&part[..part.len().min(lacking)]);
+            decoder.feed(part, |entry| log.take(entry))
         })
         .await?;
-        let summary = decoder.finish()?;
-        log.records = summary.records;
-        log.rejected = summary.rejected;
-        log.needs_users = summary.layout.is_some_and(|layout| layout.needs_users());
-        log.last = summary.last;
+        // A terminal that ignores the offset sends the log from its start.
+        log.whole_only |= !instead.is_empty() && start == instead;
+        log.ends(decoder.finish()?);
         Ok(Some(log))
     }
 
-    /// The last bytes of the prepared log. A terminal that ignores the offset sends others, and the log counts as changed.
-    async fn tail(&mut self, size: u32, length: u32) -> Result<Vec<u8>, TerminalError> {
-        if length == 0 || length > size {
-            return Ok(Vec::new());
+    /// Reads the prepared log from the last record of `known` on.
+    async fn log_since(
+        &mut self,
+        known: &Position,
+        size: u32,
+        hints: LogHints<'_>,
+    ) -> Result<Since, LogFailure> {
+        let Some(layout) = known.layout else {
+            self.connection.free(Step::Punches).await;
+            return Ok(Since::Nothing); // still empty
+        };
+        if size > known.size && layout.needs_users() && hints.users.is_none() {
+            return Err(LogFailure::UsersNeeded);
         }
-        self.connection
-            .part(Step::Punches, size - length, length)
-            .await
+        let mut log = Log {
+            size,
+            ..Log::default()
+        };
+        let record = known.record_size();
+        let mut decoder = LogDecoder::tail(hints, layout, known.held, size - known.size);
+        let mut first = Vec::new();
+        let read = self
+            .connection
+            .download(Step::Punches, known.size - record..size, |part| {
+                let lacking = record as usize - first.len();
+                let (known_part, added) = part.split_at(part.len().min(lacking));
+                first.extend_from_slice(known_part);
+                decoder
+                    .feed(added, |entry| log.take(entry))
+                    .map_err(LogFailure::from)
+            })
+            .await;
+        match read {
+            Ok(()) => {}
+            // It cannot give a part alone. What it still sends of it is told apart by its number.
+            Err(LogFailure::Terminal(
+                TerminalError::TooLarge { .. }
+                | TerminalError::Refused { .. }
+                | TerminalError::Malformed { .. },
+            )) => return Ok(Since::Refused),
+            Err(error) => return Err(error),
+        }
+        match decoder.finish() {
+            Ok(_) if hex(&first) != known.last => Ok(Since::Other(first)),
+            // What does not look like records either is judged with all the others.
+            Err(_) => Ok(Since::Other(first)),
+            Ok(summary) => {
+                self.connection.free(Step::Punches).await;
+                if size == known.size {
+                    return Ok(Since::Nothing);
+                }
+                log.ends(summary);
+                Ok(Since::Added(log))
+            }
+        }
     }
 
     async fn prepare_log(
@@ -422,7 +463,7 @@ impl ZkTerminal {
             None => feed(body)?,
             Some(size) => {
                 self.connection
-                    .download(step, size, |part| feed(part).map_err(LogFailure::from))
+                    .download(step, 0..size, |part| feed(part).map_err(LogFailure::from))
                     .await?;
                 self.connection.free(step).await;
             }
@@ -499,16 +540,68 @@ impl ZkTerminal {
     }
 }
 
-/// A log that was read.
+/// What was read of a log.
 #[derive(Default)]
 struct Log {
     punches: Vec<Punch>,
     parked: Vec<ParkedRecord>,
+    /// Of the whole log: bytes, records, and how these are laid out.
     size: u32,
-    last: Vec<u8>,
-    needs_users: bool,
     records: u64,
+    layout: Option<Layout>,
+    /// Its last record, in hex.
+    last: String,
+    /// Of the records that were read.
     rejected: u64,
+    whole_only: bool,
+}
+
+impl Log {
+    fn unchanged(known: Position) -> Self {
+        Self {
+            size: known.size,
+            records: known.held,
+            layout: known.layout,
+            last: known.last,
+            whole_only: known.whole_only,
+            ..Self::default()
+        }
+    }
+
+    fn take(&mut self, entry: Entry<'_>) {
+        match entry {
+            Entry::Record(record) => self.punches.push(punch(&record)),
+            Entry::Rejected { bytes, reason, .. } if self.parked.len() < PARKED_KEPT => {
+                self.parked.push(ParkedRecord {
+                    bytes: bytes.to_vec(),
+                    reason: reason.to_string(),
+                });
+            }
+            Entry::Rejected { .. } => {}
+        }
+    }
+
+    fn ends(&mut self, summary: LogSummary) {
+        self.records = summary.records;
+        self.rejected = summary.rejected;
+        self.layout = summary.layout;
+        self.last = hex(&summary.last);
+    }
+}
+
+/// What a log has after the last record that was read before.
+enum Since {
+    Nothing,
+    Added(Log),
+    /// Another record stands there: its bytes. The log is prepared still.
+    Other(Vec<u8>),
+    /// The terminal gives no part alone.
+    Refused,
+}
+
+fn ends_with(body: &[u8], last: &str) -> bool {
+    let end = body.len().saturating_sub(last.len() / 2);
+    hex(&body[end..]) == last
 }
 
 /// Why a log was not read.

@@ -3,7 +3,7 @@
 use jiff::civil::DateTime;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use zk_proto::{Counters, UserIndex};
+use zk_proto::{Counters, Layout, UserIndex};
 
 use crate::ReadPosition;
 
@@ -18,10 +18,14 @@ pub(super) struct Position {
     pub(super) people: [Option<u32>; 5],
     /// Size of the log's body in bytes.
     pub(super) size: u32,
+    /// Records in it.
+    pub(super) held: u64,
+    /// How they are laid out; `None` when there are none.
+    pub(super) layout: Option<Layout>,
     /// The last record as it came, in hex.
     pub(super) last: String,
-    /// The log names users by internal number.
-    pub(super) needs_users: bool,
+    /// The terminal was seen to ignore where the log is to be read from, so it is always read whole.
+    pub(super) whole_only: bool,
     /// When the user list was read, and what the terminal's clock showed then.
     pub(super) users_read_ms: i64,
     pub(super) users_read_at: DateTime,
@@ -44,28 +48,42 @@ impl Position {
         let read = Timestamp::from_millisecond(self.users_read_ms).unwrap_or(Timestamp::MIN);
         let age = now.duration_since(read);
         self.people != people(counters)
-            || self.needs_users && self.records != counters.records
+            || self.needs_users() && self.records != counters.records
             || age >= USERS_FRESH_FOR
             || age.is_negative()
     }
 
-    /// Whether the log can be unchanged as far as the counters tell.
+    /// The log names users by internal number.
+    pub(super) fn needs_users(&self) -> bool {
+        self.layout.is_some_and(Layout::needs_users)
+    }
+
+    /// Bytes of a record.
+    pub(super) fn record_size(&self) -> u32 {
+        self.last.len() as u32 / 2
+    }
+
+    /// Whether a log of `size` bytes can be the one that was read and what was added since, as far as the counters tell.
     ///
     /// In a full log the newest punch replaces the oldest: neither the counter nor the size moves, and nothing says where
     /// the newest stands. So a log that is full, or of which nothing tells whether it is, is always read.
-    pub(super) fn counters_unchanged(&self, counters: &Counters) -> bool {
-        let capacity = counters.record_capacity.filter(|capacity| *capacity > 0);
-        let full = capacity.is_none_or(|capacity| self.held(counters) >= capacity);
+    pub(super) fn may_go_on(&self, counters: &Counters, size: u32) -> bool {
         // A new user may be the one whom a parked record names by internal number.
-        let same_people = !self.needs_users || self.people == people(counters);
-        let empty = self.last.is_empty();
-        (empty || !full) && self.records == counters.records && same_people
-    }
-
-    /// Records in the log. Some models count 0 whatever they hold.
-    fn held(&self, counters: &Counters) -> u32 {
-        let record = (self.last.len() as u32 / 2).max(1);
-        counters.records.unwrap_or(0).max(self.size / record)
+        let same_people = !self.needs_users() || self.people == people(counters);
+        if self.last.is_empty() {
+            return size == self.size && self.records == counters.records;
+        }
+        let capacity = counters.record_capacity.filter(|capacity| *capacity > 0);
+        // Some models count 0 whatever they hold.
+        let held = counters.records.unwrap_or(0).max(size / self.record_size());
+        let full = capacity.is_none_or(|capacity| held >= capacity);
+        let counted = match size == self.size {
+            true => counters.records == self.records,
+            false => counters.records >= self.records,
+        };
+        let added = size.checked_sub(self.size);
+        let whole = added.is_some_and(|added| added.is_multiple_of(self.record_size()));
+        self.size >= self.record_size() && !full && whole && counted && same_people
     }
 }
 
@@ -105,8 +123,13 @@ mod tests {
             records: Some(7),
             people: people(&counters(7)),
             size: 18,
+            held: 7,
+            layout: Some(match needs_users {
+                true => Layout::Plain8,
+                false => Layout::Number16,
+            }),
             last: hex(&[0, 0xab]),
-            needs_users,
+            whole_only: false,
             users_read_ms: 0,
             users_read_at: DateTime::default(),
             numbers: UserIndex::default(),
@@ -146,30 +169,47 @@ mod tests {
     }
 
     #[test]
-    fn a_full_log_is_never_called_unchanged() {
+    fn a_full_log_never_goes_on() {
         let full = Position {
             records: Some(100),
             ..position(false)
         };
-        assert!(position(false).counters_unchanged(&counters(7)));
-        assert!(!position(false).counters_unchanged(&counters(8)));
-        assert!(!full.counters_unchanged(&counters(100)));
+        assert!(position(false).may_go_on(&counters(7), 18));
+        assert!(!position(false).may_go_on(&counters(8), 18));
+        assert!(!full.may_go_on(&counters(100), 18));
         // A model that counts 0: its log has 142 records of two bytes.
         let uncounted = Position {
             records: Some(0),
             size: 284,
             ..position(false)
         };
-        assert!(!uncounted.counters_unchanged(&counters(0)));
+        assert!(!uncounted.may_go_on(&counters(0), 284));
         let small = Position {
             size: 18,
             ..uncounted
         };
-        assert!(small.counters_unchanged(&counters(0)));
+        assert!(small.may_go_on(&counters(0), 18));
         let untold = Counters {
             record_capacity: None,
             ..counters(0)
         };
-        assert!(!small.counters_unchanged(&untold));
+        assert!(!small.may_go_on(&untold, 18));
+    }
+
+    #[test]
+    fn a_log_goes_on_by_whole_records_only() {
+        let position = position(false);
+        assert!(position.may_go_on(&counters(9), 22));
+        assert!(position.may_go_on(&counters(7), 20), "one came after the counters");
+        assert!(!position.may_go_on(&counters(9), 21));
+        assert!(!position.may_go_on(&counters(6), 22), "it was cleared");
+        assert!(!position.may_go_on(&counters(6), 16));
+        assert!(!position.may_go_on(&counters(99), 216), "it may have begun again");
+        let none = Position {
+            last: String::new(),
+            layout: None,
+            ..position
+        };
+        assert!(!none.may_go_on(&counters(7), 20));
     }
 }
