@@ -370,7 +370,13 @@ async fn only_what_was_added_is_read() {
                 .map(|n| {
                     let clock = MORNING + SignedDuration::from_secs((round * 100 + n) as i64);
                     let place = 5000 + round * 10 + n;
-                    ("1002".to_owned(), clock, PunchState::Out, VerifyMode::Finger, place)
+                    (
+                        "1002".to_owned(),
+                        clock,
+                        PunchState::Out,
+                        VerifyMode::Finger,
+                        place,
+                    )
                 })
                 .collect();
             assert_eq!(plain(&read.punches), new, "{layout:?}");
@@ -378,7 +384,10 @@ async fn only_what_was_added_is_read() {
             let received = terminal.counts().bytes_out - before.bytes_out;
             // Internal numbers are read with the user list of the moment.
             let users = 3 * 72;
-            assert!(received < 1000 + 11 * layout.size() as u64 + users, "{received}");
+            assert!(
+                received < 1000 + 11 * layout.size() as u64 + users,
+                "{received}"
+            );
             last = read;
         }
         assert_eq!(read_again(&terminal, &last).await.punches, [], "{layout:?}");

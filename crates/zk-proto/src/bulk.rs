@@ -32,6 +32,10 @@ impl Wanted {
 /// How long a part to ask for over TCP: what most clients ask for, not a multiple of any record size.
 pub const TCP_CHUNK: u32 = 0xffc0;
 
+/// How long a part to ask for over UDP: less than any terminal puts into one datagram. A part of several datagrams could come
+/// with one of them lost and another one twice, and nothing in them would tell.
+pub const UDP_CHUNK: u32 = 1000;
+
 /// The data of READ_BUFFER.
 pub fn chunk_request(offset: u32, length: u32) -> [u8; 8] {
     let mut data = [0; 8];

@@ -151,6 +151,12 @@ impl PacketBuffer {
         self.buf.extend_from_slice(bytes);
     }
 
+    /// Adds a packet that came by itself, in a datagram.
+    pub fn put(&mut self, packet: &Packet<'_>) {
+        self.reserve(PREFIX_LEN + HEADER_LEN + packet.data.len());
+        packet.encode_framed(&mut self.buf);
+    }
+
     /// The buffer itself, with room for what the current packet lacks (at least `at_least` bytes), so that a socket can be
     /// read into it without a copy. Only append to it.
     pub fn space(&mut self, at_least: usize) -> &mut Vec<u8> {

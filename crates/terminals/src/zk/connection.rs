@@ -1,14 +1,14 @@
-//! One TCP connection to a ZKTeco terminal: requests, answers, large answers, and the goodbye.
+//! One conversation with a ZKTeco terminal: requests, answers, large answers, and the goodbye.
 
 use std::io;
 use std::ops::Range;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::lookup_host;
 use zk_proto::bulk::{self, BulkError, Chunk, Prepared, Wanted};
 use zk_proto::{DecodeError, Incoming, Packet, PacketBuffer, Session, command, key, reply};
 
+use super::link::Link;
 use crate::steps::Steps;
 use crate::{Deadline, Step, Target, TerminalError};
 
@@ -20,6 +20,11 @@ const ANSWER: Duration = Duration::from_secs(5);
 const PROGRESS: Duration = Duration::from_secs(15);
 /// For the answer to EXIT, also when the deadline has passed: a terminal with one slot is worth half a second.
 const GOODBYE: Duration = Duration::from_millis(500);
+
+/// For an answer that may have got lost, before it is asked for again.
+const REPEAT: Duration = Duration::from_secs(2);
+/// How often something is asked for that may get lost.
+const TRIES: u32 = 4;
 
 /// What the scrambled key is salted with; the value common clients use.
 const SALT: u8 = 0x32;
@@ -35,7 +40,7 @@ enum Patience {
 
 #[derive(Debug)]
 pub(super) struct Connection {
-    stream: TcpStream,
+    link: Link,
     packets: PacketBuffer,
     session: Session,
     deadline: Deadline,
@@ -64,14 +69,12 @@ impl Connection {
                 address: address.clone(),
                 source,
             })?;
-        // All addresses of a name, one after the other.
-        let stream = deadline
-            .within(Step::Connect, CONNECT, TcpStream::connect(&found[..]))
+        let link = deadline
+            .within(Step::Connect, CONNECT, Link::open(target.transport, &found))
             .await?
-            .and_then(|stream| stream.set_nodelay(true).map(|()| stream))
             .map_err(|source| TerminalError::Unreachable { address, source })?;
         Ok(Self {
-            stream,
+            link,
             packets: PacketBuffer::new(),
             session: Session::new(),
             deadline,
@@ -156,10 +159,10 @@ impl Connection {
         limit: u32,
         body: &mut Vec<u8>,
     ) -> Result<Option<u32>, TerminalError> {
-        self.send(step, command::PREPARE_BUFFER, &wanted.request())
-            .await?;
         // Some terminals copy the whole log before they answer.
-        let answer = self.receive(step, Patience::Whole(PROGRESS)).await?;
+        let answer = self
+            .exchange_within(step, command::PREPARE_BUFFER, &wanted.request(), PROGRESS)
+            .await?;
         body.clear();
         if answer.header.command == reply::ACK_ERROR && counted == Some(0) {
             return Ok(None);
@@ -188,6 +191,9 @@ impl Connection {
         bytes: Range<u32>,
         mut feed: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
+        if self.link.loses() {
+            return self.download_by_datagrams(step, bytes, feed).await;
+        }
         let length_at = |offset: u32| bulk::TCP_CHUNK.min(bytes.end - offset);
         let mut part = Vec::new();
         let mut offset = bytes.start;
@@ -197,7 +203,8 @@ impl Connection {
         }
         while offset < bytes.end {
             let length = length_at(offset);
-            self.receive_chunk(step, length, &mut part).await?;
+            self.receive_chunk(step, length, PROGRESS, &mut part)
+                .await?;
             if part.len() != length as usize {
                 let detail = format!(
                     "{length} bytes from {offset} were asked for and {} came",
@@ -210,6 +217,53 @@ impl Connection {
                 self.send_chunk_request(step, offset, length_at(offset))
                     .await?;
             }
+            feed(&part)?;
+        }
+        Ok(())
+    }
+
+    /// The same where datagrams get lost, come twice and overtake each other: each part is so short that it comes in one.
+    async fn download_by_datagrams<E: From<TerminalError>>(
+        &mut self,
+        step: Step,
+        bytes: Range<u32>,
+        mut feed: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut longest = bulk::UDP_CHUNK;
+        let mut part = Vec::new();
+        let mut offset = bytes.start;
+        let mut tries = TRIES;
+        while offset < bytes.end {
+            let length = longest.min(bytes.end - offset);
+            self.send_chunk_request(step, offset, length).await?;
+            let datagrams = match self.receive_chunk(step, length, REPEAT, &mut part).await {
+                Ok(datagrams) if part.len() == length as usize => datagrams,
+                Ok(_) | Err(TerminalError::Timeout { .. } | TerminalError::Malformed { .. })
+                    if tries > 1 =>
+                {
+                    tries -= 1;
+                    continue;
+                }
+                Ok(_) => {
+                    let detail = format!(
+                        "{length} bytes from {offset} were asked for and {} came",
+                        part.len()
+                    );
+                    return Err(TerminalError::Malformed { step, detail }.into());
+                }
+                Err(error) => return Err(error.into()),
+            };
+            if datagrams > 1 {
+                // This terminal sends shorter ones; each halving begins anew.
+                longest /= 2;
+                if longest == 0 {
+                    let detail = "a single byte came in two datagrams".to_owned();
+                    return Err(TerminalError::Malformed { step, detail }.into());
+                }
+                continue;
+            }
+            tries = TRIES;
+            offset += length;
             feed(&part)?;
         }
         Ok(())
@@ -230,7 +284,7 @@ impl Connection {
         let _ = self.exchange(Step::Connect, command::EXIT, &[]).await;
         let _ = self
             .deadline
-            .cover(Step::Connect, self.stream.shutdown())
+            .cover(Step::Connect, self.link.shut_down())
             .await;
     }
 
@@ -244,17 +298,20 @@ impl Connection {
         self.send(step, command::READ_BUFFER, &request).await
     }
 
-    /// Fills `part` with the answer to one chunk request, at most `length` bytes and one packet.
+    /// Fills `part` with the answer to one chunk request, at most `length` bytes and one packet. Of how many pieces it is made.
     async fn receive_chunk(
         &mut self,
         step: Step,
         length: u32,
+        idle: Duration,
         part: &mut Vec<u8>,
-    ) -> Result<(), TerminalError> {
+    ) -> Result<u32, TerminalError> {
         part.clear();
+        let mut pieces = 0;
         let mut chunk = Chunk::new();
         loop {
-            let packet = self.receive(step, Patience::Idle(PROGRESS)).await?;
+            self.reply_comes(step, Patience::Idle(idle)).await?;
+            let packet = self.reply(step)?;
             let received = chunk
                 .take(&packet)
                 .map_err(|error| bulk_error(step, error))?;
@@ -266,8 +323,9 @@ impl Connection {
                 });
             }
             part.extend_from_slice(received.data);
+            pieces += u32::from(!received.data.is_empty());
             if received.last {
-                return Ok(());
+                return Ok(pieces);
             }
         }
     }
@@ -278,31 +336,57 @@ impl Connection {
         command: u16,
         data: &[u8],
     ) -> Result<Packet<'_>, TerminalError> {
-        self.send(step, command, data).await?;
-        self.receive(step, Patience::Whole(ANSWER)).await
+        self.exchange_within(step, command, data, ANSWER).await
+    }
+
+    /// Asks, and where the question or the answer may have got lost, asks again; so only what may be done twice is asked so.
+    async fn exchange_within(
+        &mut self,
+        step: Step,
+        command: u16,
+        data: &[u8],
+        limit: Duration,
+    ) -> Result<Packet<'_>, TerminalError> {
+        let (mut tries, limit) = match self.link.loses() {
+            true => (TRIES, REPEAT.min(limit)),
+            false => (1, limit),
+        };
+        loop {
+            self.send(step, command, data).await?;
+            tries -= 1;
+            match self.reply_comes(step, Patience::Whole(limit)).await {
+                Ok(()) => return self.reply(step),
+                Err(TerminalError::Timeout { .. }) if tries > 0 => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     async fn send(&mut self, step: Step, command: u16, data: &[u8]) -> Result<(), TerminalError> {
         self.out.clear();
-        self.session
-            .request(command, data)
-            .encode_framed(&mut self.out);
+        let request = self.session.request(command, data);
+        self.link.encode(&request, &mut self.out);
         self.write_out(step).await
     }
 
     async fn write_out(&mut self, step: Step) -> Result<(), TerminalError> {
         self.deadline
-            .within(step, ANSWER, self.stream.write_all(&self.out))
+            .within(step, ANSWER, self.link.write(&self.out))
             .await?
             .map_err(|source| TerminalError::Cut { step, source })
     }
 
-    /// The next packet that belongs to the outstanding request.
-    async fn receive(
-        &mut self,
-        step: Step,
-        patience: Patience,
-    ) -> Result<Packet<'_>, TerminalError> {
+    /// The packet that [`Self::reply_comes`] has waited for.
+    fn reply(&mut self, step: Step) -> Result<Packet<'_>, TerminalError> {
+        let packet = self
+            .packets
+            .next_packet()
+            .map_err(|error| decode_error(step, error))?;
+        Ok(packet.expect("a packet that was peeked at"))
+    }
+
+    /// Waits until the next packet that belongs to the outstanding request has come.
+    async fn reply_comes(&mut self, step: Step, patience: Patience) -> Result<(), TerminalError> {
         let began = tokio::time::Instant::now();
         loop {
             while let Some(header) = self
@@ -311,20 +395,15 @@ impl Connection {
                 .map_err(|error| decode_error(step, error))?
             {
                 match self.session.sort(header) {
-                    Incoming::Reply => {
-                        let packet = self
-                            .packets
-                            .next_packet()
-                            .map_err(|error| decode_error(step, error))?;
-                        return Ok(packet.expect("a packet that was peeked at"));
-                    }
+                    Incoming::Reply => return Ok(()),
                     Incoming::Stale => self.packets.skip(),
                     Incoming::Event { code } => {
                         // Not asked for, but a terminal may wait for the answer, and repeat the event without it.
                         self.packets.skip();
                         tracing::trace!(code, "acknowledged an event");
                         self.out.clear();
-                        self.session.acknowledgement().encode_framed(&mut self.out);
+                        let thanks = self.session.acknowledgement();
+                        self.link.encode(&thanks, &mut self.out);
                         self.write_out(step).await?;
                     }
                 }
@@ -333,10 +412,8 @@ impl Connection {
                 Patience::Idle(limit) => limit,
                 Patience::Whole(limit) => limit.saturating_sub(began.elapsed()),
             };
-            let space = self.packets.space(4096);
-            let read = self
-                .deadline
-                .within(step, limit, self.stream.read_buf(space))
+            self.deadline
+                .within(step, limit, self.link.read_into(&mut self.packets))
                 .await
                 .map_err(|error| match (error, patience) {
                     // What is left of a limit says nothing to people; the limit does.
@@ -348,12 +425,6 @@ impl Connection {
                     (error, _) => error,
                 })?
                 .map_err(|source| TerminalError::Cut { step, source })?;
-            if read == 0 {
-                return Err(TerminalError::Cut {
-                    step,
-                    source: io::ErrorKind::UnexpectedEof.into(),
-                });
-            }
         }
     }
 }
@@ -363,10 +434,9 @@ impl Drop for Connection {
     fn drop(&mut self) {
         if self.open {
             self.out.clear();
-            self.session
-                .request(command::EXIT, &[])
-                .encode_framed(&mut self.out);
-            let _ = self.stream.try_write(&self.out);
+            let goodbye = self.session.request(command::EXIT, &[]);
+            self.link.encode(&goodbye, &mut self.out);
+            self.link.try_write(&self.out);
         }
     }
 }

@@ -1,9 +1,10 @@
-//! ZKTeco terminals on port 4370, read over TCP.
+//! ZKTeco terminals on port 4370, over TCP or UDP.
 //!
 //! Owns the order of the conversation and what the terminal's numbers mean in our words. Reading changes nothing: the
 //! terminal is never disabled, no option is written, no log is cleared. Protocol facts: `docs/devices/zkteco.md`.
 
 mod connection;
+mod link;
 mod position;
 
 use attendance::{DeviceUserId, Punch, PunchState, VerifyMode};
@@ -14,14 +15,14 @@ use zk_proto::bulk::Wanted;
 use zk_proto::clock::PackedClock;
 use zk_proto::users::UserList;
 use zk_proto::{
-    Counters, Entry, Layout, LogDecoder, LogError, LogHints, LogSummary, Record, UserIndex, command,
-    options, users,
+    Counters, Entry, Layout, LogDecoder, LogError, LogHints, LogSummary, Record, UserIndex,
+    command, options, users,
 };
 
 use crate::steps::Steps;
 use crate::{
     Deadline, DeviceUser, Identity, OnStep, ParkedRecord, ReadPosition, Reading, Step, Target,
-    TerminalError, Transport,
+    TerminalError,
 };
 use connection::Connection;
 use position::{Position, hex, people};
@@ -70,12 +71,6 @@ impl ZkTerminal {
         deadline: Deadline,
         on_step: OnStep<'_>,
     ) -> Result<Self, TerminalError> {
-        if target.transport != Transport::Tcp {
-            return Err(TerminalError::Refused {
-                step: Step::Connect,
-                detail: "terminals of this kind are read over TCP".to_owned(),
-            });
-        }
         let mut steps = Steps::begin(on_step);
         let mut terminal = Self {
             connection: Connection::open(target, deadline).await?,

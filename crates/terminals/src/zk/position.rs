@@ -200,11 +200,17 @@ mod tests {
     fn a_log_goes_on_by_whole_records_only() {
         let position = position(false);
         assert!(position.may_go_on(&counters(9), 22));
-        assert!(position.may_go_on(&counters(7), 20), "one came after the counters");
+        assert!(
+            position.may_go_on(&counters(7), 20),
+            "one came after the counters"
+        );
         assert!(!position.may_go_on(&counters(9), 21));
         assert!(!position.may_go_on(&counters(6), 22), "it was cleared");
         assert!(!position.may_go_on(&counters(6), 16));
-        assert!(!position.may_go_on(&counters(99), 216), "it may have begun again");
+        assert!(
+            !position.may_go_on(&counters(99), 216),
+            "it may have begun again"
+        );
         let none = Position {
             last: String::new(),
             layout: None,
