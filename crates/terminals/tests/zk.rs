@@ -992,7 +992,12 @@ async fn a_terminal_that_ignores_the_offset_is_read_whole() {
 async fn ignores_the_offset(body: &[u8], whole: bool) {
     let (target, asked) = {
         let body = body.to_vec();
+        // 1000 records, of which 100,000 have room.
+        let mut counters = [0_u32; 20];
+        (counters[8], counters[16]) = (1000, 100_000);
+        let counters: Vec<u8> = counters.into_iter().flat_map(u32::to_le_bytes).collect();
         scripted(move |command, data| match (command, data) {
+            (50, _) => vec![(2000, 7, None, counters.clone())],
             (1503, [1, 9, ..]) => vec![(1501, 7, None, vec![0; 4])],
             (1503, _) => {
                 let size = (body.len() as u32).to_le_bytes();
