@@ -5,9 +5,9 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, date};
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use simulators::{hik, zk};
 use store::{Author, Store, sql};
@@ -268,6 +268,38 @@ async fn polling_stores_each_punch_once_and_counts_what_came() {
     assert_eq!(totals["new"], 1);
     assert_eq!(office.rows("punches").await, 201);
     assert_eq!(terminal.counts().disables, 0);
+}
+
+#[tokio::test]
+async fn what_a_terminal_with_a_wrong_clock_sent_is_counted() {
+    let office = Office::open().await;
+    let records = zk::Records::new(200, 10, date(2026, 2, 10));
+    let five_hours_ago = || ingest::Clock::system().now() - SignedDuration::from_hours(5);
+    let terminal = zk::VirtualTerminal::new("LATE1")
+        .clock(Arc::new(move || {
+            TimeZone::UTC.to_datetime(five_hours_ago())
+        }))
+        .users(records.user_table())
+        .log(zk::Log::new(zk::LogLayout::Forty, records))
+        .start("127.0.0.1:0")
+        .await
+        .expect("a free port");
+    office.add_zk(&terminal, "LATE1").await;
+    let (said, totals) = office.poll().await;
+    said.failed(1, &["5 h 0 min behind", "(200 read, 200 new,"]);
+    assert_counts(
+        &totals,
+        [
+            ("devices", 1),
+            ("ok", 0),
+            ("failed", 1),
+            ("read", 200),
+            ("new", 200),
+            ("duplicate", 0),
+            ("rejected", 0),
+        ],
+    );
+    assert_eq!(office.rows("punches").await, 200);
 }
 
 #[tokio::test]

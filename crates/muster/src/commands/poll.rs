@@ -46,25 +46,54 @@ struct Totals {
     devices: usize,
     ok: usize,
     failed: usize,
-    read: u64,
-    new: u64,
-    duplicate: u64,
-    rejected: u64,
+    #[serde(flatten)]
+    counts: Counts,
     seconds: f64,
 }
 
 /// How one device was read.
+#[derive(Default)]
 struct Outcome {
     took: Option<Duration>,
-    result: Result<Counts, Failed>,
+    /// What came, which is stored also when something is wrong with it.
+    counts: Counts,
+    failed: Option<Failed>,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, Default, Serialize)]
 struct Counts {
     read: u64,
     new: u64,
     duplicate: u64,
     rejected: u64,
+}
+
+impl Counts {
+    fn add(&mut self, more: Self) {
+        self.read += more.read;
+        self.new += more.new;
+        self.duplicate += more.duplicate;
+        self.rejected += more.rejected;
+    }
+
+    fn text(self) -> String {
+        let Self {
+            read,
+            new,
+            duplicate,
+            rejected,
+        } = self;
+        format!("{read} read, {new} new, {duplicate} duplicate, {rejected} rejected")
+    }
+}
+
+impl Outcome {
+    fn failed(failed: Failed) -> Self {
+        Self {
+            failed: Some(failed),
+            ..Self::default()
+        }
+    }
 }
 
 struct Failed {
@@ -140,10 +169,7 @@ pub async fn run(args: Args, config: Config) -> anyhow::Result<ExitCode> {
     let mut rows = Vec::new();
     for device in &chosen {
         let outcome = match hindrance(device) {
-            Some(failed) => Outcome {
-                took: None,
-                result: Err(failed),
-            },
+            Some(failed) => Outcome::failed(failed),
             None => outcomes
                 .iter()
                 .position(|(id, _)| id.0 == device.id)
@@ -232,27 +258,26 @@ async fn read_here(
 
 /// What came of a read, together with the parts of the log that were read before it.
 fn of_read(polled: ingest::Polled, earlier: Option<Outcome>) -> Outcome {
-    let before = earlier.and_then(|earlier| Some((earlier.took?, earlier.result.ok()?)));
-    let (took, before) = before.map_or((Duration::ZERO, None), |(took, counts)| {
-        (took, Some(counts))
-    });
-    let sum = |now: u64, of: fn(&Counts) -> u64| now + before.as_ref().map_or(0, of);
-    let result = match polled.result {
-        Ok(accepted) => match accepted.fault() {
-            Some((step, text)) => Err(Failed::new(step.as_str(), text)),
-            None => Ok(Counts {
-                read: sum(accepted.read, |counts| counts.read),
-                new: sum(accepted.new, |counts| counts.new),
-                duplicate: sum(accepted.duplicate, |counts| counts.duplicate),
-                rejected: sum(accepted.rejected, |counts| counts.rejected),
-            }),
-        },
-        Err(PollFailure { step, message }) => Err(Failed::new(step, message)),
+    let earlier = earlier.unwrap_or_default();
+    let mut outcome = Outcome {
+        took: Some(earlier.took.unwrap_or_default() + polled.took),
+        counts: earlier.counts,
+        failed: None,
     };
-    Outcome {
-        took: Some(took + polled.took),
-        result,
+    match polled.result {
+        Ok(accepted) => {
+            let fault = accepted.fault();
+            outcome.failed = fault.map(|(step, text)| Failed::new(step.as_str(), text));
+            outcome.counts.add(Counts {
+                read: accepted.read,
+                new: accepted.new,
+                duplicate: accepted.duplicate,
+                rejected: accepted.rejected,
+            });
+        }
+        Err(PollFailure { step, message }) => outcome.failed = Some(Failed::new(step, message)),
     }
+    outcome
 }
 
 async fn read_by_server(
@@ -299,62 +324,56 @@ fn of_cycle(cycle: &poll_cycles::Model) -> Outcome {
     let took = took
         .filter(|_| cycle.folded == 0)
         .map(Duration::from_millis);
-    let result = match &cycle.error {
-        Some(message) => Err(Failed::new(
-            cycle.step.as_deref().unwrap_or("read"),
-            message,
-        )),
-        None => Ok(Counts {
+    let step = cycle.step.as_deref().unwrap_or("read");
+    Outcome {
+        took,
+        counts: Counts {
             read: number(cycle.read),
             new: number(cycle.new),
             duplicate: number(cycle.duplicate),
             rejected: number(cycle.rejected),
-        }),
-    };
-    Outcome { took, result }
+        },
+        failed: cycle
+            .error
+            .as_ref()
+            .map(|message| Failed::new(step, message)),
+    }
 }
 
 /// A device that was asked for and of which nothing came back.
 fn missing(served: bool) -> Outcome {
-    let failed = if served {
+    Outcome::failed(if served {
         Failed::new(
             "server",
             "no server has read it in time; is `muster serve` running on this database?",
         )
     } else {
         Failed::new("lease", "another process took it over while it was read")
-    };
-    Outcome {
-        took: None,
-        result: Err(failed),
-    }
+    })
 }
 
 impl Totals {
     fn add(&mut self, outcome: &Outcome) {
-        match &outcome.result {
-            Ok(counts) => {
-                self.ok += 1;
-                self.read += counts.read;
-                self.new += counts.new;
-                self.duplicate += counts.duplicate;
-                self.rejected += counts.rejected;
-            }
-            Err(_) => self.failed += 1,
+        match outcome.failed {
+            None => self.ok += 1,
+            Some(_) => self.failed += 1,
         }
+        self.counts.add(outcome.counts);
     }
 }
 
 fn row(device: &devices::Model, outcome: &Outcome) -> Vec<String> {
-    let (word, what) = match &outcome.result {
-        Ok(counts) => (
-            "ok",
-            counts_text(counts.read, counts.new, counts.duplicate, counts.rejected),
-        ),
-        Err(failed) => {
+    let counts = outcome.counts.text();
+    let (word, what) = match &outcome.failed {
+        None => ("ok", counts),
+        Some(failed) => {
             let step = terminal::stored_step_name(&failed.step);
             let step = step.map_or(String::new(), |step| format!("{step}: "));
-            ("failed", format!("{step}{}", failed.message))
+            let came = match outcome.counts.read {
+                0 => String::new(),
+                _ => format!(" ({counts})"),
+            };
+            ("failed", format!("{step}{}{came}", failed.message))
         }
     };
     let took = outcome
@@ -367,10 +386,6 @@ fn row(device: &devices::Model, outcome: &Outcome) -> Vec<String> {
         took,
         what,
     ]
-}
-
-fn counts_text(read: u64, new: u64, duplicate: u64, rejected: u64) -> String {
-    format!("{read} read, {new} new, {duplicate} duplicate, {rejected} rejected")
 }
 
 fn print(totals: &Totals, rows: &[Vec<String>], json: bool) -> anyhow::Result<()> {
@@ -390,7 +405,7 @@ fn print(totals: &Totals, rows: &[Vec<String>], json: bool) -> anyhow::Result<()
         count(totals.devices as u64, "device", "devices"),
         totals.ok,
         totals.failed,
-        counts_text(totals.read, totals.new, totals.duplicate, totals.rejected),
+        totals.counts.text(),
         totals.seconds
     );
     if totals.failed > 0 {
