@@ -13,6 +13,7 @@ pub mod key;
 pub mod options;
 pub mod packet;
 pub mod reply;
+pub mod request;
 pub mod session;
 pub mod text;
 pub mod users;
@@ -20,6 +21,8 @@ pub mod users;
 pub use attlog::{Entry, Layout, LogDecoder, LogError, LogHints, LogSummary, Record, Rejection};
 pub use counters::Counters;
 pub use packet::{DecodeError, Header, Packet, PacketBuffer};
+pub use reply::{Condition, Refusal};
+pub use request::Request;
 pub use session::{Incoming, Session};
 pub use users::{User, UserIndex, UserLayout, UserListError};
 
