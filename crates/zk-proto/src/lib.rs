@@ -24,7 +24,7 @@ pub use packet::{DecodeError, Header, Packet, PacketBuffer};
 pub use reply::{Condition, Refusal};
 pub use request::Request;
 pub use session::{Incoming, Session};
-pub use users::{User, UserIndex, UserLayout, UserListError};
+pub use users::{FieldError, Uid, User, UserIndex, UserLayout, UserListError, UserRecord};
 
 /// The port of every terminal that was not given another one, TCP and UDP.
 pub const DEFAULT_PORT: u16 = 4370;

@@ -31,3 +31,12 @@ pub(crate) fn hex(text: &str) -> Vec<u8> {
     }
     bytes
 }
+
+/// The bytes of the line with this name in a file of names and bytes.
+#[track_caller]
+pub(crate) fn named(file: &str, name: &str) -> Vec<u8> {
+    let vectors = vectors(file);
+    let vector = vectors.iter().find(|vector| vector[0] == name);
+    let vector = vector.unwrap_or_else(|| panic!("a line named {name}"));
+    hex(vector.last().expect("a line has fields"))
+}

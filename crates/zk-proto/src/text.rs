@@ -58,19 +58,43 @@ impl NameEncoding {
     /// The name before its first NUL, without blanks around it. What is invalid becomes U+FFFD; a character cut off at the
     /// end of the field is dropped.
     pub fn decode(self, field: &[u8]) -> String {
-        let encoding: &'static Encoding = match self {
-            Self::Utf8 => UTF_8,
-            Self::Gbk => GBK,
-            Self::Windows1256 => WINDOWS_1256,
-        };
         let bytes = until_nul(field);
         let bytes = match self {
             Self::Utf8 => without_cut_tail(bytes),
             Self::Gbk => without_cut_pair(bytes),
             Self::Windows1256 => bytes,
         };
-        let (text, _) = encoding.decode_without_bom_handling(bytes);
+        let (text, _) = self.code_page().decode_without_bom_handling(bytes);
         text.trim().to_owned()
+    }
+
+    /// The name as the terminal stores it. `None` when a character has no place in this code page, or is a control character,
+    /// which would end the name.
+    pub fn encode(self, name: &str) -> Option<Vec<u8>> {
+        if name.contains(char::is_control) {
+            return None;
+        }
+        let (bytes, _, failed) = self.code_page().encode(name);
+        (!failed).then(|| bytes.into_owned())
+    }
+
+    /// The beginning of a name that has at most `len` bytes when encoded: whole characters, for fields too short for all.
+    pub fn fitting(self, name: &str, len: usize) -> &str {
+        let ends = name.char_indices().map(|(at, c)| at + c.len_utf8());
+        let fits = |end: &usize| {
+            let (bytes, _, _) = self.code_page().encode(&name[..*end]);
+            bytes.len() <= len
+        };
+        let end = ends.take_while(fits).last();
+        name[..end.unwrap_or(0)].trim_end()
+    }
+
+    fn code_page(self) -> &'static Encoding {
+        match self {
+            Self::Utf8 => UTF_8,
+            Self::Gbk => GBK,
+            Self::Windows1256 => WINDOWS_1256,
+        }
     }
 }
 
@@ -86,7 +110,8 @@ fn without_cut_tail(bytes: &[u8]) -> &[u8] {
 fn without_cut_pair(bytes: &[u8]) -> &[u8] {
     let mut at = 0;
     while at < bytes.len() {
-        let width = if bytes[at] < 0x80 { 1 } else { 2 };
+        // 0x80 is the euro sign, by itself.
+        let width = if bytes[at] <= 0x80 { 1 } else { 2 };
         if at + width > bytes.len() {
             return &bytes[..at];
         }
@@ -155,7 +180,41 @@ mod tests {
     fn characters_cut_at_the_end_of_the_field_are_dropped() {
         assert_eq!(NameEncoding::Utf8.decode(b"J\xc3"), "J");
         assert_eq!(NameEncoding::Gbk.decode(b"\xd5\xc5\xce"), "\u{5f20}");
+        assert_eq!(
+            NameEncoding::Gbk.decode(b"\xd5\xc5\x80"),
+            "\u{5f20}\u{20ac}"
+        );
         assert_eq!(NameEncoding::Utf8.decode(b"Ana\0\xff\xff"), "Ana");
+    }
+
+    #[test]
+    fn names_are_written_in_the_code_page_of_the_terminal() {
+        let check = |encoding: NameEncoding, name: &str, expected: Option<&[u8]>| {
+            assert_eq!(encoding.encode(name).as_deref(), expected, "{name}");
+        };
+        check(NameEncoding::Utf8, "J\u{f6}rg", Some(b"J\xc3\xb6rg"));
+        check(
+            NameEncoding::Gbk,
+            "\u{5f20}\u{4f1f}",
+            Some(b"\xd5\xc5\xce\xb0"),
+        );
+        check(
+            NameEncoding::Windows1256,
+            "\u{627}\u{62d}\u{645}\u{62f}",
+            Some(b"\xc7\xcd\xe3\xcf"),
+        );
+        check(NameEncoding::Windows1256, "\u{5f20}", None);
+        check(NameEncoding::Gbk, "\u{62d}", None);
+        check(NameEncoding::Utf8, "A\0B", None);
+    }
+
+    #[test]
+    fn long_names_end_with_a_whole_character() {
+        assert_eq!(NameEncoding::Utf8.fitting("J\u{f6}rg", 2), "J");
+        assert_eq!(NameEncoding::Utf8.fitting("J\u{f6}rg", 3), "J\u{f6}");
+        assert_eq!(NameEncoding::Utf8.fitting("Ana Maria", 4), "Ana");
+        assert_eq!(NameEncoding::Utf8.fitting("Ana", 40), "Ana");
+        assert_eq!(NameEncoding::Gbk.fitting("\u{5f20}\u{4f1f}", 3), "\u{5f20}");
     }
 
     proptest! {
@@ -165,6 +224,22 @@ mod tests {
             encoding.decode(&bytes);
             NameEncoding::Gbk.decode(&bytes);
             user_id(&bytes);
+        }
+
+        #[test]
+        fn what_is_written_is_read(
+            name in "[a-z]{0,5}[\u{4e00}-\u{4eff}\u{627}-\u{64a}\u{20ac}a-z ]{0,10}", len in 0usize..30,
+        ) {
+            for encoding in [NameEncoding::Utf8, NameEncoding::Gbk, NameEncoding::Windows1256] {
+                if let Some(bytes) = encoding.encode(&name) {
+                    prop_assert_eq!(encoding.decode(&bytes), name.trim());
+                }
+                let cut = encoding.fitting(&name, len);
+                prop_assert!(name.starts_with(cut));
+                if let Some(bytes) = encoding.encode(cut) {
+                    prop_assert!(bytes.len() <= len);
+                }
+            }
         }
     }
 }

@@ -1,10 +1,13 @@
-//! The user list: 28-byte records of older terminals, 72-byte records of colour ones.
+//! The user list, and writing users: 28-byte records of older terminals, 72-byte records of colour ones.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 
+use crate::command;
+use crate::request::Request;
 use crate::text::{NameEncoding, until_nul, user_id};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,10 +25,72 @@ impl UserLayout {
             Self::Long72 => 72,
         }
     }
+
+    /// The most bytes of a name, in the terminal's code page.
+    pub fn name_len(self) -> usize {
+        match self {
+            Self::Short28 => 8,
+            // One of 24 is for the NUL.
+            Self::Long72 => 23,
+        }
+    }
+
+    fn password_len(self) -> usize {
+        match self {
+            Self::Short28 => 5,
+            Self::Long72 => 8,
+        }
+    }
 }
 
-/// One user as the terminal knows them. The internal index (`uid`) stays inside this crate.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The terminal's own index of a user. To be handed back to the same terminal, never shown or stored as whose a punch is: it
+/// passes to somebody else when its user is deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Uid(pub(crate) u16);
+
+impl Uid {
+    /// The smallest index that nobody has, for a new user. `None` when there are 65,534.
+    pub fn unused(users: &[User]) -> Option<Self> {
+        let taken: BTreeSet<u16> = users.iter().map(|user| user.uid).collect();
+        (1..u16::MAX).find(|uid| !taken.contains(uid)).map(Self)
+    }
+}
+
+impl fmt::Display for Uid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What a user may do at the terminal, as its byte has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Privilege(pub u8);
+
+impl Privilege {
+    pub const USER: Self = Self(0);
+    /// May enrol others.
+    pub const ENROLLER: Self = Self(2);
+    /// As captured from an F19. The vendor's manual has 12.
+    pub const MANAGER: Self = Self(6);
+    pub const SUPER_ADMIN: Self = Self(14);
+
+    /// May open the menu of the terminal.
+    pub fn is_admin(self) -> bool {
+        matches!(self.0 & 0x0e, 6 | 12 | 14)
+    }
+
+    /// The terminal does not let this user in.
+    pub fn is_disabled(self) -> bool {
+        self.0 & 1 == 1
+    }
+}
+
+/// When a user may enter. The default is what is set for their group; others are kept as they were read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Zones([u8; 8]);
+
+/// One user as the terminal knows them.
+#[derive(Clone, PartialEq, Eq)]
 pub struct User {
     uid: u16,
     /// Printable ASCII. In the short layout the decimal form of its number.
@@ -34,12 +99,51 @@ pub struct User {
     pub name: Vec<u8>,
     pub card: u32,
     privilege: u8,
+    password: Vec<u8>,
+    group: u8,
+    zones: Zones,
+}
+
+impl fmt::Debug for User {
+    /// Without the password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("User")
+            .field("uid", &self.uid)
+            .field("id", &self.id)
+            .field("name", &self.name.escape_ascii().to_string())
+            .field("card", &self.card)
+            .field("privilege", &self.privilege)
+            .field("group", &self.group)
+            .finish_non_exhaustive()
+    }
 }
 
 impl User {
+    pub fn uid(&self) -> Uid {
+        Uid(self.uid)
+    }
+
+    pub fn privilege(&self) -> Privilege {
+        Privilege(self.privilege)
+    }
+
     /// May open the menu of the terminal. Super admin is 14; manager is 12 in the vendor's manual and 6 in captures.
     pub fn is_admin(&self) -> bool {
-        matches!(self.privilege & 0x0e, 6 | 12 | 14)
+        self.privilege().is_admin()
+    }
+
+    /// What to write to leave this user as they are: the start of every change.
+    pub fn record(&self, encoding: NameEncoding) -> UserRecord {
+        UserRecord {
+            uid: self.uid(),
+            id: self.id.clone(),
+            name: encoding.decode(&self.name),
+            privilege: self.privilege(),
+            password: String::from_utf8_lossy(&self.password).into_owned(),
+            card: self.card,
+            group: self.group,
+            zones: self.zones,
+        }
     }
 
     fn decode(record: &[u8], layout: UserLayout) -> Option<Self> {
@@ -56,13 +160,190 @@ impl User {
                 (&record[11..35], long(35), String::from_utf8(id).ok()?)
             }
         };
+        let (group, zones) = match layout {
+            UserLayout::Short28 => (record[21], &record[22..24]),
+            UserLayout::Long72 => (record[39], &record[40..48]),
+        };
+        let mut kept = Zones::default();
+        kept.0[..zones.len()].copy_from_slice(zones);
         Some(Self {
             uid: word(0),
             id,
             name: until_nul(name).to_vec(),
             card,
             privilege: record[2],
+            password: until_nul(&record[3..3 + layout.password_len()]).to_vec(),
+            group,
+            zones: kept,
         })
+    }
+}
+
+/// A user to be written.
+#[derive(Clone, PartialEq, Eq)]
+pub struct UserRecord {
+    /// Of the user to be changed, or [`Uid::unused`] for a new one.
+    pub uid: Uid,
+    /// Not somebody else's. Digits only and without leading zeros where records have 28 bytes.
+    pub id: String,
+    pub name: String,
+    pub privilege: Privilege,
+    /// For the keypad; empty for none.
+    pub password: String,
+    /// 0 for none.
+    pub card: u32,
+    pub group: u8,
+    pub zones: Zones,
+}
+
+impl fmt::Debug for UserRecord {
+    /// Without the password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UserRecord")
+            .field("uid", &self.uid)
+            .field("id", &self.id)
+            .field("name", &self.name)
+            .field("privilege", &self.privilege)
+            .field("card", &self.card)
+            .field("group", &self.group)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Which field of a user a terminal cannot hold. Nothing is cut: the user would be somebody else afterwards, or have another
+/// password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FieldError {
+    #[error("the user id is empty or not printable ASCII")]
+    Id,
+    #[error("the user id has {len} characters and the terminal takes {max}")]
+    IdTooLong { len: usize, max: usize },
+    #[error("the terminal takes only numbers without leading zeros as user id")]
+    IdNotNumber,
+    #[error("the name has characters that the terminal's {encoding:?} code page does not have")]
+    Name { encoding: NameEncoding },
+    #[error("the name has {len} bytes and the terminal takes {max}")]
+    NameTooLong { len: usize, max: usize },
+    #[error("the password is not printable ASCII")]
+    Password,
+    #[error("the password has {len} characters and the terminal takes {max}")]
+    PasswordTooLong { len: usize, max: usize },
+}
+
+impl UserRecord {
+    /// A user with nothing but an id.
+    pub fn new(uid: Uid, id: impl Into<String>) -> Self {
+        Self {
+            uid,
+            id: id.into(),
+            name: String::new(),
+            privilege: Privilege::USER,
+            password: String::new(),
+            card: 0,
+            group: 1,
+            zones: Zones::default(),
+        }
+    }
+
+    /// The record in the layout and the code page of the terminal's own user list: see [`UserList`]. In another layout the
+    /// terminal would store something else, or refuse.
+    ///
+    /// # Errors
+    /// The first field that does not fit.
+    pub fn encode(
+        &self,
+        layout: UserLayout,
+        encoding: NameEncoding,
+    ) -> Result<Vec<u8>, FieldError> {
+        let password = self.password_bytes(layout)?;
+        let name = self.name_bytes(layout, encoding)?;
+        let Uid(uid) = self.uid;
+        let mut record = vec![0; layout.size()];
+        let mut put = |at: usize, bytes: &[u8]| record[at..at + bytes.len()].copy_from_slice(bytes);
+        put(0, &uid.to_le_bytes());
+        put(2, &[self.privilege.0]);
+        put(3, password);
+        match layout {
+            UserLayout::Short28 => {
+                put(8, &name);
+                put(16, &self.card.to_le_bytes());
+                put(21, &[self.group]);
+                put(22, &self.zones.0[..2]);
+                put(24, &self.id_number()?.to_le_bytes());
+            }
+            UserLayout::Long72 => {
+                put(11, &name);
+                put(35, &self.card.to_le_bytes());
+                put(39, &[self.group]);
+                put(40, &self.zones.0);
+                put(48, id_bytes(&self.id)?);
+            }
+        }
+        Ok(record)
+    }
+
+    /// Writes the user, new or changed. To be followed by [`crate::control::refresh_data`].
+    ///
+    /// # Errors
+    /// See [`Self::encode`].
+    pub fn write(&self, layout: UserLayout, encoding: NameEncoding) -> Result<Request, FieldError> {
+        let record = self.encode(layout, encoding)?;
+        Ok(Request::new(command::USER_WRQ, record))
+    }
+
+    fn name_bytes(
+        &self,
+        layout: UserLayout,
+        encoding: NameEncoding,
+    ) -> Result<Vec<u8>, FieldError> {
+        let name = encoding
+            .encode(&self.name)
+            .ok_or(FieldError::Name { encoding })?;
+        let (len, max) = (name.len(), layout.name_len());
+        match len <= max {
+            true => Ok(name),
+            false => Err(FieldError::NameTooLong { len, max }),
+        }
+    }
+
+    fn password_bytes(&self, layout: UserLayout) -> Result<&[u8], FieldError> {
+        let password = self.password.as_bytes();
+        let (len, max) = (password.len(), layout.password_len());
+        if !password.iter().all(u8::is_ascii_graphic) {
+            return Err(FieldError::Password);
+        }
+        match len <= max {
+            true => Ok(password),
+            false => Err(FieldError::PasswordTooLong { len, max }),
+        }
+    }
+
+    fn id_number(&self) -> Result<u32, FieldError> {
+        let number = self.id.parse().ok().filter(|number: &u32| *number != 0);
+        number
+            .filter(|number| number.to_string() == self.id)
+            .ok_or(FieldError::IdNotNumber)
+    }
+}
+
+/// Deletes a user with everything that is stored about them but their punches. To be followed by
+/// [`crate::control::refresh_data`].
+pub fn delete(Uid(uid): Uid) -> Request {
+    Request::new(command::DELETE_USER, uid.to_le_bytes())
+}
+
+/// A user id for a field of 24 bytes, which comes back as it was written.
+pub(crate) fn id_bytes(id: &str) -> Result<&[u8], FieldError> {
+    const MAX: usize = 24;
+    if user_id(id.as_bytes()) != Some(id.as_bytes()) {
+        return Err(FieldError::Id);
+    }
+    match id.len() <= MAX {
+        true => Ok(id.as_bytes()),
+        false => Err(FieldError::IdTooLong {
+            len: id.len(),
+            max: MAX,
+        }),
     }
 }
 
@@ -118,6 +399,8 @@ pub struct UserList {
     pub rejected: Vec<Vec<u8>>,
     /// How the names are written.
     pub encoding: NameEncoding,
+    /// How the records are laid out; `None` when there are none.
+    pub layout: Option<UserLayout>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -170,6 +453,7 @@ pub fn decode(body: &[u8], count: Option<u32>) -> Result<UserList, UserListError
     if list.rejected.len() > list.users.len() {
         return Err(layout_error());
     }
+    list.layout = (!records.is_empty()).then_some(layout);
     list.encoding = NameEncoding::of(list.users.iter().map(|user| user.name.as_slice()));
     Ok(list)
 }
@@ -205,14 +489,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::testdata::{hex, vectors};
+    use crate::testdata::named;
 
     fn golden(name: &str) -> Vec<u8> {
-        let vector = vectors(include_str!("../testdata/users.txt"))
-            .into_iter()
-            .find(|vector| vector[0] == name)
-            .expect("a named line");
-        hex(&vector[1])
+        named(include_str!("../testdata/users.txt"), name)
     }
 
     fn body(records: &[u8]) -> Vec<u8> {
@@ -299,7 +579,157 @@ mod tests {
         ));
     }
 
+    fn ana() -> UserRecord {
+        UserRecord {
+            name: "Ana".to_owned(),
+            password: "1234".to_owned(),
+            privilege: Privilege::SUPER_ADMIN,
+            card: 6543,
+            ..UserRecord::new(Uid(38), "90210")
+        }
+    }
+
+    #[test]
+    fn golden_users_are_written() {
+        let written = |record: &UserRecord, layout| record.encode(layout, NameEncoding::Utf8);
+        assert_eq!(written(&ana(), UserLayout::Long72), Ok(golden("user72")));
+        let plain = UserRecord {
+            password: "12345".to_owned(),
+            privilege: Privilege::USER,
+            ..ana()
+        };
+        assert_eq!(written(&plain, UserLayout::Short28), Ok(golden("user28")));
+        let nuevo = UserRecord {
+            uid: Uid(14),
+            id: "11224488".to_owned(),
+            name: "Nuevo".to_owned(),
+            password: "123456".to_owned(),
+            privilege: Privilege::MANAGER,
+            ..ana()
+        };
+        let mut captured = golden("f19");
+        captured[10] = 0; // left over behind the password
+        assert_eq!(written(&nuevo, UserLayout::Long72), Ok(captured));
+    }
+
+    #[test]
+    fn a_user_is_written_as_they_were_read() {
+        for name in ["user28", "user72", "text_group", "zones28"] {
+            let record = golden(name);
+            let list = decode(&body(&record), Some(1)).expect("a user list");
+            let layout = list.layout.expect("a record");
+            let user = list.users[0].record(list.encoding);
+            assert_eq!(user.encode(layout, list.encoding), Ok(record), "{name}");
+        }
+    }
+
+    #[test]
+    fn fields_that_do_not_fit_are_named() {
+        let check = |change: &dyn Fn(&mut UserRecord), layout, expected| {
+            let mut record = ana();
+            change(&mut record);
+            let encoded = record.encode(layout, NameEncoding::Windows1256);
+            assert_eq!(encoded.map(|_| ()), expected);
+        };
+        let (short, long) = (UserLayout::Short28, UserLayout::Long72);
+        let id = |id: &'static str| move |record: &mut UserRecord| record.id = id.to_owned();
+        check(&id("A-007"), long, Ok(()));
+        check(&id("123456789012345678901234"), long, Ok(()));
+        let too_long = FieldError::IdTooLong { len: 25, max: 24 };
+        check(&id("1234567890123456789012345"), long, Err(too_long));
+        for bad in ["", " 7", "7\0", "\u{667}"] {
+            check(&id(bad), long, Err(FieldError::Id));
+        }
+        check(&id("4294967295"), short, Ok(()));
+        for bad in ["", "0", "007", "+7", "A7", "4294967296"] {
+            check(&id(bad), short, Err(FieldError::IdNotNumber));
+        }
+        let name =
+            |name: &'static str| move |record: &mut UserRecord| record.name = name.to_owned();
+        check(&name(""), long, Ok(()));
+        check(&name("12345678901234567890123"), long, Ok(()));
+        let too_long = |len, max| Err(FieldError::NameTooLong { len, max });
+        check(&name("123456789012345678901234"), long, too_long(24, 23));
+        check(&name("12345678"), short, Ok(()));
+        check(&name("123456789"), short, too_long(9, 8));
+        let encoding = NameEncoding::Windows1256;
+        for bad in ["\u{5f20}", "A\0"] {
+            check(&name(bad), long, Err(FieldError::Name { encoding }));
+        }
+        let password = |password: &'static str| {
+            move |record: &mut UserRecord| record.password = password.to_owned()
+        };
+        check(&password("12345678"), long, Ok(()));
+        let too_long = |len, max| Err(FieldError::PasswordTooLong { len, max });
+        check(&password("123456789"), long, too_long(9, 8));
+        check(&password("12345"), short, Ok(()));
+        check(&password("123456"), short, too_long(6, 5));
+        check(&password("12\0"), long, Err(FieldError::Password));
+    }
+
+    #[test]
+    fn passwords_are_not_shown() {
+        let list = decode(&body(&golden("user28")), Some(1)).expect("a user list");
+        let shown = format!("{list:?} {:?}", list.users[0].record(list.encoding));
+        assert!(
+            !shown.contains("12345") && shown.contains("90210"),
+            "{shown}"
+        );
+    }
+
+    #[test]
+    fn a_new_user_gets_an_index_nobody_has() {
+        let users = decode(&golden("inline_body"), Some(2))
+            .expect("a user list")
+            .users;
+        assert_eq!(Uid::unused(&[]), Some(Uid(1)));
+        assert_eq!(Uid::unused(&users), Some(Uid(3)));
+        assert_eq!(Uid::unused(&users[1..]), Some(Uid(1)));
+    }
+
+    #[test]
+    fn privileges() {
+        let check = |byte, admin, disabled| {
+            let privilege = Privilege(byte);
+            assert_eq!(
+                (privilege.is_admin(), privilege.is_disabled()),
+                (admin, disabled)
+            );
+        };
+        check(0, false, false);
+        check(2, false, false);
+        check(6, true, false);
+        check(12, true, false);
+        check(14, true, false);
+        check(1, false, true);
+        check(15, true, true);
+    }
+
     proptest! {
+        #[test]
+        fn what_is_written_is_read(
+            uid in 1u16.., id in "[!-~]([ -~]{0,22}[!-~])?", number in 1u32..,
+            name in "([a-z\u{f6}]([a-z ]{0,5}[a-z])?)?", password in "[0-9]{0,5}",
+            privilege: u8, card: u32, group: u8, zones: [u8; 8],
+        ) {
+            for layout in [UserLayout::Short28, UserLayout::Long72] {
+                let (id, zones) = match layout {
+                    UserLayout::Short28 => (number.to_string(), [zones[0], zones[1], 0, 0, 0, 0, 0, 0]),
+                    UserLayout::Long72 => (id.clone(), zones),
+                };
+                let record = UserRecord {
+                    uid: Uid(uid), id, name: name.clone(), password: password.clone(),
+                    privilege: Privilege(privilege), card, group, zones: Zones(zones),
+                };
+                let bytes = match record.encode(layout, NameEncoding::Utf8) {
+                    Err(FieldError::NameTooLong { max: 8, .. }) => continue,
+                    bytes => bytes.expect("fields that fit"),
+                };
+                let read = User::decode(&bytes, layout).expect("a user");
+                prop_assert_eq!(read.record(NameEncoding::Utf8), record);
+            }
+        }
+
         #[test]
         fn no_input_panics(bytes in proptest::collection::vec(any::<u8>(), 0..600), count: Option<u32>) {
             let _ = decode(&bytes, count);
