@@ -9,6 +9,7 @@ pub mod bulk;
 pub mod clock;
 pub mod command;
 pub mod counters;
+pub mod event;
 pub mod key;
 pub mod options;
 pub mod packet;
@@ -20,6 +21,7 @@ pub mod users;
 
 pub use attlog::{Entry, Layout, LogDecoder, LogError, LogHints, LogSummary, Record, Rejection};
 pub use counters::Counters;
+pub use event::Event;
 pub use packet::{DecodeError, Header, Packet, PacketBuffer};
 pub use reply::{Condition, Refusal};
 pub use request::Request;
