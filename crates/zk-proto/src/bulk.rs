@@ -12,6 +12,8 @@ use crate::reply;
 pub enum Wanted {
     Log,
     Users,
+    /// The fingerprint templates of everybody; see [`crate::templates`]. Can take minutes.
+    Templates,
 }
 
 impl Wanted {
@@ -20,6 +22,7 @@ impl Wanted {
         let (inner, data_type) = match self {
             Self::Log => (command::ATTLOG_RRQ, 0),
             Self::Users => (command::USERTEMP_RRQ, 5),
+            Self::Templates => (command::DB_RRQ, 2),
         };
         let mut data = [0; 11];
         data[0] = 1;
@@ -174,6 +177,10 @@ mod tests {
     fn requests() {
         assert_eq!(Wanted::Log.request(), *b"\x01\x0d\0\0\0\0\0\0\0\0\0");
         assert_eq!(Wanted::Users.request(), *b"\x01\x09\0\x05\0\0\0\0\0\0\0");
+        assert_eq!(
+            Wanted::Templates.request(),
+            *b"\x01\x07\0\x02\0\0\0\0\0\0\0"
+        );
         assert_eq!(chunk_request(0xffc0, 0x9e4), *b"\xc0\xff\0\0\xe4\x09\0\0");
     }
 

@@ -56,7 +56,8 @@ pub enum DecodeError {
 }
 
 impl<'a> Packet<'a> {
-    /// Reads one packet without prefix, as a UDP datagram holds it.
+    /// Reads one packet without prefix, as a UDP datagram holds it. A datagram that is none is to be dropped, as if it were
+    /// lost: unlike a stream it says nothing about what comes after it.
     ///
     /// # Errors
     /// `TooShort` below eight bytes, `Checksum` when the sum does not fit.
@@ -330,6 +331,23 @@ mod tests {
             seen += 1;
         }
         assert_eq!(seen, 4);
+    }
+
+    #[test]
+    fn a_damaged_datagram_is_refused() {
+        let vectors = vectors(include_str!("../testdata/datagrams.txt"));
+        let datagram = hex(&vectors[0][5]);
+        for at in 0..datagram.len() {
+            let mut damaged = datagram.clone();
+            damaged[at] ^= 4;
+            let decoded = Packet::decode(&damaged);
+            assert!(
+                matches!(decoded, Err(DecodeError::Checksum { .. })),
+                "{at}: {decoded:?}"
+            );
+        }
+        let cut = Packet::decode(&datagram[..7]);
+        assert_eq!(cut, Err(DecodeError::TooShort { announced: 7 }));
     }
 
     #[test]
