@@ -8,6 +8,7 @@ pub mod attlog;
 pub mod bulk;
 pub mod clock;
 pub mod command;
+pub mod control;
 pub mod counters;
 pub mod event;
 pub mod key;

@@ -1,5 +1,8 @@
 //! Options: named texts such as serial number and model. Names are case-sensitive; a tilde marks what the vendor wrote.
 
+use crate::command;
+use crate::request::Request;
+
 /// The serial number. A few models answer with an empty value.
 pub const SERIAL_NUMBER: &str = "~SerialNumber";
 pub const MODEL: &str = "~DeviceName";
@@ -12,6 +15,13 @@ pub fn request(name: &str) -> Vec<u8> {
     data.extend_from_slice(name.as_bytes());
     data.push(0);
     data
+}
+
+/// Sets an option, which takes effect with [`crate::control::refresh_options`]. `None` when the name or the value has a NUL, or
+/// the name is empty or has a `=`: the terminal would set something else.
+pub fn write(name: &str, value: &str) -> Option<Request> {
+    let fits = !name.is_empty() && !name.contains(['=', '\0']) && !value.contains('\0');
+    fits.then(|| Request::new(command::OPTIONS_WRQ, format!("{name}={value}\0")))
 }
 
 /// The value in an answer `name=value`: what follows the first `=`, up to the first NUL, without blanks around it. `None`
@@ -44,6 +54,24 @@ mod tests {
         check(b"\0", None);
         check(b"", None);
         assert_eq!(request("~OS"), b"~OS\0");
+    }
+
+    #[test]
+    fn what_would_set_another_option_is_not_written() {
+        let written = write("LockOn", "a=5").map(|request| request.data);
+        assert_eq!(written.as_deref(), Some(&b"LockOn=a=5\0"[..]));
+        for (name, value) in [
+            ("", "5"),
+            ("Lock=On", "5"),
+            ("Lock\0", "5"),
+            ("LockOn", "\0"),
+        ] {
+            assert_eq!(write(name, value), None, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn plain_texts() {
         assert_eq!(text(b"Ver 6.60 Apr 26 2016\0"), "Ver 6.60 Apr 26 2016");
     }
 }
