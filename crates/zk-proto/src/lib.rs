@@ -17,7 +17,9 @@ pub mod packet;
 pub mod reply;
 pub mod request;
 pub mod session;
+pub mod templates;
 pub mod text;
+pub mod upload;
 pub mod users;
 
 pub use attlog::{Entry, Layout, LogDecoder, LogError, LogHints, LogSummary, Record, Rejection};
@@ -27,6 +29,7 @@ pub use packet::{DecodeError, Header, Packet, PacketBuffer};
 pub use reply::{Condition, Refusal};
 pub use request::Request;
 pub use session::{Incoming, Session};
+pub use templates::Template;
 pub use users::{FieldError, Uid, User, UserIndex, UserLayout, UserListError, UserRecord};
 
 /// The port of every terminal that was not given another one, TCP and UDP.
