@@ -36,4 +36,6 @@ pub use users::{FieldError, Uid, User, UserIndex, UserLayout, UserListError, Use
 pub const DEFAULT_PORT: u16 = 4370;
 
 #[cfg(test)]
+mod golden;
+#[cfg(test)]
 mod testdata;
