@@ -157,6 +157,30 @@ impl Chunk {
     }
 }
 
+/// What one datagram that answers a READ_BUFFER for `length` bytes brings: its part, or `None` when it only announces or closes
+/// it. A part that is shorter comes in several datagrams, and a shorter one is to be asked for.
+///
+/// # Errors
+/// `Refused` with any other code, `Length` when more comes than was asked for.
+pub fn datagram_part<'a>(packet: &Packet<'a>, length: u32) -> Result<Option<&'a [u8]>, BulkError> {
+    let received = match packet.header.command {
+        reply::ACK_OK => return Ok(None),
+        reply::PREPARE_DATA => packet
+            .data
+            .first_chunk::<4>()
+            .map_or(0, |announced| u32::from_le_bytes(*announced)),
+        reply::DATA => u32::try_from(packet.data.len()).unwrap_or(u32::MAX),
+        code => return Err(BulkError::Refused { code }),
+    };
+    if received > length {
+        return Err(BulkError::Length {
+            promised: length,
+            received,
+        });
+    }
+    Ok((packet.header.command == reply::DATA).then_some(packet.data))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -254,5 +278,21 @@ mod tests {
             Chunk::new().take(&packet(1500, b"\x05")),
             Err(BulkError::NoSize { len: 1 })
         );
+    }
+
+    #[test]
+    fn only_a_datagram_with_data_is_a_part() {
+        let part = |command, data: &'static [u8]| datagram_part(&packet(command, data), 3);
+        assert_eq!(part(1500, b"\x03\0\0\0\x03\0\0\0"), Ok(None));
+        assert_eq!(part(1501, b"abc"), Ok(Some(&b"abc"[..])));
+        assert_eq!(part(1501, b"a"), Ok(Some(&b"a"[..])));
+        assert_eq!(part(2000, b""), Ok(None));
+        assert_eq!(part(2001, b""), Err(BulkError::Refused { code: 2001 }));
+        let longer = Err(BulkError::Length {
+            promised: 3,
+            received: 4,
+        });
+        assert_eq!(part(1501, b"abcd"), longer);
+        assert_eq!(part(1500, b"\x04\0\0\0"), longer);
     }
 }

@@ -21,10 +21,12 @@ const PROGRESS: Duration = Duration::from_secs(15);
 /// For the answer to EXIT, also when the deadline has passed: a terminal with one slot is worth half a second.
 const GOODBYE: Duration = Duration::from_millis(500);
 
-/// For an answer that may have got lost, before it is asked for again.
+/// For a part that may have got lost, before it is asked for again.
 const REPEAT: Duration = Duration::from_secs(2);
 /// How often something is asked for that may get lost.
 const TRIES: u32 = 4;
+/// So many bytes at the head of two parts are equal only if the terminal sends the same part again.
+const HEAD: usize = 64;
 
 /// What the scrambled key is salted with; the value common clients use.
 const SALT: u8 = 0x32;
@@ -196,6 +198,7 @@ impl Connection {
         }
         let length_at = |offset: u32| bulk::TCP_CHUNK.min(bytes.end - offset);
         let mut part = Vec::new();
+        let mut head = Head::default();
         let mut offset = bytes.start;
         if !bytes.is_empty() {
             self.send_chunk_request(step, offset, length_at(offset))
@@ -203,8 +206,7 @@ impl Connection {
         }
         while offset < bytes.end {
             let length = length_at(offset);
-            self.receive_chunk(step, length, PROGRESS, &mut part)
-                .await?;
+            self.receive_chunk(step, length, &mut part).await?;
             if part.len() != length as usize {
                 let detail = format!(
                     "{length} bytes from {offset} were asked for and {} came",
@@ -212,6 +214,7 @@ impl Connection {
                 );
                 return Err(TerminalError::Malformed { step, detail }.into());
             }
+            head.follow(step, &part)?;
             offset += length;
             if offset < bytes.end {
                 self.send_chunk_request(step, offset, length_at(offset))
@@ -231,42 +234,57 @@ impl Connection {
     ) -> Result<(), E> {
         let mut longest = bulk::UDP_CHUNK;
         let mut part = Vec::new();
+        let mut head = Head::default();
         let mut offset = bytes.start;
-        let mut tries = TRIES;
         while offset < bytes.end {
             let length = longest.min(bytes.end - offset);
-            self.send_chunk_request(step, offset, length).await?;
-            let datagrams = match self.receive_chunk(step, length, REPEAT, &mut part).await {
-                Ok(datagrams) if part.len() == length as usize => datagrams,
-                Ok(_) | Err(TerminalError::Timeout { .. } | TerminalError::Malformed { .. })
-                    if tries > 1 =>
-                {
-                    tries -= 1;
-                    continue;
-                }
-                Ok(_) => {
-                    let detail = format!(
-                        "{length} bytes from {offset} were asked for and {} came",
-                        part.len()
-                    );
-                    return Err(TerminalError::Malformed { step, detail }.into());
-                }
-                Err(error) => return Err(error.into()),
-            };
-            if datagrams > 1 {
-                // This terminal sends shorter ones; each halving begins anew.
-                longest /= 2;
-                if longest == 0 {
-                    let detail = "a single byte came in two datagrams".to_owned();
-                    return Err(TerminalError::Malformed { step, detail }.into());
-                }
+            self.fetch_datagram(step, offset, length, &mut part).await?;
+            if part.len() < length as usize {
+                longest = u32::try_from(part.len()).unwrap_or(longest).max(1);
                 continue;
             }
-            tries = TRIES;
+            head.follow(step, &part)?;
             offset += length;
             feed(&part)?;
         }
         Ok(())
+    }
+
+    /// Asks for a part until a datagram of it has come.
+    async fn fetch_datagram(
+        &mut self,
+        step: Step,
+        offset: u32,
+        length: u32,
+        part: &mut Vec<u8>,
+    ) -> Result<(), TerminalError> {
+        let mut tries = TRIES;
+        loop {
+            self.send_chunk_request(step, offset, length).await?;
+            tries -= 1;
+            match self.receive_datagram(step, length, part).await {
+                Err(TerminalError::Timeout { .. }) if tries > 0 => {}
+                received => return received,
+            }
+        }
+    }
+
+    async fn receive_datagram(
+        &mut self,
+        step: Step,
+        length: u32,
+        part: &mut Vec<u8>,
+    ) -> Result<(), TerminalError> {
+        loop {
+            self.reply_comes(step, Patience::Whole(REPEAT)).await?;
+            let packet = self.reply(step)?;
+            let data = bulk::datagram_part(&packet, length);
+            if let Some(data) = data.map_err(|error| bulk_error(step, error))? {
+                part.clear();
+                part.extend_from_slice(data);
+                return Ok(());
+            }
+        }
     }
 
     /// Lets the terminal forget what it has prepared. What was read is complete whatever it answers, if it does.
@@ -298,19 +316,17 @@ impl Connection {
         self.send(step, command::READ_BUFFER, &request).await
     }
 
-    /// Fills `part` with the answer to one chunk request, at most `length` bytes and one packet. Of how many pieces it is made.
+    /// Fills `part` with the answer to one chunk request, at most `length` bytes and one packet.
     async fn receive_chunk(
         &mut self,
         step: Step,
         length: u32,
-        idle: Duration,
         part: &mut Vec<u8>,
-    ) -> Result<u32, TerminalError> {
+    ) -> Result<(), TerminalError> {
         part.clear();
-        let mut pieces = 0;
         let mut chunk = Chunk::new();
         loop {
-            self.reply_comes(step, Patience::Idle(idle)).await?;
+            self.reply_comes(step, Patience::Idle(PROGRESS)).await?;
             let packet = self.reply(step)?;
             let received = chunk
                 .take(&packet)
@@ -323,9 +339,8 @@ impl Connection {
                 });
             }
             part.extend_from_slice(received.data);
-            pieces += u32::from(!received.data.is_empty());
             if received.last {
-                return Ok(pieces);
+                return Ok(());
             }
         }
     }
@@ -348,7 +363,7 @@ impl Connection {
         limit: Duration,
     ) -> Result<Packet<'_>, TerminalError> {
         let (mut tries, limit) = match self.link.loses() {
-            true => (TRIES, REPEAT.min(limit)),
+            true => (TRIES, limit / (TRIES - 1)),
             false => (1, limit),
         };
         loop {
@@ -426,6 +441,26 @@ impl Connection {
                 })?
                 .map_err(|source| TerminalError::Cut { step, source })?;
         }
+    }
+}
+
+/// Finds out terminals that send the start of the prepared bytes whatever part of them is asked for.
+#[derive(Default)]
+struct Head(Option<Vec<u8>>);
+
+impl Head {
+    /// `part` is the next one.
+    fn follow(&mut self, step: Step, part: &[u8]) -> Result<(), TerminalError> {
+        let head = &part[..part.len().min(HEAD)];
+        match &self.0 {
+            None => self.0 = Some(head.to_vec()),
+            Some(first) if head.len() == HEAD && first == head => {
+                let detail = "whatever part is asked for, the first one comes".to_owned();
+                return Err(TerminalError::Malformed { step, detail });
+            }
+            Some(_) => {}
+        }
+        Ok(())
     }
 }
 

@@ -1,5 +1,7 @@
 //! The ZKTeco driver against virtual terminals: what it brings, what it asks, and how each fault ends.
 
+mod faults;
+
 use std::time::{Duration, Instant};
 
 use attendance::{Punch, PunchState, VerifyMode};
