@@ -10,6 +10,7 @@ mod error;
 mod evidence;
 mod intake;
 mod judge;
+mod live;
 mod log_order;
 mod opener;
 mod poller;

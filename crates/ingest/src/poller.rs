@@ -21,6 +21,7 @@ use tokio::task::JoinSet;
 
 use crate::error::story;
 use crate::intake::ToMark;
+use crate::live::tells_live;
 use crate::{Accepted, Batch, Change, Changes, Clock, ClockFault, Intake};
 
 /// How terminals are read.
@@ -30,6 +31,8 @@ pub struct PollerOptions {
     pub concurrency: usize,
     /// For a whole read, in real time.
     pub deadline: Duration,
+    /// A device that is listened to and was quiet for so long is asked for its clock: a connection can be gone without a word.
+    pub quiet: Duration,
 }
 
 impl Default for PollerOptions {
@@ -37,6 +40,7 @@ impl Default for PollerOptions {
         Self {
             concurrency: 64,
             deadline: Duration::from_secs(120),
+            quiet: Duration::from_secs(30),
         }
     }
 }
@@ -104,6 +108,8 @@ struct Inner {
     stopping: AtomicBool,
     /// Reads under way, whose leases are renewed.
     reading: Mutex<BTreeSet<DeviceId>>,
+    /// Devices that are listened to, each told here when it is to be read.
+    live: Mutex<HashMap<DeviceId, Arc<Notify>>>,
     /// Complete reads that wait to be stored.
     complete: Mutex<VecDeque<CompleteRead>>,
     /// Held by who stores them.
@@ -111,7 +117,7 @@ struct Inner {
 }
 
 /// Says while it lives that a device is being read.
-struct UnderWay<'a> {
+pub(crate) struct UnderWay<'a> {
     reading: &'a Mutex<BTreeSet<DeviceId>>,
     device: DeviceId,
 }
@@ -126,6 +132,20 @@ impl<'a> UnderWay<'a> {
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
         lock(self.reading).remove(&self.device);
+    }
+}
+
+/// Says while it lives that a device is listened to.
+pub(crate) struct Told<'a> {
+    live: &'a Mutex<HashMap<DeviceId, Arc<Notify>>>,
+    device: DeviceId,
+    /// Its next reading is due.
+    pub(crate) to_read: Arc<Notify>,
+}
+
+impl Drop for Told<'_> {
+    fn drop(&mut self) {
+        lock(self.live).remove(&self.device);
     }
 }
 
@@ -156,6 +176,7 @@ impl Poller {
             woken: Notify::new(),
             stopping: AtomicBool::new(false),
             reading: Mutex::default(),
+            live: Mutex::default(),
             complete: Mutex::default(),
             pen: tokio::sync::Mutex::default(),
         }))
@@ -308,11 +329,12 @@ impl Poller {
         let _renewing = self.keep_leases();
         let mut tasks = JoinSet::new();
         while !self.0.stopping.load(Ordering::Relaxed) {
-            let wait = match self.claim_due(tasks.len()).await {
+            let listening = lock(&self.0.live).len();
+            let wait = match self.claim_due(tasks.len().saturating_sub(listening)).await {
                 Ok(Claimed { devices, wait }) => {
                     for device in devices {
                         let poller = self.clone();
-                        tasks.spawn(async move { poller.read_device(device).await });
+                        tasks.spawn(async move { poller.attend(device).await });
                     }
                     wait
                 }
@@ -324,6 +346,12 @@ impl Poller {
                     AFTER_ERROR
                 }
             };
+            if let Err(error) = self.tell_due().await {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "devices that are listened to cannot be told to be read; trying again"
+                );
+            }
             tokio::select! {
                 Some(read) = tasks.join_next() => {
                     report(read);
@@ -380,7 +408,7 @@ impl Poller {
         Ok(wait_for(devices, LOOK_AGAIN))
     }
 
-    fn lease(&self) -> (Timestamp, Timestamp) {
+    pub(crate) fn lease(&self) -> (Timestamp, Timestamp) {
         let now = self.0.clock.real_now();
         (now, now + LEASE)
     }
@@ -421,7 +449,7 @@ impl Poller {
             .collect())
     }
 
-    async fn row(&self, device: DeviceId) -> Result<devices::Model, StoreError> {
+    pub(crate) async fn row(&self, device: DeviceId) -> Result<devices::Model, StoreError> {
         let row = self.0.store.device(device).await?;
         row.ok_or_else(|| StoreError::NotFound {
             what: "device",
@@ -441,6 +469,94 @@ impl Poller {
                 message: "another process is reading it".to_owned(),
             }),
         }))
+    }
+
+    /// Reads a claimed device, and stays with one that tells its punches live.
+    async fn attend(&self, device: DeviceId) -> Result<Option<Polled>, StoreError> {
+        let row = self.row(device).await?;
+        if tells_live(&row) {
+            self.follow(row).await?;
+            return Ok(None);
+        }
+        self.read_device(device).await
+    }
+
+    /// Has the devices that are listened to be read whose poll is due, or that were edited.
+    async fn tell_due(&self) -> Result<(), StoreError> {
+        let inner = &*self.0;
+        if lock(&inner.live).is_empty() {
+            return Ok(());
+        }
+        let now = inner.clock.now();
+        for device in inner.store.held_devices_due(&inner.owner, now).await? {
+            if let Some(to_read) = lock(&inner.live).get(&device) {
+                to_read.notify_one();
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn tell(&self, device: DeviceId) -> Told<'_> {
+        let to_read = Arc::new(Notify::new());
+        lock(&self.0.live).insert(device, Arc::clone(&to_read));
+        Told {
+            live: &self.0.live,
+            device,
+            to_read,
+        }
+    }
+
+    pub(crate) fn under_way(&self, device: DeviceId) -> UnderWay<'_> {
+        UnderWay::begin(&self.0.reading, device)
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    pub(crate) fn intake(&self) -> &Intake {
+        &self.0.intake
+    }
+
+    pub(crate) fn changes(&self) -> &Changes {
+        &self.0.changes
+    }
+
+    pub(crate) fn owner(&self) -> &str {
+        &self.0.owner
+    }
+
+    pub(crate) fn options(&self) -> PollerOptions {
+        self.0.options
+    }
+
+    /// A device that cannot even be tried.
+    pub(crate) async fn give_up(
+        &self,
+        row: &devices::Model,
+        began: Timestamp,
+        failure: PollFailure,
+    ) -> Result<(), StoreError> {
+        self.keep_failure(row, began, failure, Retry::NextPoll)
+            .await?;
+        Ok(())
+    }
+
+    /// A device that did not answer, or does not any more.
+    pub(crate) async fn lose(
+        &self,
+        row: &devices::Model,
+        began: Timestamp,
+        error: &TerminalError,
+    ) -> Result<(), StoreError> {
+        let failure = PollFailure::of(error);
+        self.keep_failure(row, began, failure, error.retry())
+            .await?;
+        Ok(())
     }
 
     /// Reads a claimed device and keeps what came of it. `None` when another worker has taken it over meanwhile.
@@ -530,7 +646,7 @@ impl Poller {
 
     /// Stores a complete read with everything that depends on it. Reads that are complete at the same time share a
     /// transaction: a commit waits for the disk, and neighbouring reads change the same pages.
-    async fn keep_reading(
+    pub(crate) async fn keep_reading(
         &self,
         row: &devices::Model,
         began: Timestamp,

@@ -82,6 +82,7 @@ pub async fn run(args: Args, mut config: Config) -> anyhow::Result<()> {
         poller: PollerOptions {
             concurrency: config.poll.concurrency.into(),
             deadline: config.poll.deadline(),
+            ..PollerOptions::default()
         },
     };
     run_until_stopped(store, Clock::system(), listener, options).await

@@ -540,7 +540,7 @@ async fn what_cannot_be_asked_for_is_wrong_usage() {
         [&["device", "add", "--kind", "zk", "--serial", "A1"], more].concat()
     };
     for (args, part) in [
-        (zk(&["--mode", "live"]), "cannot do live yet"),
+        (zk(&["--mode", "push"]), "cannot do push yet"),
         (zk(&["--address", "zk://10.0.0.9"]), "without zk://"),
         (zk(&["--address", "10.0.0.9:0"]), "from 1 to 65535"),
         (
@@ -831,6 +831,42 @@ async fn impossible_dates_are_counted_kept_aside_and_shown() {
             .contains("1 record cannot be understood, the first: impossible date"),
         "{said:?}"
     );
+}
+
+#[tokio::test]
+async fn listening_prints_each_punch_when_it_is_made() {
+    use tokio::io::AsyncBufReadExt as _;
+
+    let office = Office::open().await;
+    let terminal = zk_terminal("A8N5201160001").await;
+    let url = zk_url(&terminal);
+    let mut child = office
+        .command(&["terminal", "listen", &url, "--format", "jsonl"])
+        .spawn()
+        .expect("muster starts");
+    let mut lines = tokio::io::BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    terminal.wait_for_listeners(1).await;
+    for record in 0..2 {
+        assert!(terminal.punch("1001", evening(), 1, 1));
+        let line = tokio::time::timeout(LIMIT, lines.next_line()).await;
+        let line = line.expect("in time").expect("a pipe").expect("a line");
+        let expected = format!(
+            "{{\"user_id\":\"1001\",\"clock\":\"2026-03-02 20:00:00\",\"state\":\"out\",\"verify\":\"finger\",\"record\":{record}}}"
+        );
+        assert_eq!(line, expected);
+        terminal.wait_for_acknowledgements(record + 1).await;
+    }
+    terminal.go_offline();
+    let ended = tokio::time::timeout(LIMIT, child.wait()).await;
+    assert_eq!(ended.expect("in time").expect("it ran").code(), Some(1));
+
+    let hik = hik_terminal().await;
+    let url = format!("hik://operator:Abc12345@{}", hik.addr());
+    let said = office.run(&["terminal", "listen", &url]).await;
+    said.failed(1, &["polled, not listened to"]);
+    let args = ["--kind", "hik", "--serial", "H1", "--mode", "poll,live"];
+    let said = office.run(&[&["device", "add"][..], &args].concat()).await;
+    said.failed(2, &["polled, not listened to"]);
 }
 
 #[tokio::test]

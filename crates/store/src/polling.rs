@@ -80,7 +80,7 @@ impl DeviceZones {
 impl WriteTx {
     /// Takes up to `limit` devices whose poll is due and that nobody reads. Their lease is in real time.
     ///
-    /// A device without address waits, and one whose credentials were refused waits for an edit.
+    /// One that was listened to by a process that died is due at once. A device without address waits, and one whose credentials were refused waits for an edit.
     pub async fn claim_due_devices(
         &self,
         owner: &str,
@@ -93,7 +93,7 @@ impl WriteTx {
             &self.tx,
             &format!(
                 "UPDATE devices SET lease_owner = $1, lease_until_ms = $2 WHERE id IN (SELECT id FROM devices \
-                 WHERE {POLLED} AND (next_poll_ms IS NULL OR next_poll_ms <= $3) \
+                 WHERE {POLLED} AND (next_poll_ms IS NULL OR next_poll_ms <= $3 OR live_since_ms IS NOT NULL) \
                  AND (lease_until_ms IS NULL OR lease_until_ms <= $4) ORDER BY next_poll_ms, id LIMIT $5 {}) RETURNING id",
                 skip_locked(self.backend())
             ),
@@ -134,6 +134,42 @@ impl WriteTx {
         )
         .await?;
         device_ids(&rows)
+    }
+
+    /// A device of `owner`'s is listened to.
+    pub async fn keep_live(
+        &self,
+        owner: &str,
+        device: DeviceId,
+        since: Timestamp,
+    ) -> Result<(), StoreError> {
+        sql::run(
+            &self.tx,
+            "UPDATE devices SET live_since_ms = $3 WHERE id = $1 AND lease_owner = $2",
+            [device.0.into(), owner.into(), since.as_millisecond().into()],
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// A device that is listened to has answered.
+    pub async fn keep_contact(
+        &self,
+        device: DeviceId,
+        at: Timestamp,
+        clock_drift_s: i64,
+    ) -> Result<(), StoreError> {
+        sql::run(
+            &self.tx,
+            "UPDATE devices SET last_contact_ms = $2, clock_drift_s = $3 WHERE id = $1",
+            [
+                device.0.into(),
+                at.as_millisecond().into(),
+                clock_drift_s.into(),
+            ],
+        )
+        .await?;
+        Ok(())
     }
 
     /// Asks whoever polls to read these devices now; without names, all that are polled. Returns those that will be read.
@@ -213,7 +249,7 @@ impl WriteTx {
             } => {
                 sql::run(
                     &self.tx,
-                    "UPDATE devices SET lease_owner = NULL, lease_until_ms = NULL, next_poll_ms = $3, \
+                    "UPDATE devices SET lease_owner = NULL, lease_until_ms = NULL, live_since_ms = NULL, next_poll_ms = $3, \
                      fail_count = fail_count + 1, last_error = $4, last_error_step = $5, needs_edit = $6 \
                      WHERE id = $1 AND lease_owner = $2",
                     [
@@ -259,7 +295,7 @@ impl WriteTx {
     pub async fn release_device(&self, owner: &str, device: DeviceId) -> Result<(), StoreError> {
         sql::run(
             &self.tx,
-            "UPDATE devices SET lease_owner = NULL, lease_until_ms = NULL WHERE id = $1 AND lease_owner = $2",
+            "UPDATE devices SET lease_owner = NULL, lease_until_ms = NULL, live_since_ms = NULL WHERE id = $1 AND lease_owner = $2",
             [device.0.into(), owner.into()],
         )
         .await?;
@@ -396,7 +432,7 @@ impl Store {
         let row = sql::one(
             self.read(),
             &format!(
-                "SELECT min(COALESCE(next_poll_ms, 0)) FROM devices WHERE {POLLED} \
+                "SELECT min(CASE WHEN live_since_ms IS NULL THEN COALESCE(next_poll_ms, 0) ELSE 0 END) FROM devices WHERE {POLLED} \
                  AND (lease_until_ms IS NULL OR lease_until_ms <= $1)"
             ),
             [real_now.as_millisecond().into()],
@@ -408,6 +444,22 @@ impl Store {
                 .map(crate::times::instant),
             None => None,
         })
+    }
+
+    /// The devices `owner` holds whose poll is due, or that are not to be held any more.
+    pub async fn held_devices_due(
+        &self,
+        owner: &str,
+        now: Timestamp,
+    ) -> Result<Vec<DeviceId>, StoreError> {
+        let rows = sql::all(
+            self.read(),
+            "SELECT id FROM devices WHERE lease_owner = $1 \
+             AND (next_poll_ms IS NULL OR next_poll_ms <= $2 OR NOT enabled OR retired_ms IS NOT NULL)",
+            [owner.into(), now.as_millisecond().into()],
+        )
+        .await?;
+        device_ids(&rows)
     }
 
     /// The latest cycle of each of these devices that ended at or after `since`.
@@ -438,7 +490,7 @@ impl Store {
 
 /// Devices that are read by polling, as far as they themselves decide.
 const POLLED: &str = "enabled AND NOT needs_edit AND retired_ms IS NULL AND address IS NOT NULL AND address <> '' \
-     AND (',' || mode || ',') LIKE '%,poll,%'";
+     AND ((',' || mode || ',') LIKE '%,poll,%' OR (',' || mode || ',') LIKE '%,live,%')";
 
 fn device_ids(rows: &[sea_orm::QueryResult]) -> Result<Vec<DeviceId>, StoreError> {
     rows.iter()

@@ -168,6 +168,14 @@ pub fn json_of(rows: &[String]) -> Value {
     format!("[{}]", rows.join(",")).into()
 }
 
+/// The real time of the database, in milliseconds: leases are in it.
+pub fn now_ms(backend: DbBackend) -> &'static str {
+    match backend {
+        DbBackend::Postgres => "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)",
+        _ => "CAST(unixepoch('subsec') * 1000 AS integer)",
+    }
+}
+
 /// The only clause in which claims differ: on PostgreSQL other nodes pass over rows being claimed; on SQLite there is one
 /// writer at a time. Stands at the end of the sub-query that chooses the rows.
 pub fn skip_locked(backend: DbBackend) -> &'static str {

@@ -16,6 +16,8 @@ pub enum Step {
     Counters,
     Users,
     Punches,
+    /// Punches as they are made.
+    Live,
 }
 
 impl Step {
@@ -30,6 +32,7 @@ impl Step {
             Self::Counters => "counters",
             Self::Users => "users",
             Self::Punches => "punches",
+            Self::Live => "live",
         }
     }
 }

@@ -60,6 +60,11 @@ pub struct HikTerminal {
 }
 
 impl HikTerminal {
+    /// Gives what follows another deadline.
+    pub fn renew(&mut self, deadline: Deadline) {
+        self.http.renew(deadline);
+    }
+
     /// Signs in, reads the device information and checks the serial number, in full or as on the label.
     ///
     /// # Errors

@@ -15,7 +15,7 @@ mod zk;
 pub use deadline::Deadline;
 pub use error::{Retry, Step, TerminalError};
 pub use hik::{HikLimits, HikTerminal};
-pub use reading::{DeviceUser, Identity, ParkedRecord, ReadPosition, Reading};
+pub use reading::{DeviceUser, Identity, Live, ParkedRecord, ReadPosition, Reading};
 pub use steps::OnStep;
 pub use target::{Credentials, DeviceKind, Target, Transport};
 pub use terminal::{Terminal, read};

@@ -66,3 +66,12 @@ pub struct Reading {
     /// Store it together with the punches, or not at all.
     pub position: ReadPosition,
 }
+
+/// What a terminal tells while it happens. A hint: the log has it too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Live {
+    /// Its place in the log is not known.
+    Punch(Punch),
+    /// A punch that cannot be understood; reading the log tells.
+    Unclear(ParkedRecord),
+}

@@ -32,6 +32,14 @@ impl DeviceKind {
         }
     }
 
+    /// Whether [`crate::Terminal::listen`] works with it.
+    pub fn tells_live(self) -> bool {
+        match self {
+            Self::Zk => true,
+            Self::Hik => false,
+        }
+    }
+
     pub fn default_port(self) -> u16 {
         match self {
             Self::Zk => 4370,

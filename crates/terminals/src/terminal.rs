@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 
 use crate::{
-    Deadline, DeviceKind, DeviceUser, HikTerminal, Identity, LogRead, OnStep, ReadPosition,
-    Reading, Target, TerminalError, ZkTerminal,
+    Deadline, DeviceKind, DeviceUser, HikTerminal, Identity, Live, LogRead, OnStep, ReadPosition,
+    Reading, Step, Target, TerminalError, ZkTerminal,
 };
 
 /// A signed-in connection to a device whose serial number has been checked.
@@ -115,12 +115,60 @@ impl Terminal {
         }
     }
 
+    /// Gives what follows another deadline.
+    pub fn renew(&mut self, deadline: Deadline) {
+        match self {
+            Self::Zk(terminal) => terminal.renew(deadline),
+            Self::Hik(terminal) => terminal.renew(deadline),
+        }
+    }
+
+    /// Asks the terminal to tell each punch when it is made; see [`Self::next_live`].
+    ///
+    /// # Errors
+    /// See [`TerminalError`]; `Refused` by terminals that are only polled.
+    pub async fn listen(&mut self) -> Result<(), TerminalError> {
+        match self {
+            Self::Zk(terminal) => terminal.listen().await,
+            Self::Hik(_) => Err(only_polled()),
+        }
+    }
+
+    /// What the terminal tells next; `None` when it has been quiet for so long. Each is to be acknowledged when it is kept.
+    ///
+    /// # Errors
+    /// See [`TerminalError`]. A terminal that has gone away without a word stays quiet: ask for its clock now and then.
+    pub async fn next_live(&mut self, quiet: Duration) -> Result<Option<Live>, TerminalError> {
+        match self {
+            Self::Zk(terminal) => terminal.next_live(quiet).await,
+            Self::Hik(_) => Err(only_polled()),
+        }
+    }
+
+    /// Tells the terminal that what it told last is kept.
+    ///
+    /// # Errors
+    /// See [`TerminalError`].
+    pub async fn acknowledge(&mut self) -> Result<(), TerminalError> {
+        match self {
+            Self::Zk(terminal) => terminal.acknowledge().await,
+            Self::Hik(_) => Err(only_polled()),
+        }
+    }
+
     /// Ends the conversation politely; a terminal with one connection is free again at once.
     pub async fn close(self) {
         match self {
             Self::Zk(terminal) => terminal.close().await,
             Self::Hik(terminal) => terminal.close().await,
         }
+    }
+}
+
+fn only_polled() -> TerminalError {
+    TerminalError::Refused {
+        step: Step::Live,
+        detail: "Hikvision terminals are polled, not listened to".to_owned(),
     }
 }
 

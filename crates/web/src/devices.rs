@@ -42,7 +42,7 @@ impl Condition {
             Self::Refused
         } else if failing && step == "identify" {
             Self::NotIdentified
-        } else if failing && matches!(step, "" | "resolve" | "connect") {
+        } else if failing && matches!(step, "" | "resolve" | "connect" | "live") {
             Self::NoContact
         } else if failing {
             Self::ReadingFails
@@ -128,7 +128,11 @@ pub fn why_not_polled(device: &DeviceRow) -> Option<Msg> {
         Some(msg("not-polled-refused"))
     } else if address.is_empty() {
         Some(msg("not-polled-address"))
-    } else if !device.mode.split(',').any(|way| way.trim() == "poll") {
+    } else if !device
+        .mode
+        .split(',')
+        .any(|way| matches!(way.trim(), "poll" | "live"))
+    {
         Some(msg("not-polled-way"))
     } else {
         None

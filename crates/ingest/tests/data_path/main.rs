@@ -4,4 +4,5 @@ mod company;
 mod identity;
 mod intake;
 mod judging;
+mod live;
 mod polling;

@@ -19,7 +19,7 @@ async fn terminal(serial: &str) -> RunningTerminal {
         .expect("a free port")
 }
 
-fn builder(serial: &str) -> VirtualTerminal {
+pub fn builder(serial: &str) -> VirtualTerminal {
     VirtualTerminal::new(serial)
         .clock(stopped(wall("2026-03-02 12:00:00")))
         .users([
@@ -33,7 +33,7 @@ fn builder(serial: &str) -> VirtualTerminal {
 }
 
 /// Says where a device is.
-async fn locate(company: &Company, device: usize, terminal: &RunningTerminal) {
+pub async fn locate(company: &Company, device: usize, terminal: &RunningTerminal) {
     edit(company, device, |fields| {
         fields.address = Some(terminal.addr().ip().to_string());
         fields.port = Some(terminal.addr().port());
@@ -41,7 +41,7 @@ async fn locate(company: &Company, device: usize, terminal: &RunningTerminal) {
     .await;
 }
 
-async fn edit(company: &Company, device: usize, change: impl FnOnce(&mut DeviceFields)) {
+pub async fn edit(company: &Company, device: usize, change: impl FnOnce(&mut DeviceFields)) {
     edit_with(company, device, SecretEdit::Keep, change).await;
 }
 

@@ -150,7 +150,8 @@ impl SignIn {
 #[derive(clap::Args)]
 #[group(skip)]
 struct Habits {
-    /// How its punches reach us. This version polls.
+    /// How its punches reach us: poll, or poll,live, which also listens to a ZKTeco terminal on the connection by which it is
+    /// polled.
     #[arg(long)]
     mode: Option<Modes>,
     /// What its in and out keys mean: none (a hint), states (trusted), in or out (all its punches are that).
@@ -263,16 +264,31 @@ impl FromStr for Modes {
         let mut ways = Vec::new();
         for name in text.split(',').map(str::trim) {
             match Way::from_name(name) {
-                Some(Way::Poll) => ways = vec![Way::Poll],
-                Some(Way::Live | Way::Push) => {
+                Some(way @ (Way::Poll | Way::Live)) if ways.contains(&way) => {}
+                Some(way @ (Way::Poll | Way::Live)) => ways.push(way),
+                Some(Way::Push) => {
+                    return Err("this version cannot do push yet; it has poll and live".to_owned());
+                }
+                _ => {
                     return Err(format!(
-                        "this version cannot do {name} yet; leave it at poll"
+                        "there is no mode {name:?}; this version has poll and live"
                     ));
                 }
-                _ => return Err(format!("there is no mode {name:?}; this version has poll")),
             }
         }
         Ok(Self(ways))
+    }
+}
+
+impl Modes {
+    fn of(self, kind: DeviceKind) -> Result<Vec<Way>, String> {
+        if self.0.contains(&Way::Live) && !kind.tells_live() {
+            return Err(format!(
+                "{} terminals are polled, not listened to: leave the mode at poll",
+                kind.brand()
+            ));
+        }
+        Ok(self.0)
     }
 }
 
@@ -334,7 +350,10 @@ impl Description {
                 address: host,
                 port: port.flatten(),
                 username: self.username,
-                mode: self.mode.map_or(vec![Way::Poll], |modes| modes.0),
+                mode: match self.mode {
+                    None => vec![Way::Poll],
+                    Some(modes) => modes.of(self.kind)?,
+                },
                 enabled: true,
                 direction: self.direction.unwrap_or_else(|| "none".to_owned()),
                 poll_interval_secs: self.interval.unwrap_or(config.poll.interval_secs),
@@ -559,7 +578,9 @@ async fn edit(args: EditArgs, config: &Config) -> anyhow::Result<()> {
     }
     fields.name = args.name.unwrap_or(fields.name);
     fields.username = args.sign_in.username.or(fields.username);
-    fields.mode = args.habits.mode.map_or(fields.mode, |modes| modes.0);
+    if let Some(modes) = args.habits.mode {
+        fields.mode = modes.of(kind).map_err(Usage)?;
+    }
     fields.direction = args.habits.direction.unwrap_or(fields.direction);
     fields.poll_interval_secs = args.habits.interval.unwrap_or(fields.poll_interval_secs);
     fields.enabled = (fields.enabled || args.enable) && !args.disable;
@@ -701,6 +722,7 @@ fn json_of(device: &DeviceRow) -> serde_json::Value {
         "last_error_step": device.last_error_step,
         "failing_since": at(device.failing_since_ms),
         "last_contact": at(device.last_contact_ms),
+        "live_since": at(device.live_since_ms),
         "covered_to": at(device.covered_to_ms),
         "clock_drift_s": device.clock_drift_s,
         "model": device.model,
@@ -742,6 +764,7 @@ fn condition(device: &DeviceRow) -> String {
             drift if drift.abs() > terminal::CLOCK_TOLERANCE_S => {
                 format!("clock {}", terminal::drift_text(drift))
             }
+            _ if device.live_since_ms.is_some() => "live".to_owned(),
             _ => "ok".to_owned(),
         },
     }
@@ -807,7 +830,9 @@ mod tests {
     #[test]
     fn only_what_exists_is_a_mode() {
         assert_eq!("poll".parse(), Ok(Modes(vec![Way::Poll])));
-        for bad in ["live", "poll,push", "import", ""] {
+        let both = Ok(Modes(vec![Way::Poll, Way::Live]));
+        assert_eq!("poll, live,poll".parse(), both);
+        for bad in ["poll,push", "import", ""] {
             assert!(bad.parse::<Modes>().is_err(), "{bad}");
         }
     }

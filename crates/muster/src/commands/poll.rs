@@ -129,6 +129,7 @@ pub async fn run(args: Args, config: Config) -> anyhow::Result<ExitCode> {
     let options = PollerOptions {
         concurrency: config.poll.concurrency.into(),
         deadline: config.poll.deadline(),
+        ..PollerOptions::default()
     };
     let engine = Engine::new(store, Clock::system(), options);
     let readable: Vec<DeviceId> = chosen

@@ -11,7 +11,9 @@ use ingest::Clock;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde::Serialize;
-use terminals::{Deadline, DeviceKind, DeviceUser, LogRead, Step, Target, Terminal, TerminalError};
+use terminals::{
+    Deadline, DeviceKind, DeviceUser, Live, LogRead, Step, Target, Terminal, TerminalError,
+};
 use tokio::sync::Notify;
 
 use crate::output::{self, Failure, Usage, count, plain};
@@ -55,6 +57,16 @@ pub enum Command {
         /// Only punches from this time of the terminal's clock on: 2026-11-01 or 2026-11-01T08:30.
         #[arg(long, value_name = "DATE[TIME]")]
         since: Option<DateTime>,
+    },
+    /// Prints each punch when it is made, until Ctrl-C; `record` counts them. They stay in the terminal's log.
+    ///
+    /// Example: muster terminal listen zk://10.0.0.9 --format jsonl
+    Listen {
+        #[command(flatten)]
+        place: Place,
+        /// How they are printed.
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
     },
     /// Prints the people the terminal knows.
     ///
@@ -119,6 +131,7 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
             format,
             since,
         } => punches(&place.target()?, format, since).await?,
+        Command::Listen { place, format } => listen(&place.target()?, format).await?,
         Command::Users { place, format } => users(&place.target()?, format).await?,
     }
     Ok(ExitCode::SUCCESS)
@@ -447,6 +460,48 @@ async fn punches(target: &Target, format: Format, since: Option<DateTime>) -> an
     }
 }
 
+/// How long a terminal may be quiet before it is asked whether it is still there.
+const QUIET: Duration = Duration::from_secs(30);
+
+async fn listen(target: &Target, format: Format) -> anyhow::Result<()> {
+    let failed = |error| failure(error, target);
+    let mut terminal = Terminal::connect(target).await.map_err(failed)?;
+    let mut printer = Printer::begin(format, None, None);
+    let heard = tokio::select! {
+        heard = print_live(&mut terminal, &mut printer) => heard,
+        _interrupted = tokio::signal::ctrl_c() => Ok(()),
+    };
+    terminal.close().await;
+    let written = printer.finish();
+    heard.map_err(failed)?;
+    until_closed(written)
+}
+
+/// Until nobody reads on.
+async fn print_live(terminal: &mut Terminal, printer: &mut Printer) -> Result<(), TerminalError> {
+    terminal.listen().await?;
+    let mut heard = 0..;
+    loop {
+        match terminal.next_live(QUIET).await? {
+            None => {
+                terminal.clock().await?;
+            }
+            Some(Live::Punch(mut punch)) => {
+                punch.record = heard.next().unwrap_or_default();
+                let printed = printer.print(&[punch]).and_then(|()| printer.flush());
+                if printed.is_err() {
+                    return Ok(());
+                }
+                terminal.acknowledge().await?;
+            }
+            Some(Live::Unclear(record)) => {
+                eprintln!("not understood: {}", record.reason);
+                terminal.acknowledge().await?;
+            }
+        }
+    }
+}
+
 /// Writes punches as they come, a batch at a time.
 struct Printer {
     format: Format,
@@ -509,6 +564,15 @@ impl Printer {
         } else {
             Ok(())
         }
+    }
+
+    /// Shows what was printed so far.
+    fn flush(&mut self) -> Result<(), ()> {
+        let flushed = match &mut self.out {
+            Out::Csv(csv) => csv.flush(),
+            Out::Plain(out) => out.flush(),
+        };
+        flushed.map_err(|error| self.failed = Some(error))
     }
 
     fn write(&mut self, punches: &[Punch]) -> io::Result<()> {
@@ -653,6 +717,7 @@ fn step_name(step: Step) -> &'static str {
         Step::Counters => "reading the counters",
         Step::Users => "reading the users",
         Step::Punches => "reading the punches",
+        Step::Live => "listening",
     }
 }
 
@@ -667,6 +732,7 @@ pub fn stored_step_name(name: &str) -> Option<&'static str> {
         Step::Counters,
         Step::Users,
         Step::Punches,
+        Step::Live,
     ];
     let step = steps.into_iter().find(|step| step.as_str() == name)?;
     Some(step_name(step))

@@ -85,7 +85,10 @@ pub async fn seed(
                 address: Some(address.ip().to_string()),
                 port: Some(address.port()),
                 username: registration.username.clone(),
-                mode: vec![Way::Poll],
+                mode: match registration.kind.tells_live() {
+                    true => vec![Way::Poll, Way::Live],
+                    false => vec![Way::Poll],
+                },
                 enabled: true,
                 direction: "none".into(),
                 poll_interval_secs,

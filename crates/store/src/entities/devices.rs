@@ -50,6 +50,8 @@ pub struct Model {
     #[sea_orm(column_type = "Text")]
     pub read_position: String,
     pub last_contact_ms: Option<i64>,
+    /// Since when it is listened to; it counts only while its lease lasts.
+    pub live_since_ms: Option<i64>,
     pub last_read_ms: Option<i64>,
     /// Terminal minus server, at the last contact.
     pub clock_drift_s: Option<i64>,

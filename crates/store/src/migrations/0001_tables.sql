@@ -121,6 +121,7 @@ CREATE TABLE devices (
   needs_edit BOOLEAN NOT NULL DEFAULT false,
   read_position TEXT NOT NULL DEFAULT '',
   last_contact_ms BIGINT,
+  live_since_ms BIGINT,
   last_read_ms BIGINT,
   clock_drift_s BIGINT,
   model TEXT NOT NULL DEFAULT '',

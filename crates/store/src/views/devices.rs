@@ -29,6 +29,8 @@ pub struct DeviceRow {
     pub last_error: Option<String>,
     pub last_error_step: Option<String>,
     pub last_contact_ms: Option<i64>,
+    /// Since when it is listened to; `None` also when whoever did so has died.
+    pub live_since_ms: Option<i64>,
     /// The first read that found this device.
     pub first_verified_ms: Option<i64>,
     /// Since when it is removed.
@@ -45,26 +47,31 @@ pub struct DeviceRow {
     pub failing_since_ms: Option<i64>,
 }
 
-const DEVICE: &str =
-    "SELECT d.id, d.kind, d.serial_number, d.name, d.site_id, s.name AS site, s.zone AS zone, d.address, d.port, d.username,
+fn devices(store: &Store, which: &str) -> String {
+    let now = sql::now_ms(store.backend());
+    format!(
+        "SELECT d.id, d.kind, d.serial_number, d.name, d.site_id, s.name AS site, s.zone AS zone, d.address, d.port, d.username,
        (d.password_sealed IS NOT NULL) AS has_password, (d.comm_key_sealed IS NOT NULL) AS has_comm_key,
        d.mode, d.enabled, d.direction, d.poll_interval_s, d.next_poll_ms, d.needs_edit, d.last_error, d.last_error_step,
-       d.last_contact_ms, d.first_verified_ms, d.retired_ms, d.clock_drift_s, d.model, d.firmware, d.user_count, d.record_count, d.record_capacity,
+       d.last_contact_ms, CASE WHEN d.lease_until_ms > {now} THEN d.live_since_ms END AS live_since_ms, d.first_verified_ms, d.retired_ms, d.clock_drift_s, d.model, d.firmware, d.user_count, d.record_count, d.record_capacity,
        c.covered_to_ms,
        (SELECT MIN(f.began_ms) FROM device_failures f WHERE f.device_id = d.id AND f.ended_ms IS NULL) AS failing_since_ms
-     FROM devices d JOIN sites s ON s.id = d.site_id LEFT JOIN device_coverage c ON c.device_id = d.id";
+     FROM devices d JOIN sites s ON s.id = d.site_id LEFT JOIN device_coverage c ON c.device_id = d.id {which}"
+    )
+}
 
 /// All devices that are not retired, of one site or (`None`) of all, in order of name.
 pub async fn list(store: &Store, site_id: Option<i64>) -> Result<Vec<DeviceRow>, StoreError> {
-    let text = format!(
-        "{DEVICE} WHERE d.retired_ms IS NULL AND ($1 = 0 OR d.site_id = $1) ORDER BY d.name, d.serial_number"
+    let text = devices(
+        store,
+        "WHERE d.retired_ms IS NULL AND ($1 = 0 OR d.site_id = $1) ORDER BY d.name, d.serial_number",
     );
     Ok(sql::fetch(store.read(), &text, [site_id.unwrap_or(0).into()]).await?)
 }
 
 /// The device with that serial number, retired or not.
 pub async fn by_serial(store: &Store, serial: &str) -> Result<Option<DeviceRow>, StoreError> {
-    let text = format!("{DEVICE} WHERE d.serial_number = $1");
+    let text = devices(store, "WHERE d.serial_number = $1");
     let row = sql::one(store.read(), &text, [serial.into()]).await?;
     Ok(row
         .map(|row| DeviceRow::from_query_result(&row, ""))

@@ -119,6 +119,10 @@ impl Http {
         self.first_answer
     }
 
+    pub(super) fn renew(&mut self, deadline: Deadline) {
+        self.deadline = deadline;
+    }
+
     /// Whether the deadline leaves no room for another request that takes long.
     pub(super) fn is_late(&self) -> bool {
         self.deadline.is_near(self.limits.answer)

@@ -1,5 +1,6 @@
 //! One conversation with a ZKTeco terminal: requests, answers, large answers, and the goodbye.
 
+use std::collections::VecDeque;
 use std::io;
 use std::ops::Range;
 use std::time::Duration;
@@ -25,6 +26,8 @@ const GOODBYE: Duration = Duration::from_millis(500);
 const REPEAT: Duration = Duration::from_secs(2);
 /// How often something is asked for that may get lost.
 const TRIES: u32 = 4;
+/// Events that are kept while a long answer is under way. The log has what is beyond.
+const MOST_HEARD: usize = 1000;
 /// So many bytes at the head of two parts are equal only if the terminal sends the same part again.
 const HEAD: usize = 64;
 
@@ -49,7 +52,12 @@ pub(super) struct Connection {
     out: Vec<u8>,
     /// The terminal holds a session of ours, which EXIT has not ended yet.
     open: bool,
+    /// Events that nobody has taken yet; `None` while nobody listens.
+    heard: Option<VecDeque<Heard>>,
 }
+
+/// The code of an event and what it says.
+pub(super) type Heard = (u16, Vec<u8>);
 
 impl Connection {
     /// Opens the socket. Nothing is sent: terminals that serve one connection would have lost it to a probe.
@@ -82,6 +90,7 @@ impl Connection {
             deadline,
             out: Vec::new(),
             open: false,
+            heard: None,
         })
     }
 
@@ -345,6 +354,70 @@ impl Connection {
         }
     }
 
+    pub(super) fn renew(&mut self, deadline: Deadline) {
+        self.deadline = deadline;
+    }
+
+    /// Keeps events from now on.
+    pub(super) fn listen(&mut self) {
+        self.heard.get_or_insert_default();
+    }
+
+    /// The next event; `None` when there is none for so long.
+    pub(super) async fn next_event(
+        &mut self,
+        quiet: Duration,
+    ) -> Result<Option<Heard>, TerminalError> {
+        let step = Step::Live;
+        let began = tokio::time::Instant::now();
+        loop {
+            while let Some(header) = self
+                .packets
+                .peek()
+                .map_err(|error| decode_error(step, error))?
+            {
+                match self.session.sort(header) {
+                    Incoming::Event { code } => self.hear(step, code).await?,
+                    Incoming::Reply | Incoming::Stale => self.packets.skip(),
+                }
+            }
+            if let Some(event) = self.heard.as_mut().and_then(VecDeque::pop_front) {
+                return Ok(Some(event));
+            }
+            let left = quiet.saturating_sub(began.elapsed());
+            let read = self
+                .deadline
+                .within(step, left, self.link.read_into(&mut self.packets));
+            match read.await {
+                Err(TerminalError::Timeout { after, .. }) if after == left => return Ok(None),
+                Err(error) => return Err(error),
+                Ok(read) => read.map_err(|source| TerminalError::Cut { step, source })?,
+            }
+        }
+    }
+
+    /// Takes the event at hand. One that nobody waits for is acknowledged at once: a terminal may tell nothing more before.
+    async fn hear(&mut self, step: Step, code: u16) -> Result<(), TerminalError> {
+        let packet = self
+            .packets
+            .next_packet()
+            .map_err(|error| decode_error(step, error))?;
+        match &mut self.heard {
+            Some(heard) if heard.len() < MOST_HEARD => {
+                heard.extend(packet.map(|packet| (code, packet.data.to_vec())));
+                Ok(())
+            }
+            _ => self.acknowledge(step).await,
+        }
+    }
+
+    pub(super) async fn acknowledge(&mut self, step: Step) -> Result<(), TerminalError> {
+        self.out.clear();
+        let thanks = self.session.acknowledgement();
+        self.link.encode(&thanks, &mut self.out);
+        self.write_out(step).await
+    }
+
     async fn exchange(
         &mut self,
         step: Step,
@@ -412,15 +485,7 @@ impl Connection {
                 match self.session.sort(header) {
                     Incoming::Reply => return Ok(()),
                     Incoming::Stale => self.packets.skip(),
-                    Incoming::Event { code } => {
-                        // Not asked for, but a terminal may wait for the answer, and repeat the event without it.
-                        self.packets.skip();
-                        tracing::trace!(code, "acknowledged an event");
-                        self.out.clear();
-                        let thanks = self.session.acknowledgement();
-                        self.link.encode(&thanks, &mut self.out);
-                        self.write_out(step).await?;
-                    }
+                    Incoming::Event { code } => self.hear(step, code).await?,
                 }
             }
             let limit = match patience {

@@ -5,6 +5,7 @@
 
 mod connection;
 mod link;
+mod live;
 mod position;
 
 use attendance::{DeviceUserId, Punch, PunchState, VerifyMode};
@@ -41,6 +42,8 @@ const PARKED_KEPT: usize = 1000;
 pub struct ZkTerminal {
     connection: Connection,
     identity: Identity,
+    /// Whose internal numbers are whose, once live punches need it.
+    numbers: Option<UserIndex>,
 }
 
 /// What a streamed log was.
@@ -75,6 +78,7 @@ impl ZkTerminal {
         let mut terminal = Self {
             connection: Connection::open(target, deadline).await?,
             identity: Identity::default(),
+            numbers: None,
         };
         match terminal.introduce(target, &mut steps).await {
             Ok(()) => Ok(terminal),

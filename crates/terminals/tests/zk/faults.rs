@@ -9,7 +9,7 @@ const RECORDS: usize = 3000;
 /// Above this many a read asks the same again and again.
 const REQUESTS: u64 = 1000;
 
-fn over(transport: Transport, terminal: &RunningTerminal) -> Target {
+pub fn over(transport: Transport, terminal: &RunningTerminal) -> Target {
     let udp = terminal.udp_addr().expect("it listens on UDP");
     match transport {
         Transport::Udp => Target {

@@ -1,6 +1,7 @@
 //! The ZKTeco driver against virtual terminals: what it brings, what it asks, and how each fault ends.
 
 mod faults;
+mod live;
 
 use std::time::{Duration, Instant};
 

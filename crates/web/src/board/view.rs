@@ -792,7 +792,7 @@ fn strip(facts: &Facts, device: &DeviceRow, now: Timestamp) -> StripDevice {
             "muted small"
         },
         text: match (down, contact) {
-            (false, Some(_)) if condition == Condition::Well => way(&device.mode).to_string(),
+            (false, Some(_)) if condition == Condition::Well => way(device).to_string(),
             _ if down => condition.notice().to_string(),
             _ => condition.label().to_string(),
         },
@@ -809,11 +809,13 @@ fn strip(facts: &Facts, device: &DeviceRow, now: Timestamp) -> StripDevice {
     }
 }
 
-/// The quickest way in of a device.
-fn way(mode: &str) -> Msg {
-    let quickest = ["live", "push", "poll"]
-        .into_iter()
-        .find(|way| mode.split(',').any(|used| used.trim() == *way));
+/// The quickest way in of a device, live only while it is.
+fn way(device: &DeviceRow) -> Msg {
+    let works = |way: &str| match way {
+        "live" => device.live_since_ms.is_some(),
+        _ => device.mode.split(',').any(|used| used.trim() == way),
+    };
+    let quickest = ["live", "push", "poll"].into_iter().find(|way| works(way));
     msg(format!("way-{}", quickest.unwrap_or("poll")))
 }
 

@@ -165,7 +165,7 @@ pub(super) fn failure_line(row: FailureRow, now: Timestamp, people: i64) -> Fail
 pub(super) fn step(name: &str) -> String {
     match name {
         "resolve" | "connect" | "sign_in" | "identify" | "clock" | "counters" | "users"
-        | "punches" => msg(format!("step-{name}")).to_string(),
+        | "punches" | "live" => msg(format!("step-{name}")).to_string(),
         other => other.to_owned(),
     }
 }
@@ -558,6 +558,7 @@ fn identity(device: &DeviceRow, now: Timestamp) -> Vec<(String, String)> {
     );
     fact("site", format!("{}, {}", device.site, device.zone));
     let moment = |ms: Option<i64>| ms.map(|ms| format::moment(format::instant(ms), now, &zone));
+    fact("live", moment(device.live_since_ms).unwrap_or_default());
     fact(
         "covered",
         moment(device.covered_to_ms).unwrap_or_else(|| msg("device-never-read").to_string()),

@@ -39,6 +39,7 @@ pub(crate) struct DeviceForm {
     pub direction: String,
     pub interval_min: String,
     /// Checkboxes send nothing when they are not ticked; the form of an existing device says that it has one.
+    pub live: Option<String>,
     pub enabled: Option<String>,
     pub existing: Option<String>,
 }
@@ -58,10 +59,16 @@ impl Default for DeviceForm {
             clear_secrets: None,
             direction: "none".into(),
             interval_min: "5".into(),
+            live: None,
             enabled: None,
             existing: None,
         }
     }
+}
+
+fn ways(device: &DeviceRow) -> Vec<Way> {
+    let ways = device.mode.split(',');
+    ways.filter_map(|way| Way::from_name(way.trim())).collect()
 }
 
 impl DeviceForm {
@@ -76,14 +83,22 @@ impl DeviceForm {
             username: device.username.clone().unwrap_or_default(),
             direction: device.direction.clone(),
             interval_min: (device.poll_interval_s / 60).max(1).to_string(),
+            live: ways(device).contains(&Way::Live).then(|| "1".into()),
             enabled: device.enabled.then(|| "1".into()),
             existing: Some("1".into()),
             ..Self::default()
         }
     }
 
-    /// What to store, as far as the fields make sense; `mode` is kept from before.
-    fn fields(&self, mode: Vec<Way>, errors: &mut Errors) -> DeviceFields {
+    /// What to store, as far as the fields make sense; `mode` is that from before.
+    fn fields(&self, mut mode: Vec<Way>, errors: &mut Errors) -> DeviceFields {
+        mode.retain(|way| *way != Way::Live);
+        if mode.is_empty() {
+            mode.push(Way::Poll);
+        }
+        if self.live.is_some() && self.kind == "zk" {
+            mode.push(Way::Live);
+        }
         let port = match filled(&self.port) {
             None => None,
             Some(port) => port
@@ -296,13 +311,8 @@ pub(crate) async fn save(
 ) -> Result<Response, PageError> {
     visitor.require(visitor.may().edit_devices)?;
     let device = in_use(&state, &serial).await?;
-    let mode = device
-        .mode
-        .split(',')
-        .filter_map(|way| Way::from_name(way.trim()))
-        .collect();
     let mut errors = Errors::default();
-    let fields = form.fields(mode, &mut errors);
+    let fields = form.fields(ways(&device), &mut errors);
     if errors.is_empty() {
         let tx = state.store.begin_write().await?;
         let saved = tx
