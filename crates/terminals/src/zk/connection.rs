@@ -371,15 +371,8 @@ impl Connection {
         let step = Step::Live;
         let began = tokio::time::Instant::now();
         loop {
-            while let Some(header) = self
-                .packets
-                .peek()
-                .map_err(|error| decode_error(step, error))?
-            {
-                match self.session.sort(header) {
-                    Incoming::Event { code } => self.hear(step, code).await?,
-                    Incoming::Reply | Incoming::Stale => self.packets.skip(),
-                }
+            while self.reply_is_here(step).await? {
+                self.packets.skip(); // nobody waits for it any more
             }
             if let Some(event) = self.heard.as_mut().and_then(VecDeque::pop_front) {
                 return Ok(Some(event));
@@ -394,6 +387,22 @@ impl Connection {
                 Ok(read) => read.map_err(|source| TerminalError::Cut { step, source })?,
             }
         }
+    }
+
+    /// Sorts what has come; whether what stands first then answers the outstanding request.
+    async fn reply_is_here(&mut self, step: Step) -> Result<bool, TerminalError> {
+        while let Some(header) = self
+            .packets
+            .peek()
+            .map_err(|error| decode_error(step, error))?
+        {
+            match self.session.sort(header) {
+                Incoming::Reply => return Ok(true),
+                Incoming::Stale => self.packets.skip(),
+                Incoming::Event { code } => self.hear(step, code).await?,
+            }
+        }
+        Ok(false)
     }
 
     /// Takes the event at hand. One that nobody waits for is acknowledged at once: a terminal may tell nothing more before.
@@ -477,16 +486,8 @@ impl Connection {
     async fn reply_comes(&mut self, step: Step, patience: Patience) -> Result<(), TerminalError> {
         let began = tokio::time::Instant::now();
         loop {
-            while let Some(header) = self
-                .packets
-                .peek()
-                .map_err(|error| decode_error(step, error))?
-            {
-                match self.session.sort(header) {
-                    Incoming::Reply => return Ok(()),
-                    Incoming::Stale => self.packets.skip(),
-                    Incoming::Event { code } => self.hear(step, code).await?,
-                }
+            if self.reply_is_here(step).await? {
+                return Ok(());
             }
             let limit = match patience {
                 Patience::Idle(limit) => limit,
