@@ -10,7 +10,6 @@ mod error;
 mod evidence;
 mod intake;
 mod judge;
-mod live;
 mod log_order;
 mod opener;
 mod poller;

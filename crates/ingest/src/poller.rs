@@ -1,5 +1,7 @@
 //! Reads terminals when they are due: many at once, each with a deadline of its own, so that a bad one delays nobody.
 
+mod live;
+
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,7 +23,6 @@ use tokio::task::JoinSet;
 
 use crate::error::story;
 use crate::intake::ToMark;
-use crate::live::tells_live;
 use crate::{Accepted, Batch, Change, Changes, Clock, ClockFault, Intake};
 
 /// How terminals are read.
@@ -117,7 +118,7 @@ struct Inner {
 }
 
 /// Says while it lives that a device is being read.
-pub(crate) struct UnderWay<'a> {
+struct UnderWay<'a> {
     reading: &'a Mutex<BTreeSet<DeviceId>>,
     device: DeviceId,
 }
@@ -132,20 +133,6 @@ impl<'a> UnderWay<'a> {
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
         lock(self.reading).remove(&self.device);
-    }
-}
-
-/// Says while it lives that a device is listened to.
-pub(crate) struct Told<'a> {
-    live: &'a Mutex<HashMap<DeviceId, Arc<Notify>>>,
-    device: DeviceId,
-    /// Its next reading is due.
-    pub(crate) to_read: Arc<Notify>,
-}
-
-impl Drop for Told<'_> {
-    fn drop(&mut self) {
-        lock(self.live).remove(&self.device);
     }
 }
 
@@ -408,7 +395,7 @@ impl Poller {
         Ok(wait_for(devices, LOOK_AGAIN))
     }
 
-    pub(crate) fn lease(&self) -> (Timestamp, Timestamp) {
+    fn lease(&self) -> (Timestamp, Timestamp) {
         let now = self.0.clock.real_now();
         (now, now + LEASE)
     }
@@ -449,7 +436,7 @@ impl Poller {
             .collect())
     }
 
-    pub(crate) async fn row(&self, device: DeviceId) -> Result<devices::Model, StoreError> {
+    async fn row(&self, device: DeviceId) -> Result<devices::Model, StoreError> {
         let row = self.0.store.device(device).await?;
         row.ok_or_else(|| StoreError::NotFound {
             what: "device",
@@ -474,7 +461,7 @@ impl Poller {
     /// Reads a claimed device, and stays with one that tells its punches live.
     async fn attend(&self, device: DeviceId) -> Result<Option<Polled>, StoreError> {
         let row = self.row(device).await?;
-        if tells_live(&row) {
+        if live::is_asked_for(&row) {
             self.follow(row).await?;
             return Ok(None);
         }
@@ -496,69 +483,6 @@ impl Poller {
         Ok(())
     }
 
-    pub(crate) fn tell(&self, device: DeviceId) -> Told<'_> {
-        let to_read = Arc::new(Notify::new());
-        lock(&self.0.live).insert(device, Arc::clone(&to_read));
-        Told {
-            live: &self.0.live,
-            device,
-            to_read,
-        }
-    }
-
-    pub(crate) fn under_way(&self, device: DeviceId) -> UnderWay<'_> {
-        UnderWay::begin(&self.0.reading, device)
-    }
-
-    pub(crate) fn store(&self) -> &Store {
-        &self.0.store
-    }
-
-    pub(crate) fn clock(&self) -> &Clock {
-        &self.0.clock
-    }
-
-    pub(crate) fn intake(&self) -> &Intake {
-        &self.0.intake
-    }
-
-    pub(crate) fn changes(&self) -> &Changes {
-        &self.0.changes
-    }
-
-    pub(crate) fn owner(&self) -> &str {
-        &self.0.owner
-    }
-
-    pub(crate) fn options(&self) -> PollerOptions {
-        self.0.options
-    }
-
-    /// A device that cannot even be tried.
-    pub(crate) async fn give_up(
-        &self,
-        row: &devices::Model,
-        began: Timestamp,
-        failure: PollFailure,
-    ) -> Result<(), StoreError> {
-        self.keep_failure(row, began, failure, Retry::NextPoll)
-            .await?;
-        Ok(())
-    }
-
-    /// A device that did not answer, or does not any more.
-    pub(crate) async fn lose(
-        &self,
-        row: &devices::Model,
-        began: Timestamp,
-        error: &TerminalError,
-    ) -> Result<(), StoreError> {
-        let failure = PollFailure::of(error);
-        self.keep_failure(row, began, failure, error.retry())
-            .await?;
-        Ok(())
-    }
-
     /// Reads a claimed device and keeps what came of it. `None` when another worker has taken it over meanwhile.
     async fn read_device(&self, device: DeviceId) -> Result<Option<Polled>, StoreError> {
         let _under_way = UnderWay::begin(&self.0.reading, device);
@@ -575,7 +499,7 @@ impl Poller {
                 let clock = self.0.clock.clone();
                 let now = move || clock.now();
                 match terminals::read(&target, &position, self.0.options.deadline, &now).await {
-                    Ok(reading) => self.keep_reading(&row, began, reading).await?,
+                    Ok(reading) => self.keep_reading(&row, began, reading, None).await?,
                     Err(error) => {
                         let failure = PollFailure::of(&error);
                         self.keep_failure(&row, began, failure, error.retry())
@@ -646,11 +570,12 @@ impl Poller {
 
     /// Stores a complete read with everything that depends on it. Reads that are complete at the same time share a
     /// transaction: a commit waits for the disk, and neighbouring reads change the same pages.
-    pub(crate) async fn keep_reading(
+    async fn keep_reading(
         &self,
         row: &devices::Model,
         began: Timestamp,
         reading: Reading,
+        live_since: Option<Timestamp>,
     ) -> Result<Option<Result<Accepted, PollFailure>>, StoreError> {
         let inner = &self.0;
         let (kept, mut told) = oneshot::channel();
@@ -660,6 +585,7 @@ impl Poller {
             identity: reading.identity.clone(),
             position: reading.position.clone(),
             batch: Batch::of_reading(DeviceId(row.id), reading),
+            live_since,
             kept,
         };
         lock(&inner.complete).push_back(complete);
@@ -794,6 +720,7 @@ impl Poller {
                 user_count: read.identity.users,
                 record_count: read.identity.records,
                 record_capacity: read.identity.record_capacity,
+                live_since: read.live_since,
             },
         })
         .await?;
@@ -908,6 +835,8 @@ struct CompleteRead {
     identity: Identity,
     position: ReadPosition,
     batch: Batch,
+    /// The device is listened to, so it stays ours.
+    live_since: Option<Timestamp>,
     /// Told when it is stored.
     kept: oneshot::Sender<Result<Option<Accepted>, StoreError>>,
 }

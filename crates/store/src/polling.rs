@@ -33,6 +33,8 @@ pub enum ReadOutcome<'a> {
         user_count: Option<u32>,
         record_count: Option<u32>,
         record_capacity: Option<u32>,
+        /// The device is listened to since then, and stays `owner`'s.
+        live_since: Option<Timestamp>,
     },
     Failed {
         step: &'a str,
@@ -136,22 +138,6 @@ impl WriteTx {
         device_ids(&rows)
     }
 
-    /// A device of `owner`'s is listened to.
-    pub async fn keep_live(
-        &self,
-        owner: &str,
-        device: DeviceId,
-        since: Timestamp,
-    ) -> Result<(), StoreError> {
-        sql::run(
-            &self.tx,
-            "UPDATE devices SET live_since_ms = $3 WHERE id = $1 AND lease_owner = $2",
-            [device.0.into(), owner.into(), since.as_millisecond().into()],
-        )
-        .await?;
-        Ok(())
-    }
-
     /// A device that is listened to has answered.
     pub async fn keep_contact(
         &self,
@@ -205,7 +191,7 @@ impl WriteTx {
         Ok(held > 0)
     }
 
-    /// Keeps how a read went and gives the device back. `false`, and nothing written, when its lease had passed to another.
+    /// Keeps how a read went and gives the device back, unless it is listened to. `false`, and nothing written, when its lease had passed to another.
     pub async fn finish_read(&self, state: &ReadState<'_>) -> Result<bool, StoreError> {
         let at = state.at.as_millisecond();
         let next = state.next_poll.as_millisecond();
@@ -218,10 +204,13 @@ impl WriteTx {
                 user_count,
                 record_count,
                 record_capacity,
+                live_since,
             } => {
                 sql::run(
                     &self.tx,
-                    "UPDATE devices SET lease_owner = NULL, lease_until_ms = NULL, next_poll_ms = $3, fail_count = 0, \
+                    "UPDATE devices SET lease_owner = CASE WHEN $12 IS NULL THEN NULL ELSE lease_owner END, \
+                     lease_until_ms = CASE WHEN $12 IS NULL THEN NULL ELSE lease_until_ms END, live_since_ms = $12, \
+                     next_poll_ms = $3, fail_count = 0, \
                      last_error = NULL, last_error_step = NULL, needs_edit = false, last_contact_ms = $4, last_read_ms = $4, \
                      read_position = $5, clock_drift_s = $6, model = $7, firmware = $8, user_count = $9, record_count = $10, \
                      record_capacity = $11, first_verified_ms = COALESCE(first_verified_ms, $4) \
@@ -238,6 +227,7 @@ impl WriteTx {
                         user_count.map(i64::from).into(),
                         record_count.map(i64::from).into(),
                         record_capacity.map(i64::from).into(),
+                        live_since.map(Timestamp::as_millisecond).into(),
                     ],
                 )
                 .await?
@@ -490,7 +480,7 @@ impl Store {
 
 /// Devices that are read by polling, as far as they themselves decide.
 const POLLED: &str = "enabled AND NOT needs_edit AND retired_ms IS NULL AND address IS NOT NULL AND address <> '' \
-     AND ((',' || mode || ',') LIKE '%,poll,%' OR (',' || mode || ',') LIKE '%,live,%')";
+     AND (',' || mode || ',') LIKE '%,poll,%'";
 
 fn device_ids(rows: &[sea_orm::QueryResult]) -> Result<Vec<DeviceId>, StoreError> {
     rows.iter()

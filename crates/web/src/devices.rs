@@ -128,11 +128,7 @@ pub fn why_not_polled(device: &DeviceRow) -> Option<Msg> {
         Some(msg("not-polled-refused"))
     } else if address.is_empty() {
         Some(msg("not-polled-address"))
-    } else if !device
-        .mode
-        .split(',')
-        .any(|way| matches!(way.trim(), "poll" | "live"))
-    {
+    } else if !device.mode.split(',').any(|way| way.trim() == "poll") {
         Some(msg("not-polled-way"))
     } else {
         None

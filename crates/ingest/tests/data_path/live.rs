@@ -110,7 +110,9 @@ on_both_databases! {
         assert_eq!(count_rows(&company.store, "punches").await, 3);
         let counts = terminal.counts();
         assert_eq!((counts.connections, counts.turned_away, counts.disables), (1, 0, 0));
-        assert!(row(&company).await.live_since_ms.is_some());
+        let row_now = row(&company).await;
+        assert!(row_now.live_since_ms.is_some());
+        assert!(row_now.lease_owner.is_some(), "nobody else may read it in between");
         workers.stop().await.unwrap();
         until("it is told goodbye", async || terminal.counts().of(1001) == 1).await;
     }

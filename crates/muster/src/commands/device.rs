@@ -150,7 +150,7 @@ impl SignIn {
 #[derive(clap::Args)]
 #[group(skip)]
 struct Habits {
-    /// How its punches reach us: poll, or poll,live, which also listens to a ZKTeco terminal on the connection by which it is
+    /// How its punches reach us: poll, or live, which also listens to a ZKTeco terminal on the connection by which it is
     /// polled.
     #[arg(long)]
     mode: Option<Modes>,
@@ -261,11 +261,13 @@ impl FromStr for Modes {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut ways = Vec::new();
+        // What is listened to is polled on the same connection.
+        let mut ways = vec![Way::Poll];
         for name in text.split(',').map(str::trim) {
             match Way::from_name(name) {
-                Some(way @ (Way::Poll | Way::Live)) if ways.contains(&way) => {}
-                Some(way @ (Way::Poll | Way::Live)) => ways.push(way),
+                Some(Way::Poll) => {}
+                Some(Way::Live) if ways.contains(&Way::Live) => {}
+                Some(Way::Live) => ways.push(Way::Live),
                 Some(Way::Push) => {
                     return Err("this version cannot do push yet; it has poll and live".to_owned());
                 }
@@ -830,8 +832,9 @@ mod tests {
     #[test]
     fn only_what_exists_is_a_mode() {
         assert_eq!("poll".parse(), Ok(Modes(vec![Way::Poll])));
-        let both = Ok(Modes(vec![Way::Poll, Way::Live]));
-        assert_eq!("poll, live,poll".parse(), both);
+        let both: Result<_, String> = Ok(Modes(vec![Way::Poll, Way::Live]));
+        assert_eq!("poll, live,live".parse(), both);
+        assert_eq!("live".parse(), both);
         for bad in ["poll,push", "import", ""] {
             assert!(bad.parse::<Modes>().is_err(), "{bad}");
         }

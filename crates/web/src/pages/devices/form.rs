@@ -93,9 +93,6 @@ impl DeviceForm {
     /// What to store, as far as the fields make sense; `mode` is that from before.
     fn fields(&self, mut mode: Vec<Way>, errors: &mut Errors) -> DeviceFields {
         mode.retain(|way| *way != Way::Live);
-        if mode.is_empty() {
-            mode.push(Way::Poll);
-        }
         if self.live.is_some() && self.kind == "zk" {
             mode.push(Way::Live);
         }

@@ -3,24 +3,25 @@
 //! What a device tells is a hint, because its log has it too. So every connection begins with a reading, a device that is
 //! quiet is asked for its clock, and what cannot be understood is read.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use attendance::{DeviceId, Way};
 use store::StoreError;
 use store::entities::devices;
-use terminals::{Deadline, DeviceKind, Live, ReadPosition, Terminal, TerminalError};
+use terminals::{Deadline, DeviceKind, Live, ReadPosition, Retry, Terminal, TerminalError};
 use tokio::sync::Notify;
 
+use super::{PollFailure, Poller, UnderWay, lock};
+use crate::Batch;
 use crate::intake::Contact;
-use crate::poller::{Poller, Told};
-use crate::{Batch, Change};
 
 /// A device that keeps a question waiting for so long is gone.
 const ANSWER: Duration = Duration::from_secs(10);
 
 /// Whether a device is to be listened to.
-pub(crate) fn tells_live(row: &devices::Model) -> bool {
+pub(super) fn is_asked_for(row: &devices::Model) -> bool {
     let live = Way::Live.as_str();
     let kind = DeviceKind::from_name(&row.kind);
     row.enabled
@@ -35,36 +36,58 @@ enum End {
     Lost(TerminalError),
 }
 
-impl From<TerminalError> for End {
-    fn from(error: TerminalError) -> Self {
-        Self::Lost(error)
+/// Says while it lives that a device is listened to.
+struct Listening<'a> {
+    live: &'a Mutex<HashMap<DeviceId, Arc<Notify>>>,
+    device: DeviceId,
+    /// Told when its next reading is due.
+    to_read: Arc<Notify>,
+}
+
+impl<'a> Listening<'a> {
+    fn begin(live: &'a Mutex<HashMap<DeviceId, Arc<Notify>>>, device: DeviceId) -> Self {
+        let to_read = Arc::new(Notify::new());
+        lock(live).insert(device, Arc::clone(&to_read));
+        Self {
+            live,
+            device,
+            to_read,
+        }
+    }
+}
+
+impl Drop for Listening<'_> {
+    fn drop(&mut self) {
+        lock(self.live).remove(&self.device);
     }
 }
 
 impl Poller {
     /// Reads a claimed device and listens to it until the connection is lost or the device is edited.
-    pub(crate) async fn follow(&self, row: devices::Model) -> Result<(), StoreError> {
+    pub(super) async fn follow(&self, row: devices::Model) -> Result<(), StoreError> {
         let device = DeviceId(row.id);
-        let _under_way = self.under_way(device);
-        let began = self.clock().now();
+        let _under_way = UnderWay::begin(&self.0.reading, device);
+        let began = self.0.clock.now();
         let target = match self.target(&row) {
             Ok(target) => target,
-            Err(failure) => return self.give_up(&row, began, failure).await,
-        };
-        let deadline = Deadline::after(self.options().deadline);
-        let end = match Terminal::connect_within(&target, deadline).await {
-            Err(error) => End::Lost(error),
-            Ok(mut terminal) => {
-                let told = self.tell(device);
-                let end = self.stay(&mut terminal, &row, &told).await;
-                drop(told);
-                terminal.close().await;
-                end?
+            Err(failure) => {
+                self.keep_failure(&row, began, failure, Retry::NextPoll)
+                    .await?;
+                return Ok(());
             }
         };
-        match end {
+        let deadline = Deadline::after(self.0.options.deadline);
+        let mut terminal = match Terminal::connect_within(&target, deadline).await {
+            Ok(terminal) => terminal,
+            Err(error) => return self.lose(device, &error).await,
+        };
+        let listening = Listening::begin(&self.0.live, device);
+        let end = self.stay(&mut terminal, &row, &listening.to_read).await;
+        drop(listening);
+        terminal.close().await;
+        match end? {
             End::LetGo => self.let_go(device).await,
-            End::Lost(error) => self.lose(&row, began, &error).await,
+            End::Lost(error) => self.lose(device, &error).await,
         }
     }
 
@@ -73,35 +96,33 @@ impl Poller {
         &self,
         terminal: &mut Terminal,
         first: &devices::Model,
-        told: &Told<'_>,
+        to_read: &Notify,
     ) -> Result<End, StoreError> {
         let device = DeviceId(first.id);
-        let mut live_since = None;
         // From here on the device tells, so nothing is missed between a reading and what follows it.
         if let Err(error) = terminal.listen().await {
             return Ok(End::Lost(error));
         }
+        let mut live_since = None;
         loop {
             let row = self.row(device).await?;
-            if !tells_live(&row) || row.retired_ms.is_some() || moved(first, &row) {
+            if !is_asked_for(&row) || row.retired_ms.is_some() || moved(first, &row) {
                 return Ok(End::LetGo);
             }
-            let began = self.clock().now();
-            terminal.renew(Deadline::after(self.options().deadline));
-            let clock = self.clock().clone();
+            let began = self.0.clock.now();
+            terminal.renew(Deadline::after(self.0.options.deadline));
+            let clock = self.0.clock.clone();
             let position = ReadPosition(row.read_position.clone());
             let reading = match terminal.read(&position, &move || clock.now()).await {
                 Ok(reading) => reading,
                 Err(error) => return Ok(End::Lost(error)),
             };
-            if self.keep_reading(&row, began, reading).await?.is_none() {
+            let since = *live_since.get_or_insert_with(|| self.0.clock.now());
+            let kept = self.keep_reading(&row, began, reading, Some(since));
+            if kept.await?.is_none() {
                 return Ok(End::LetGo);
             }
-            let since = *live_since.get_or_insert_with(|| self.clock().now());
-            if !self.keep_hold(device, since).await? {
-                return Ok(End::LetGo);
-            }
-            if let Some(end) = self.listen(terminal, device, &told.to_read).await? {
+            if let Some(end) = self.listen(terminal, device, to_read).await? {
                 return Ok(end);
             }
         }
@@ -112,13 +133,13 @@ impl Poller {
         &self,
         terminal: &mut Terminal,
         device: DeviceId,
-        to_read: &Arc<Notify>,
+        to_read: &Notify,
     ) -> Result<Option<End>, StoreError> {
         loop {
             terminal.renew(Deadline::none());
             let heard = tokio::select! {
                 () = to_read.notified() => return Ok(None),
-                heard = terminal.next_live(self.options().quiet) => heard,
+                heard = terminal.next_live(self.0.options.quiet) => heard,
             };
             let kept = match heard {
                 Ok(Some(live)) => self.keep_live(terminal, device, live).await?,
@@ -131,7 +152,7 @@ impl Poller {
             match kept {
                 Ok(true) => {}
                 Ok(false) => return Ok(None),
-                Err(error) => return Ok(Some(error.into())),
+                Err(error) => return Ok(Some(End::Lost(error))),
             }
         }
     }
@@ -146,7 +167,7 @@ impl Poller {
         let understood = match live {
             Live::Punch(punch) => {
                 let batch = Batch::new(device, Way::Live, vec![punch]);
-                self.intake().accept(&batch).await?;
+                self.0.intake.accept(&batch).await?;
                 true
             }
             Live::Unclear(record) => {
@@ -171,7 +192,7 @@ impl Poller {
             Ok(clock) => clock,
             Err(error) => return Ok(Err(error)),
         };
-        let seen_at = self.clock().now();
+        let seen_at = self.0.clock.now();
         loop {
             match terminal.next_live(Duration::ZERO).await {
                 Ok(None) => break,
@@ -187,40 +208,29 @@ impl Poller {
             complete: true,
             ..Batch::new(device, Way::Live, Vec::new())
         };
-        let _storing = self.intake().storing();
-        let tx = self.store().begin_write().await?;
-        let (accepted, to_mark) = self.intake().store_in(&tx, &batch).await?;
+        let _storing = self.0.intake.storing();
+        let tx = self.0.store.begin_write().await?;
+        let (accepted, to_mark) = self.0.intake.store_in(&tx, &batch).await?;
         to_mark.mark_in(&tx, seen_at).await?;
         let drift = accepted.clock_drift_s.unwrap_or_default();
         tx.keep_contact(device, seen_at, drift).await?;
         tx.commit().await?;
-        self.intake().stored(device, &accepted);
+        self.0.intake.stored(device, &accepted);
         Ok(Ok(true))
     }
 
-    /// The reading has given the device back; it stays ours. `false` when another process has taken it.
-    async fn keep_hold(
-        &self,
-        device: DeviceId,
-        live_since: jiff::Timestamp,
-    ) -> Result<bool, StoreError> {
-        let tx = self.store().begin_claim().await?;
-        let (now, until) = self.lease();
-        let ours = tx
-            .claim_devices(self.owner(), &[device], now, until)
+    /// A device that did not answer, or does not any more.
+    async fn lose(&self, device: DeviceId, error: &TerminalError) -> Result<(), StoreError> {
+        let row = self.row(device).await?;
+        let failure = PollFailure::of(error);
+        self.keep_failure(&row, self.0.clock.now(), failure, error.retry())
             .await?;
-        tx.keep_live(self.owner(), device, live_since).await?;
-        tx.commit_quietly().await?;
-        self.changes().publish(Change {
-            devices: vec![device],
-            ..Change::default()
-        });
-        Ok(!ours.is_empty())
+        Ok(())
     }
 
     async fn let_go(&self, device: DeviceId) -> Result<(), StoreError> {
-        let tx = self.store().begin_claim().await?;
-        tx.release_device(self.owner(), device).await?;
+        let tx = self.0.store.begin_claim().await?;
+        tx.release_device(&self.0.owner, device).await?;
         tx.commit_quietly().await?;
         self.wake();
         Ok(())
