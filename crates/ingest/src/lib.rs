@@ -20,4 +20,6 @@ pub use engine::{Engine, Watching, Workers};
 pub use error::IngestError;
 pub use intake::{Accepted, Batch, ClockFault, Contact, Intake};
 pub use judge::{Difference, Judge, Preview};
-pub use poller::{DeviceTest, PollFailure, Polled, Poller, PollerOptions, Taken};
+pub use poller::{Checked, Diagnosis, Found, PollFailure, Polled, Poller, PollerOptions, Taken};
+pub use terminals::doctor::{Check, Seen};
+pub use terminals::log_fullness;

@@ -726,6 +726,46 @@ async fn a_wrong_password_is_tried_once_until_it_is_changed() {
 }
 
 #[tokio::test]
+async fn the_doctor_says_what_it_saw_and_what_to_do() {
+    let office = Office::open().await;
+    let terminal = zk_terminal("AEH2194760215").await;
+    office.add_zk(&terminal, "AEH2194760215").await;
+    let said = office.run(&["device", "doctor", "AEH2194760215"]).await;
+    for part in [
+        "address   ok",
+        "UDP       not offered",
+        "key       ok",
+        "everybody on its network can read, change and clear it",
+        "log       ok",
+        "200 punches",
+        "Nothing is wrong with it.",
+    ] {
+        assert!(said.out.contains(part), "{part}: {said:?}");
+    }
+    let said = office
+        .run(&["device", "doctor", "AEH2194760215", "--json"])
+        .await
+        .done();
+    let answer: Value = serde_json::from_str(&said.out).expect("JSON");
+    assert_eq!(answer["checks"].as_array().map(Vec::len), Some(11));
+    assert_eq!(answer["checks"][1]["check"], "tcp");
+    assert_eq!(answer["checks"][2]["result"], "not_offered");
+    assert_eq!(office.rows("punches").await, 0);
+
+    terminal.set_fault(zk::Fault::ConnectCode(6001));
+    let said = office.run(&["device", "doctor", "AEH2194760215"]).await;
+    said.failed(1, &["handshake failed", "Cloud server"]);
+    let (said, _) = office.poll().await;
+    said.failed(1, &["no longer speaks the port 4370 protocol"]);
+    let mut edit = vec!["device", "edit", "AEH2194760215"];
+    edit.extend(["--transport", "udp"]);
+    office.run(&edit).await.done();
+    let listed = office.run(&["device", "list", "--json"]).await.done();
+    let listed: Value = serde_json::from_str(&listed.out).expect("JSON");
+    assert_eq!(listed[0]["transport"], "udp");
+}
+
+#[tokio::test]
 async fn a_terminal_with_another_serial_number_gives_no_punches() {
     let office = Office::open().await;
     let terminal = zk_terminal("BRA5201160077").await;
@@ -748,8 +788,14 @@ async fn a_terminal_with_another_serial_number_gives_no_punches() {
         1,
         &[
             "serial   failed",
-            "answers as BRA5201160077, but AEH2194760215 is registered there. No punch was taken.",
+            "answers with serial number BRA5201160077, expected AEH2194760215",
+            "No punch was taken.",
         ],
+    );
+    let said = office.run(&["device", "doctor", "AEH2194760215"]).await;
+    said.failed(
+        1,
+        &["serial    failed", "clock     not tried", "No punch was taken."],
     );
 
     // The device has never answered, so the mistyped number is a new registration.

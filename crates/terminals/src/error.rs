@@ -21,6 +21,18 @@ pub enum Step {
 }
 
 impl Step {
+    pub const ALL: &'static [Self] = &[
+        Self::Resolve,
+        Self::Connect,
+        Self::SignIn,
+        Self::Identify,
+        Self::Clock,
+        Self::Counters,
+        Self::Users,
+        Self::Punches,
+        Self::Live,
+    ];
+
     /// The name in the database and in messages.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -104,6 +116,16 @@ pub enum TerminalError {
         expected: String,
         found: String,
     },
+    /// Its firmware has no such thing over this protocol, whatever is tried: another way in does, or another firmware.
+    #[error("{lacking} (code {code} at step {step})")]
+    NotOffered {
+        step: Step,
+        lacking: Lacking,
+        code: u16,
+    },
+    /// Another product family, on the same port.
+    #[error("this is an access panel, not an attendance terminal")]
+    AccessPanel { step: Step },
     /// It answered, and said no.
     #[error("the terminal refused step {step}: {detail}")]
     Refused { step: Step, detail: String },
@@ -120,7 +142,56 @@ pub enum TerminalError {
     },
 }
 
+/// What firmware lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lacking {
+    /// It no longer speaks the protocol at all.
+    Protocol,
+    Log,
+    /// It holds too much for an answer in one packet, and cannot give another.
+    LargeAnswers,
+}
+
+impl std::fmt::Display for Lacking {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Protocol => "the firmware no longer speaks the port 4370 protocol",
+            Self::Log => "the log is not offered over this protocol",
+            Self::LargeAnswers => "the firmware cannot prepare large answers",
+        })
+    }
+}
+
 impl TerminalError {
+    /// A name for what is the matter, by which advice is found. Names are stored: they stay as they are.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Resolve { .. } => "resolve",
+            Self::Unreachable { .. }
+            | Self::Timeout {
+                step: Step::Resolve | Step::Connect,
+                ..
+            } => "unreachable",
+            Self::Timeout { .. } | Self::Cut { .. } => "silent",
+            Self::AuthRefused | Self::SignInRepeated => "credentials",
+            Self::KeyRequired => "key_required",
+            Self::Locked { .. } | Self::LockedOut { .. } => "locked",
+            Self::SignInUnanswered { .. } => "sign_in_unanswered",
+            Self::WrongSerial { .. } => "wrong_serial",
+            Self::NotOffered { lacking, .. } => match lacking {
+                Lacking::Protocol => "no_protocol",
+                Lacking::Log => "no_log",
+                Lacking::LargeAnswers => "no_large_answers",
+            },
+            Self::AccessPanel { .. } => "access_panel",
+            Self::Refused {
+                step: Step::SignIn, ..
+            } => "sign_in_refused",
+            Self::Refused { .. } => "refused",
+            Self::Malformed { .. } | Self::TooLarge { .. } => "not_understood",
+        }
+    }
+
     pub fn retry(&self) -> Retry {
         match self {
             Self::AuthRefused | Self::KeyRequired | Self::Locked { .. } | Self::SignInRepeated => {
@@ -139,6 +210,8 @@ impl TerminalError {
             | Self::Unreachable { .. }
             | Self::WrongSerial { .. }
             | Self::SignInUnanswered { .. }
+            | Self::NotOffered { .. }
+            | Self::AccessPanel { .. }
             | Self::Refused { .. }
             | Self::Malformed { .. }
             | Self::TooLarge { .. } => Retry::NextPoll,
@@ -159,6 +232,8 @@ impl TerminalError {
             Self::WrongSerial { .. } => Step::Identify,
             Self::Timeout { step, .. }
             | Self::Cut { step, .. }
+            | Self::NotOffered { step, .. }
+            | Self::AccessPanel { step }
             | Self::Refused { step, .. }
             | Self::Malformed { step, .. }
             | Self::TooLarge { step, .. } => *step,

@@ -4,6 +4,7 @@
 //! read is given to the caller, who stores it. Nothing here decides whose punch it is.
 
 mod deadline;
+pub mod doctor;
 mod error;
 mod hik;
 mod reading;
@@ -13,9 +14,9 @@ mod terminal;
 mod zk;
 
 pub use deadline::Deadline;
-pub use error::{Retry, Step, TerminalError};
+pub use error::{Lacking, Retry, Step, TerminalError};
 pub use hik::{HikLimits, HikTerminal};
-pub use reading::{DeviceUser, Identity, Live, ParkedRecord, ReadPosition, Reading};
+pub use reading::{DeviceUser, Identity, Live, ParkedRecord, ReadPosition, Reading, log_fullness};
 pub use steps::OnStep;
 pub use target::{Credentials, DeviceKind, Target, Transport};
 pub use terminal::{Terminal, read};

@@ -707,8 +707,12 @@ async fn a_removed_device_is_gone() {
     assert_eq!(waiting.expect("read").failures, 0);
     let own = company.get("/devices/B2", Some(&cookie)).await.body;
     assert!(part(&own, "device-state").contains("Removed"));
-    assert!(!own.contains("/devices/B2/edit") && !own.contains("/devices/B2/test"));
-    for path in ["/devices/B2/poll", "/devices/B2/test", "/devices/B2/remove"] {
+    assert!(!own.contains("/devices/B2/edit") && !own.contains("/devices/B2/doctor"));
+    for path in [
+        "/devices/B2/poll",
+        "/devices/B2/doctor",
+        "/devices/B2/remove",
+    ] {
         let refused = company.post(path, "", Some(&cookie)).await;
         assert_eq!(refused.status, StatusCode::NOT_FOUND, "{path}");
     }

@@ -16,10 +16,10 @@ use store::files::{self, Line};
 use store::secrets::{Secret, SecretError};
 use store::views::devices::DeviceRow;
 use store::{Store, StoreError};
-use terminals::DeviceKind;
+use terminals::{DeviceKind, Target, Transport};
 
 use super::{
-    Sites, author, open_store, poll, read_file, refuse_lines, secret_from_stdin, terminal,
+    Sites, author, doctor, open_store, poll, read_file, refuse_lines, secret_from_stdin, terminal,
 };
 use crate::config::Config;
 use crate::output::{self, Failure, Usage, count};
@@ -82,6 +82,17 @@ pub enum Command {
     Test {
         /// The serial number.
         serial: String,
+    },
+    /// Examines a terminal: address, TCP, UDP, key, serial number, clock, counters, users, live events and log, each with the
+    /// time it took and what to do next. Nothing is stored, and a server leaves the terminal alone meanwhile.
+    ///
+    /// Example: muster device doctor AEH2194760215
+    Doctor {
+        /// The serial number.
+        serial: String,
+        /// Prints one JSON object.
+        #[arg(long)]
+        json: bool,
     },
     /// Reads one device now.
     ///
@@ -157,6 +168,9 @@ struct Habits {
     /// What its in and out keys mean: none (a hint), states (trusted), in or out (all its punches are that).
     #[arg(long, value_parser = ["none", "states", "in", "out"])]
     direction: Option<String>,
+    /// How the packets of a ZKTeco terminal travel: tcp, udp, or auto, which finds it out at the next reading.
+    #[arg(long, value_parser = ["auto", "tcp", "udp"])]
+    transport: Option<String>,
     /// Seconds between two readings; of a new device as configured if not said.
     #[arg(long, value_name = "SECS", value_parser = clap::value_parser!(u32).range(10..=86_400))]
     interval: Option<u32>,
@@ -302,6 +316,7 @@ pub async fn run(command: Command, config: Config) -> anyhow::Result<ExitCode> {
         Command::Edit(args) => edit(*args, &config).await?,
         Command::Remove { serial } => remove(&serial, &config).await?,
         Command::Test { serial } => return test(&serial, &config).await,
+        Command::Doctor { serial, json } => return doctor::run(&serial, json, &config).await,
         Command::Poll { serial, json } => {
             return poll::run(poll::Args::one(serial, json), config).await;
         }
@@ -323,6 +338,7 @@ struct Description {
     zone: Option<String>,
     mode: Option<Modes>,
     direction: Option<String>,
+    transport: Option<String>,
     interval: Option<u32>,
 }
 
@@ -351,6 +367,10 @@ impl Description {
                 site: site.id,
                 address: host,
                 port: port.flatten(),
+                transport: match self.transport {
+                    None => None,
+                    Some(name) => transport(&name, self.kind)?,
+                },
                 username: self.username,
                 mode: match self.mode {
                     None => vec![Way::Poll],
@@ -364,6 +384,17 @@ impl Description {
             comm_key: self.comm_key.map(Secret::new),
             zone: self.zone,
         })
+    }
+}
+
+/// `None` for `auto`.
+fn transport(name: &str, kind: DeviceKind) -> Result<Option<String>, String> {
+    match Transport::from_name(name) {
+        Some(named) if !kind.transports().contains(&named) => Err(format!(
+            "{} terminals have no other transport than that of their port",
+            kind.brand()
+        )),
+        named => Ok(named.map(|named| named.as_str().to_owned())),
     }
 }
 
@@ -410,6 +441,7 @@ async fn add(args: AddArgs, config: &Config) -> anyhow::Result<()> {
         zone: args.zone,
         mode: args.habits.mode,
         direction: args.habits.direction,
+        transport: args.habits.transport,
         interval: args.habits.interval,
     };
     let store = open_store(config).await?;
@@ -505,6 +537,7 @@ fn described(line: &Line) -> Result<Description, String> {
         zone: text("zone"),
         mode: line.filled("mode").map(str::parse).transpose()?,
         direction: None,
+        transport: None,
         interval: None,
     })
 }
@@ -584,6 +617,9 @@ async fn edit(args: EditArgs, config: &Config) -> anyhow::Result<()> {
         fields.mode = modes.of(kind).map_err(Usage)?;
     }
     fields.direction = args.habits.direction.unwrap_or(fields.direction);
+    if let Some(name) = args.habits.transport {
+        fields.transport = transport(&name, kind).map_err(Usage)?;
+    }
     fields.poll_interval_secs = args.habits.interval.unwrap_or(fields.poll_interval_secs);
     fields.enabled = (fields.enabled || args.enable) && !args.disable;
     let has_password =
@@ -643,25 +679,40 @@ async fn test(serial: &str, config: &Config) -> anyhow::Result<ExitCode> {
         ingest::Clock::system(),
         PollerOptions::default(),
     );
-    let target = engine.poller.target(&device).map_err(|failure| Failure {
-        what: format!(
-            "{} cannot be tried: {}",
-            device.serial_number, failure.message
-        ),
-        next: match device.address {
-            Some(_) => {
-                format!("Set the right ones with `muster device edit {serial}`; see its --help.")
-            }
-            None => format!("Give it one with `muster device edit {serial} --address HOST`."),
-        },
-        source: None,
-    })?;
-    let zones = store.device_zones(DeviceId(device.id)).await?;
-    let zone = zones.last().and_then(|(_, name)| TimeZone::get(name).ok());
+    let target = target(&engine, &device)?;
+    let zone = zone(&store, DeviceId(device.id)).await?;
     let taken = take(&engine, &device).await?;
-    let exit = terminal::test(&target, &zone.unwrap_or_else(TimeZone::system)).await;
+    let exit = terminal::test(&target, &zone).await;
     taken.give_back().await?;
     Ok(exit)
+}
+
+/// Where a device is and how to sign in.
+pub fn target(engine: &Engine, device: &devices::Model) -> anyhow::Result<Target> {
+    let serial = &device.serial_number;
+    let target = engine.poller.target(device);
+    target.map_err(|failure| {
+        Failure {
+            what: format!("{serial} cannot be tried: {}", failure.message),
+            next: match device.address {
+                Some(_) => {
+                    format!(
+                        "Set the right ones with `muster device edit {serial}`; see its --help."
+                    )
+                }
+                None => format!("Give it one with `muster device edit {serial} --address HOST`."),
+            },
+            source: None,
+        }
+        .into()
+    })
+}
+
+/// The zone in which a device's clock runs now.
+pub async fn zone(store: &Store, device: DeviceId) -> anyhow::Result<TimeZone> {
+    let zones = store.device_zones(device).await?;
+    let zone = zones.last().and_then(|(_, name)| TimeZone::get(name).ok());
+    Ok(zone.unwrap_or_else(TimeZone::system))
 }
 
 /// Has the server, if one runs, leave the device alone until it is given back.
@@ -730,6 +781,7 @@ fn json_of(device: &DeviceRow) -> serde_json::Value {
         "site": device.site,
         "address": device.address,
         "port": device.port,
+        "transport": device.transport,
         "username": device.username,
         "mode": device.mode,
         "enabled": device.enabled,

@@ -120,6 +120,7 @@ CREATE TABLE devices (
   fail_count BIGINT NOT NULL DEFAULT 0,
   last_error TEXT,
   last_error_step TEXT,
+  last_error_reason TEXT,
   needs_edit BOOLEAN NOT NULL DEFAULT false,
   read_position TEXT NOT NULL DEFAULT '',
   last_contact_ms BIGINT,

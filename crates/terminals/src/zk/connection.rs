@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use tokio::net::lookup_host;
 use zk_proto::bulk::{self, BulkError, Chunk, Prepared, Wanted};
-use zk_proto::{DecodeError, Incoming, Packet, PacketBuffer, Session, command, key, reply};
+use zk_proto::reply::{self, Condition};
+use zk_proto::{DecodeError, Incoming, Packet, PacketBuffer, Session, command, key};
 
 use super::link::Link;
-use crate::steps::Steps;
-use crate::{Deadline, Step, Target, TerminalError};
+use crate::{Deadline, Lacking, Step, Target, TerminalError, Transport};
 
 const RESOLVE: Duration = Duration::from_secs(5);
 const CONNECT: Duration = Duration::from_secs(3);
@@ -61,7 +61,11 @@ pub(super) type Heard = (u16, Vec<u8>);
 
 impl Connection {
     /// Opens the socket. Nothing is sent: terminals that serve one connection would have lost it to a probe.
-    pub(super) async fn open(target: &Target, deadline: Deadline) -> Result<Self, TerminalError> {
+    pub(super) async fn open(
+        target: &Target,
+        transport: Transport,
+        deadline: Deadline,
+    ) -> Result<Self, TerminalError> {
         let address = target.address();
         let found = deadline
             .within(
@@ -80,7 +84,7 @@ impl Connection {
                 source,
             })?;
         let link = deadline
-            .within(Step::Connect, CONNECT, Link::open(target.transport, &found))
+            .within(Step::Connect, CONNECT, Link::open(transport, &found))
             .await?
             .map_err(|source| TerminalError::Unreachable { address, source })?;
         Ok(Self {
@@ -94,12 +98,15 @@ impl Connection {
         })
     }
 
-    /// Opens a session, with the comm key if the terminal wants one. The key is sent once.
-    pub(super) async fn sign_in(
-        &mut self,
-        comm_key: Option<u32>,
-        steps: &mut Steps<'_>,
-    ) -> Result<(), TerminalError> {
+    pub(super) fn transport(&self) -> Transport {
+        match self.link.loses() {
+            true => Transport::Udp,
+            false => Transport::Tcp,
+        }
+    }
+
+    /// Opens a session; whether the terminal wants a comm key for it.
+    pub(super) async fn greet(&mut self) -> Result<bool, TerminalError> {
         // From here on it may hold its only place for us, whatever it answers.
         self.open = true;
         let header = self
@@ -108,24 +115,21 @@ impl Connection {
             .header;
         self.session.opened(header.session_id);
         match header.command {
-            reply::ACK_OK | reply::ACK_UNAUTH => {}
-            code => return Err(refused(Step::Connect, code)),
+            reply::ACK_OK => Ok(false),
+            reply::ACK_UNAUTH => Ok(true),
+            code => Err(refused(Step::Connect, command::CONNECT, code)),
         }
-        steps.done(Step::Connect);
-        if header.command == reply::ACK_OK {
-            steps.done(Step::SignIn);
-            return Ok(());
-        }
+    }
+
+    /// Sends the comm key that the terminal wants, once.
+    pub(super) async fn sign_in(&mut self, comm_key: Option<u32>) -> Result<(), TerminalError> {
         // Without a configured key the factory value is worth the one try.
         let scrambled = key::scramble(comm_key.unwrap_or(0), self.session.id(), SALT);
         let answer = self
             .exchange(Step::SignIn, command::AUTH, &scrambled)
             .await?;
         match (answer.header.command, comm_key) {
-            (reply::ACK_OK, _) => {
-                steps.done(Step::SignIn);
-                Ok(())
-            }
+            (reply::ACK_OK, _) => Ok(()),
             // 2005, or some other code: not every model has the one for it.
             (_, None | Some(0)) => Err(TerminalError::KeyRequired),
             (_, Some(_)) => Err(TerminalError::AuthRefused),
@@ -142,7 +146,7 @@ impl Connection {
         let answer = self.exchange(step, command, data).await?;
         match answer.header.command {
             reply::ACK_OK => Ok(answer.data),
-            code => Err(refused(step, code)),
+            code => Err(refused(step, command, code)),
         }
     }
 
@@ -178,7 +182,8 @@ impl Connection {
         if answer.header.command == reply::ACK_ERROR && counted == Some(0) {
             return Ok(None);
         }
-        match Prepared::decode(&answer).map_err(|error| bulk_error(step, error))? {
+        let prepared = Prepared::decode(&answer);
+        match prepared.map_err(|error| bulk_error(step, command::PREPARE_BUFFER, error))? {
             Prepared::Inline(data) => {
                 body.extend_from_slice(data);
                 Ok(None)
@@ -288,7 +293,9 @@ impl Connection {
             self.reply_comes(step, Patience::Whole(REPEAT)).await?;
             let packet = self.reply(step)?;
             let data = bulk::datagram_part(&packet, length);
-            if let Some(data) = data.map_err(|error| bulk_error(step, error))? {
+            if let Some(data) =
+                data.map_err(|error| bulk_error(step, command::READ_BUFFER, error))?
+            {
                 part.clear();
                 part.extend_from_slice(data);
                 return Ok(());
@@ -339,7 +346,7 @@ impl Connection {
             let packet = self.reply(step)?;
             let received = chunk
                 .take(&packet)
-                .map_err(|error| bulk_error(step, error))?;
+                .map_err(|error| bulk_error(step, command::READ_BUFFER, error))?;
             if let Some(promised) = chunk.promised().filter(|promised| *promised > length) {
                 return Err(TerminalError::TooLarge {
                     step,
@@ -542,15 +549,28 @@ impl Drop for Connection {
     }
 }
 
-fn refused(step: Step, code: u16) -> TerminalError {
-    TerminalError::Refused {
+fn refused(step: Step, command: u16, code: u16) -> TerminalError {
+    let lacking = match Condition::of(command, code) {
+        Condition::LegacyRefused => Lacking::Protocol,
+        Condition::LogNotOffered => Lacking::Log,
+        Condition::NoLargeAnswers => Lacking::LargeAnswers,
+        condition => {
+            return TerminalError::Refused {
+                step,
+                detail: format!("it answered code {code}: {condition}"),
+            };
+        }
+    };
+    TerminalError::NotOffered {
         step,
-        detail: format!("it answered code {code}: {}", reply::meaning(code)),
+        lacking,
+        code,
     }
 }
 
 fn decode_error(step: Step, error: DecodeError) -> TerminalError {
     match error {
+        DecodeError::AccessPanel if step == Step::Connect => TerminalError::AccessPanel { step },
         DecodeError::TooLong { announced, limit } => TerminalError::TooLarge {
             step,
             announced: u64::from(announced),
@@ -563,9 +583,9 @@ fn decode_error(step: Step, error: DecodeError) -> TerminalError {
     }
 }
 
-fn bulk_error(step: Step, error: BulkError) -> TerminalError {
+fn bulk_error(step: Step, command: u16, error: BulkError) -> TerminalError {
     match error {
-        BulkError::Refused { code } => refused(step, code),
+        BulkError::Refused { code } => refused(step, command, code),
         error => TerminalError::Malformed {
             step,
             detail: error.to_string(),

@@ -23,7 +23,7 @@ use zk_proto::{
 use crate::steps::Steps;
 use crate::{
     Deadline, DeviceUser, Identity, OnStep, ParkedRecord, ReadPosition, Reading, Step, Target,
-    TerminalError,
+    TerminalError, Transport,
 };
 use connection::Connection;
 use position::{Position, hex, people};
@@ -75,12 +75,28 @@ impl ZkTerminal {
         on_step: OnStep<'_>,
     ) -> Result<Self, TerminalError> {
         let mut steps = Steps::begin(on_step);
-        let mut terminal = Self {
-            connection: Connection::open(target, deadline).await?,
-            identity: Identity::default(),
-            numbers: None,
-        };
-        match terminal.introduce(target, &mut steps).await {
+        if target.transport != Transport::Unknown {
+            return Self::connect_by(target, target.transport, deadline, &mut steps).await;
+        }
+        let tcp = Self::connect_by(target, Transport::Tcp, deadline, &mut steps).await;
+        if !tcp.as_ref().is_err_and(is_unanswered) {
+            return tcp;
+        }
+        // Some old models answer over UDP alone.
+        match Self::connect_by(target, Transport::Udp, deadline, &mut steps).await {
+            Err(error) if is_unanswered(&error) => tcp,
+            udp => udp,
+        }
+    }
+
+    async fn connect_by(
+        target: &Target,
+        transport: Transport,
+        deadline: Deadline,
+        steps: &mut Steps<'_>,
+    ) -> Result<Self, TerminalError> {
+        let mut terminal = Self::open(target, transport, deadline).await?;
+        match terminal.introduce(target, steps).await {
             Ok(()) => Ok(terminal),
             Err(error) => {
                 terminal.close().await;
@@ -94,9 +110,42 @@ impl ZkTerminal {
         target: &Target,
         steps: &mut Steps<'_>,
     ) -> Result<(), TerminalError> {
-        self.connection
-            .sign_in(target.credentials.comm_key, steps)
-            .await?;
+        let wants_key = self.greet().await?;
+        steps.done(Step::Connect);
+        if wants_key {
+            self.sign_in(target.credentials.comm_key).await?;
+        }
+        steps.done(Step::SignIn);
+        self.identify(target).await?;
+        steps.done(Step::Identify);
+        Ok(())
+    }
+
+    /// Opens the socket and sends nothing.
+    pub(crate) async fn open(
+        target: &Target,
+        transport: Transport,
+        deadline: Deadline,
+    ) -> Result<Self, TerminalError> {
+        Ok(Self {
+            connection: Connection::open(target, transport, deadline).await?,
+            identity: Identity::default(),
+            numbers: None,
+        })
+    }
+
+    /// Opens a session; whether the terminal wants a comm key for it.
+    pub(crate) async fn greet(&mut self) -> Result<bool, TerminalError> {
+        self.connection.greet().await
+    }
+
+    /// Sends the comm key that the terminal wants, once.
+    pub(crate) async fn sign_in(&mut self, comm_key: Option<u32>) -> Result<(), TerminalError> {
+        self.connection.sign_in(comm_key).await
+    }
+
+    /// Reads who the terminal is and compares its serial number.
+    pub(crate) async fn identify(&mut self, target: &Target) -> Result<(), TerminalError> {
         self.identity.serial = self.serial().await?;
         if let Some(expected) = &target.serial {
             // Terminals and stickers disagree about case and blanks.
@@ -115,12 +164,16 @@ impl ZkTerminal {
             .await?;
         self.identity.firmware = version.map(options::text).unwrap_or_default();
         self.counters().await?;
-        steps.done(Step::Identify);
         Ok(())
     }
 
     pub fn identity(&self) -> &Identity {
         &self.identity
+    }
+
+    /// By which it answers.
+    pub fn transport(&self) -> Transport {
+        self.connection.transport()
     }
 
     /// The serial number, or where a model has none, its MAC address.
@@ -302,6 +355,7 @@ impl ZkTerminal {
         }
         Ok(Reading {
             identity: self.identity.clone(),
+            transport: Some(self.transport()),
             clock,
             seen_at,
             users: list.as_ref().map(device_users),
@@ -421,6 +475,7 @@ impl ZkTerminal {
             // It cannot give a part alone. What it still sends of it is told apart by its number.
             Err(LogFailure::Terminal(
                 TerminalError::TooLarge { .. }
+                | TerminalError::NotOffered { .. }
                 | TerminalError::Refused { .. }
                 | TerminalError::Malformed { .. },
             )) => return Ok(Since::Refused),
@@ -537,6 +592,22 @@ impl ZkTerminal {
     pub async fn close(mut self) {
         self.connection.exit().await;
     }
+}
+
+/// Nothing at all came back: what answers by another transport is not known to be wrong.
+pub(crate) fn is_unanswered(error: &TerminalError) -> bool {
+    matches!(
+        error,
+        TerminalError::Unreachable { .. }
+            | TerminalError::Timeout {
+                step: Step::Connect,
+                ..
+            }
+            | TerminalError::Cut {
+                step: Step::Connect,
+                ..
+            }
+    )
 }
 
 /// What was read of a log.

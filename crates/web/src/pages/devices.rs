@@ -1,5 +1,7 @@
-//! `/devices` and `/devices/{serial}`: the condition of the terminals, and what to do with one. The form is in a module of its own.
+//! `/devices` and `/devices/{serial}`: the condition of the terminals, and what to do with one. The form and the doctor are in
+//! modules of their own.
 
+mod doctor;
 pub(super) mod form;
 
 use std::collections::BTreeMap;
@@ -8,7 +10,7 @@ use askama::Template;
 use attendance::DeviceId;
 use axum::extract::{Path, Query, State};
 use axum::response::{Redirect, Response};
-use ingest::{DeviceTest, PollFailure};
+use ingest::{Diagnosis, PollFailure};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use store::views::devices::{
@@ -303,53 +305,14 @@ struct DevicePage<'a> {
     users: Vec<DeviceUserRow>,
     counts: UserCounts,
     parked: Vec<Parked>,
-    test: Option<&'a Result<DeviceTest, PollFailure>>,
+    /// What the doctor found.
+    doctor: Option<Vec<doctor::Line>>,
+    /// The log gets full: what to do, and whether that is urgent.
+    filling: Option<(String, bool)>,
     asked: bool,
     /// Why it is not polled.
     not_polled: Option<Msg>,
     people: i64,
-}
-
-impl DevicePage<'_> {
-    fn tested(&self) -> Vec<(bool, String, String)> {
-        match self.test {
-            None => Vec::new(),
-            Some(Err(failure)) => vec![(false, step(failure.step), sentence(&failure.message))],
-            Some(Ok(test)) => vec![
-                (
-                    true,
-                    msg("test-connected").to_string(),
-                    seconds(test.connecting),
-                ),
-                (
-                    true,
-                    msg("test-identified")
-                        .with("serial", &test.identity.serial)
-                        .to_string(),
-                    test.identity.model.clone(),
-                ),
-                (
-                    true,
-                    msg("test-clock").to_string(),
-                    drift(test.clock_drift_s),
-                ),
-                (
-                    true,
-                    msg("test-read")
-                        .count("punches", test.punches)
-                        .count("parked", test.parked)
-                        .to_string(),
-                    seconds(test.reading),
-                ),
-            ],
-        }
-    }
-}
-
-fn seconds(duration: std::time::Duration) -> String {
-    msg("duration-seconds")
-        .with("seconds", format!("{:.1}", duration.as_secs_f64()))
-        .to_string()
 }
 
 struct Cycle {
@@ -390,7 +353,7 @@ async fn page(
     state: &WebState,
     visitor: &Visitor,
     serial: &str,
-    test: Option<&Result<DeviceTest, PollFailure>>,
+    diagnosis: Option<Result<Diagnosis, PollFailure>>,
     asked: bool,
 ) -> Result<Response, PageError> {
     let device = known(state, serial).await?;
@@ -436,7 +399,8 @@ async fn page(
                 count: row.count,
             })
             .collect(),
-        test,
+        doctor: diagnosis.map(|diagnosis| doctor::lines(&diagnosis)),
+        filling: filling(&device),
         asked,
         people,
         device: &device,
@@ -490,12 +454,28 @@ fn trouble(device: &DeviceRow, condition: Condition) -> Option<(String, String)>
         )
         .with("serial", &device.serial_number)
         .to_string();
-    let text = msg(format!("trouble-{key}-text")).to_string();
+    let reason = device.last_error_reason.as_deref().unwrap_or_default();
+    let text = match condition.is_down() {
+        true => doctor::advice(reason),
+        false => None,
+    };
+    let text = text
+        .unwrap_or_else(|| msg(format!("trouble-{key}-text")))
+        .to_string();
     let text = match condition {
         Condition::ClockOff | Condition::WaitingForAddress => text,
         _ => format!("{error} {text}"),
     };
     Some((title, text))
+}
+
+/// A log of which less than a fifth is free; less than a twentieth is urgent.
+fn filling(device: &DeviceRow) -> Option<(String, bool)> {
+    let records = u32::try_from(device.record_count?).ok()?;
+    let capacity = u32::try_from(device.record_capacity?).ok()?;
+    let percent = ingest::log_fullness(records, capacity)?;
+    let text = msg("device-filling").count("percent", percent);
+    Some((text.to_string(), percent >= 95))
 }
 
 fn cycle(row: CycleRow, now: Timestamp, zone: &jiff::tz::TimeZone) -> Cycle {
@@ -555,6 +535,14 @@ fn identity(device: &DeviceRow, now: Timestamp) -> Vec<(String, String)> {
             (Some(address), None) => address.clone(),
             _ => msg("device-no-address").to_string(),
         },
+    );
+    fact(
+        "transport",
+        device
+            .transport
+            .as_ref()
+            .map(|name| name.to_uppercase())
+            .unwrap_or_default(),
     );
     fact("site", format!("{}, {}", device.site, device.zone));
     let moment = |ms: Option<i64>| ms.map(|ms| format::moment(format::instant(ms), now, &zone));
@@ -617,16 +605,17 @@ pub(crate) async fn poll_all(
     Ok(Redirect::to(&format!("/devices?asked={asked}")))
 }
 
-/// Talks to a device and stores nothing.
-pub(crate) async fn test(
+/// Examines a device and stores nothing.
+pub(crate) async fn examine(
     State(state): State<WebState>,
     visitor: Visitor,
     Path(serial): Path<String>,
 ) -> Result<Response, PageError> {
     visitor.require(visitor.may().edit_devices)?;
     let device = in_use(&state, &serial).await?;
-    let tested = state.engine.poller.test(DeviceId(device.id)).await?;
-    page(&state, &visitor, &serial, Some(&tested), false).await
+    let poller = &state.engine.poller;
+    let diagnosis = poller.examine(DeviceId(device.id), &mut |_| {}).await?;
+    page(&state, &visitor, &serial, Some(diagnosis), false).await
 }
 
 /// Removes a device; its punches stay.
