@@ -4,10 +4,12 @@
 //! read is given to the caller, who stores it. Nothing here decides whose punch it is.
 
 mod deadline;
+pub mod discover;
 mod error;
 mod hik;
 mod reading;
 mod steps;
+mod subnet;
 mod target;
 mod terminal;
 mod zk;
@@ -17,6 +19,7 @@ pub use error::{Retry, Step, TerminalError};
 pub use hik::{HikLimits, HikTerminal};
 pub use reading::{DeviceUser, Identity, Live, ParkedRecord, ReadPosition, Reading};
 pub use steps::OnStep;
+pub use subnet::{Subnet, SubnetError};
 pub use target::{Credentials, DeviceKind, Target, Transport};
 pub use terminal::{Terminal, read};
 pub use zk::{LogRead, ZkTerminal};

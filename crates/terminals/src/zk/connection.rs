@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use zk_proto::{DecodeError, Incoming, Packet, PacketBuffer, Session, command, ke
 
 use super::link::Link;
 use crate::steps::Steps;
-use crate::{Deadline, Step, Target, TerminalError};
+use crate::{Deadline, Step, Target, TerminalError, Transport};
 
 const RESOLVE: Duration = Duration::from_secs(5);
 const CONNECT: Duration = Duration::from_secs(3);
@@ -83,7 +84,27 @@ impl Connection {
             .within(Step::Connect, CONNECT, Link::open(target.transport, &found))
             .await?
             .map_err(|source| TerminalError::Unreachable { address, source })?;
-        Ok(Self {
+        Ok(Self::over(link, deadline))
+    }
+
+    /// Opens a TCP connection to a place that has `limit` to take it.
+    pub(super) async fn open_at(
+        place: SocketAddr,
+        limit: Duration,
+        deadline: Deadline,
+    ) -> Result<Self, TerminalError> {
+        let link = deadline
+            .within(Step::Connect, limit, Link::open(Transport::Tcp, &[place]))
+            .await?
+            .map_err(|source| TerminalError::Unreachable {
+                address: place.to_string(),
+                source,
+            })?;
+        Ok(Self::over(link, deadline))
+    }
+
+    fn over(link: Link, deadline: Deadline) -> Self {
+        Self {
             link,
             packets: PacketBuffer::new(),
             session: Session::new(),
@@ -91,7 +112,7 @@ impl Connection {
             out: Vec::new(),
             open: false,
             heard: None,
-        })
+        }
     }
 
     /// Opens a session, with the comm key if the terminal wants one. The key is sent once.
@@ -100,6 +121,21 @@ impl Connection {
         comm_key: Option<u32>,
         steps: &mut Steps<'_>,
     ) -> Result<(), TerminalError> {
+        let wants_key = self.begin().await?;
+        steps.done(Step::Connect);
+        // Without a configured key the factory value is worth the one try.
+        if wants_key && !self.accepts_key(comm_key.unwrap_or(0)).await? {
+            return Err(match comm_key {
+                None | Some(0) => TerminalError::KeyRequired,
+                Some(_) => TerminalError::AuthRefused,
+            });
+        }
+        steps.done(Step::SignIn);
+        Ok(())
+    }
+
+    /// Asks for a session; whether the terminal wants a comm key for it.
+    pub(super) async fn begin(&mut self) -> Result<bool, TerminalError> {
         // From here on it may hold its only place for us, whatever it answers.
         self.open = true;
         let header = self
@@ -108,28 +144,25 @@ impl Connection {
             .header;
         self.session.opened(header.session_id);
         match header.command {
-            reply::ACK_OK | reply::ACK_UNAUTH => {}
-            code => return Err(refused(Step::Connect, code)),
+            reply::ACK_OK => Ok(false),
+            reply::ACK_UNAUTH => Ok(true),
+            code => Err(refused(Step::Connect, code)),
         }
-        steps.done(Step::Connect);
-        if header.command == reply::ACK_OK {
-            steps.done(Step::SignIn);
-            return Ok(());
-        }
-        // Without a configured key the factory value is worth the one try.
-        let scrambled = key::scramble(comm_key.unwrap_or(0), self.session.id(), SALT);
+    }
+
+    /// Sends the comm key, which is to be done once; whether it is right.
+    pub(super) async fn accepts_key(&mut self, key: u32) -> Result<bool, TerminalError> {
+        let scrambled = key::scramble(key, self.session.id(), SALT);
         let answer = self
             .exchange(Step::SignIn, command::AUTH, &scrambled)
             .await?;
-        match (answer.header.command, comm_key) {
-            (reply::ACK_OK, _) => {
-                steps.done(Step::SignIn);
-                Ok(())
-            }
-            // 2005, or some other code: not every model has the one for it.
-            (_, None | Some(0)) => Err(TerminalError::KeyRequired),
-            (_, Some(_)) => Err(TerminalError::AuthRefused),
-        }
+        // 2005, or some other code: not every model has the one for a wrong key.
+        Ok(answer.header.command == reply::ACK_OK)
+    }
+
+    /// Whether what has come is the protocol of access panels, which nothing can be read of.
+    pub(super) fn meets_access_panel(&mut self) -> bool {
+        matches!(self.packets.peek(), Err(DecodeError::AccessPanel))
     }
 
     /// Sends a command and gives the data of its answer.
