@@ -1,5 +1,8 @@
 //! The program as people and scripts run it, with bad input: each mistake has a message that names the step, and loses nothing.
 
+#[path = "cli/discover.rs"]
+mod discover;
+
 use std::collections::BTreeMap;
 use std::process::Stdio;
 use std::sync::Arc;
