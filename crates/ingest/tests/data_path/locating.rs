@@ -1,11 +1,12 @@
 //! Devices that are not where they are registered: found by their serial number, and nobody else is asked.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ingest::{Engine, LocatorOptions, Outcome, PollerOptions};
-use simulators::zk::{RunningTerminal, VirtualTerminal};
+use simulators::zk::{Street, VirtualTerminal};
 use store::devices::SecretEdit;
 use store::entities::devices;
 use store::secrets::Secret;
@@ -17,10 +18,10 @@ use tokio::net::TcpListener;
 use crate::company::Company;
 use crate::polling::{builder, edit, edit_with, poll, run_until, said, with_secrets};
 
-/// 127.0.0.1 to 127.0.0.6.
-const SUBNET: &str = "127.0.0.0/29";
+/// 127.0.2.1 to 127.0.2.6.
+const SUBNET: &str = "127.0.2.0/29";
 /// Beside it.
-const OUTSIDE: &str = "127.0.0.9";
+const OUTSIDE: &str = "127.0.2.9";
 
 fn options(every: Duration) -> LocatorOptions {
     LocatorOptions {
@@ -42,27 +43,25 @@ fn engine(company: &Company, options: LocatorOptions) -> Engine {
     Engine::new(company.store.clone(), company.clock.clone(), polling).searching(options)
 }
 
-/// Starts these terminals at their hosts, all at one port, which is free at the other hosts too.
-async fn street(terminals: &[(u8, VirtualTerminal)]) -> (Vec<RunningTerminal>, u16) {
-    for _ in 0..32 {
-        let mut street: Vec<RunningTerminal> = Vec::new();
-        for (host, terminal) in terminals.iter().cloned() {
-            let port = street.first().map_or(0, |first| first.addr().port());
-            match terminal.start((address(host), port)).await {
-                Ok(started) => street.push(started),
-                Err(_) => break,
-            }
-        }
-        if street.len() == terminals.len() {
-            let port = street[0].addr().port();
-            return (street, port);
-        }
-    }
-    panic!("no port is free at all addresses");
+/// Starts these terminals at their hosts of the subnet; nobody is at the others.
+async fn street(terminals: &[(u8, VirtualTerminal)]) -> (Street, u16) {
+    let empty = (1..=6).filter(|host| terminals.iter().all(|(taken, _)| taken != host));
+    let terminals: Vec<_> = (terminals.iter().cloned())
+        .map(|(host, terminal)| (ip(host), terminal))
+        .collect();
+    let street = Street::start(&terminals, empty.map(ip))
+        .await
+        .expect("a port");
+    let port = street.port();
+    (street, port)
+}
+
+fn ip(host: u8) -> Ipv4Addr {
+    Ipv4Addr::new(127, 0, 2, host)
 }
 
 fn address(host: u8) -> String {
-    format!("127.0.0.{host}")
+    ip(host).to_string()
 }
 
 /// Registers a device at a host, or nowhere.
@@ -117,11 +116,11 @@ on_both_databases! {
 
         assert_eq!(search(&company).await, [moved("SERIAL0")]);
         let device = row(&company, 0).await;
-        assert_eq!((device.address.as_deref(), device.port), (Some("127.0.0.3"), Some(i64::from(port))));
-        assert_eq!(device.last_error, Some(format!("it was found at 127.0.0.3:{port} and is read there next")));
+        assert_eq!((device.address.as_deref(), device.port), (Some("127.0.2.3"), Some(i64::from(port))));
+        assert_eq!(device.last_error, Some(format!("it was found at 127.0.2.3:{port} and is read there next")));
         let audit = company.store.audit_entries(None, 1).await.unwrap();
         assert_eq!((audit[0].action.as_str(), audit[0].subject.as_str()), ("device.moved", "SERIAL0"));
-        assert_eq!(audit[0].detail, format!(r#"{{"from":"127.0.0.2:{port}","to":"127.0.0.3:{port}"}}"#));
+        assert_eq!(audit[0].detail, format!(r#"{{"from":"127.0.2.2:{port}","to":"127.0.2.3:{port}"}}"#));
         assert_eq!(changes.next().await.unwrap().devices, [company.devices[0]]);
 
         run_until(&company, async || row(&company, 0).await.last_read_ms.is_some()).await;
@@ -146,7 +145,7 @@ on_both_databases! {
         let (_street, port) = street(&[(4, builder("SERIAL0"))]).await;
         register(&company, 0, None, port).await;
         run_until(&company, async || row(&company, 0).await.last_read_ms.is_some()).await;
-        assert_eq!(row(&company, 0).await.address.as_deref(), Some("127.0.0.4"));
+        assert_eq!(row(&company, 0).await.address.as_deref(), Some("127.0.2.4"));
         assert_eq!(count_rows(&company.store, "device_failures").await, 0);
     }
 
@@ -185,13 +184,14 @@ on_both_databases! {
     }
 
     async fn a_device_in_contact_or_switched_off_or_being_read_is_not_disturbed(store: Store) {
-        let company = company(store, 4).await;
-        let (street, port) = street(&[
-            (2, builder("SERIAL0")),
-            (3, builder("SERIAL1")),
-            (4, builder("SERIAL2")),
-        ])
-        .await;
+        let mut company = company(store, 4).await;
+        let mut wide = options(Duration::ZERO);
+        wide.subnets.push("127.0.0.1".parse().unwrap());
+        company.engine = engine(&company, wide);
+        let places = [(Ipv4Addr::LOCALHOST, 0), (ip(3), 1), (ip(4), 2)];
+        let terminals = places.map(|(ip, number)| (ip, builder(&format!("SERIAL{number}"))));
+        let street = Street::start(&terminals, [1, 2, 5, 6].map(ip)).await.expect("a port");
+        let port = street.port();
         for (device, host) in [(0, Some(2)), (1, Some(3)), (2, Some(4)), (3, None)] {
             register(&company, device, host, port).await;
         }
@@ -201,7 +201,6 @@ on_both_databases! {
         street[2].go_offline();
         assert_eq!(poll(&company).await[1], said(&[("SERIAL2", "connect")])[0]);
         street[2].go_online();
-        let here = builder("SERIAL0").start(("127.0.0.1", port)).await.expect("a free port");
         let polled = company.engine.poller.poll_once(Some(&company.devices[..1])).await.unwrap();
         assert!(polled[0].result.is_ok(), "{polled:?}");
         let claim = async |until: i64| {
@@ -213,8 +212,7 @@ on_both_databases! {
             tx.commit_quietly().await.unwrap();
         };
         claim(60).await;
-        here.reset_counts();
-        let counts = || [&here, &street[1], &street[2]].map(|terminal| terminal.counts().connections);
+        let counts = || [0, 1, 2].map(|number| street[number].counts().connections);
         let before = counts();
         assert_eq!(search(&company).await, []);
         assert_eq!(counts(), before);
@@ -229,7 +227,7 @@ on_both_databases! {
         register(&company, 0, None, port).await;
         let told = search(&company).await;
         let message = format!(
-            "2 terminals answer with its serial number, at 127.0.0.2:{port} and 127.0.0.3:{port}: its address stays as it is until only one does"
+            "2 terminals answer with its serial number, at 127.0.2.2:{port} and 127.0.2.3:{port}: its address stays as it is until only one does"
         );
         assert_eq!(told, [("SERIAL0".to_owned(), Outcome::Doubted(message.clone()))]);
         let device = row(&company, 0).await;
@@ -248,7 +246,7 @@ on_both_databases! {
         edit(&company, 0, |fields| fields.address = Some("localhost".to_owned())).await;
         assert_eq!(poll(&company).await, said(&[("SERIAL0", "connect")]));
         let told = search(&company).await;
-        assert!(matches!(&told[0].1, Outcome::Doubted(why) if why.contains("127.0.0.3") && why.contains("localhost")), "{told:?}");
+        assert!(matches!(&told[0].1, Outcome::Doubted(why) if why.contains("127.0.2.3") && why.contains("localhost")), "{told:?}");
         assert_eq!(row(&company, 0).await.address.as_deref(), Some("localhost"));
     }
 
@@ -259,9 +257,9 @@ on_both_databases! {
         let search = locator.plan(locator.subnets(), None).await.unwrap();
         let found = Answer::Terminal { serial: "SERIAL0".to_owned(), model: String::new() };
         register(&company, 0, Some(77), 4371).await;
-        let located = locator.relocate(&search, &[("127.0.0.3:4371".parse().unwrap(), found)]).await.unwrap();
+        let located = locator.relocate(&search, &[("127.0.2.3:4371".parse().unwrap(), found)]).await.unwrap();
         assert_eq!(located[0].outcome, Outcome::Overtaken);
-        assert_eq!(row(&company, 0).await.address.as_deref(), Some("127.0.0.77"));
+        assert_eq!(row(&company, 0).await.address.as_deref(), Some("127.0.2.77"));
     }
 
     async fn one_node_searches_at_a_time_and_not_at_all_without_subnets(store: Store) {
@@ -291,8 +289,8 @@ on_both_databases! {
             locator.plan(&subnets, port).await.unwrap().asked()
         };
         assert_eq!(asked(SUBNET, None).await, 12, "at the usual port, and at that of the device");
-        assert_eq!(asked("127.0.0.4/30", Some(5005)).await, 2);
-        assert_eq!(asked("127.0.0.0/28", None).await, 0);
-        assert_eq!(asked("127.0.0.8/29", None).await, 0);
+        assert_eq!(asked("127.0.2.4/30", Some(5005)).await, 2);
+        assert_eq!(asked("127.0.2.0/28", None).await, 0);
+        assert_eq!(asked("127.0.2.8/29", None).await, 0);
     }
 }

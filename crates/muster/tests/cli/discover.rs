@@ -2,7 +2,7 @@
 
 use super::*;
 
-const SUBNETS: &str = "127.0.0.0/29";
+const SUBNETS: &str = "127.0.3.0/29";
 
 /// An office whose terminals may be searched for in [`SUBNETS`].
 async fn searching_office() -> Office {
@@ -14,24 +14,14 @@ async fn searching_office() -> Office {
     office
 }
 
-/// Starts these terminals at 127.0.0.2, 127.0.0.3 and so on, all at one port.
-async fn street(terminals: &[zk::VirtualTerminal]) -> (Vec<zk::RunningTerminal>, u16) {
-    for _ in 0..32 {
-        let mut street: Vec<zk::RunningTerminal> = Vec::new();
-        for (terminal, host) in terminals.iter().cloned().zip(2..) {
-            let port = street.first().map_or(0, |first| first.addr().port());
-            let place = (std::net::Ipv4Addr::new(127, 0, 0, host), port);
-            match terminal.start(place).await {
-                Ok(started) => street.push(started),
-                Err(_) => break,
-            }
-        }
-        if street.len() == terminals.len() {
-            let port = street[0].addr().port();
-            return (street, port);
-        }
-    }
-    panic!("no port is free at all addresses");
+/// Starts these terminals at 127.0.3.2, 127.0.3.3 and so on, all at one port; nobody is at the other addresses.
+async fn street(terminals: &[zk::VirtualTerminal]) -> (zk::Street, u16) {
+    let hosts = || (1..=6).map(|host| std::net::Ipv4Addr::new(127, 0, 3, host));
+    let terminals: Vec<_> = hosts().skip(1).zip(terminals.iter().cloned()).collect();
+    let empty = hosts().filter(|host| terminals.iter().all(|(taken, _)| taken != host));
+    let street = zk::Street::start(&terminals, empty).await.expect("a port");
+    let port = street.port();
+    (street, port)
 }
 
 fn model(serial: &str) -> zk::VirtualTerminal {
@@ -56,11 +46,11 @@ async fn nothing_is_searched_that_is_not_configured() {
 
     let office = searching_office().await;
     let said = office
-        .run(&["device", "discover", "127.0.0.1", "10.0.0.0/24"])
+        .run(&["device", "discover", "127.0.3.1", "10.0.0.0/24"])
         .await;
-    said.failed(2, &["subnets = [\"127.0.0.0/29\", \"10.0.0.0/24\"]"]);
-    let said = office.run(&["device", "discover", "127.0.0.0/28"]).await;
-    said.failed(2, &["127.0.0.0/28"]);
+    said.failed(2, &["subnets = [\"127.0.3.0/29\", \"10.0.0.0/24\"]"]);
+    let said = office.run(&["device", "discover", "127.0.3.0/28"]).await;
+    said.failed(2, &["127.0.3.0/28"]);
     let said = office.run(&["device", "discover", "8.8.8.0/24"]).await;
     said.failed(2, &["8.8.8.0/24 is not private"]);
     office.file("muster.toml", "[discover]\nsubnets = [\"10.0.0.0/8\"]\n");
@@ -100,7 +90,7 @@ async fn who_is_there_is_listed_and_what_has_moved_is_written() {
     let discover = ["device", "discover", "--port", &text];
     let said = office.run(&discover).await.done();
     let line = |host: u8| {
-        let place = format!("127.0.0.{host}:{port} ");
+        let place = format!("127.0.3.{host}:{port} ");
         let line = said.out.lines().find(|line| line.starts_with(&place));
         let cells = line.unwrap_or_default().split("  ").map(str::trim);
         cells
@@ -115,10 +105,10 @@ async fn who_is_there_is_listed_and_what_has_moved_is_written() {
     assert_eq!(line(5), "wants a comm key");
     assert_eq!(line(6), "access panel, not an attendance terminal");
     for part in [
-        "5 addresses asked in 127.0.0.0/29, 4 answered",
+        "5 addresses asked in 127.0.3.0/29, 4 answered",
         "1 address of registered devices not asked",
         "muster device discover --update",
-        &format!("muster device add --kind zk --serial NEW1 --address 127.0.0.4:{port}"),
+        &format!("muster device add --kind zk --serial NEW1 --address 127.0.3.4:{port}"),
         "--comm-key-stdin",
     ] {
         assert!(said.out.contains(part), "{part:?} is not in {said:?}");
@@ -140,7 +130,7 @@ async fn who_is_there_is_listed_and_what_has_moved_is_written() {
     );
 
     let said = office
-        .run(&[&discover[..], &["127.0.0.3", "--update", "--json"]].concat())
+        .run(&[&discover[..], &["127.0.3.3", "--update", "--json"]].concat())
         .await
         .done();
     let told: Value = serde_json::from_str(&said.out).expect("one JSON object");
@@ -163,7 +153,7 @@ async fn who_is_there_is_listed_and_what_has_moved_is_written() {
 async fn a_running_server_finds_a_device_that_has_moved() {
     let office = searching_office().await;
     let (street, port) = street(&[model("LOST1")]).await;
-    let csv = format!("kind,serial_number,address,port\nzk,LOST1,127.0.0.5,{port}\n");
+    let csv = format!("kind,serial_number,address,port\nzk,LOST1,127.0.3.5,{port}\n");
     office.file("devices.csv", csv);
     office
         .run(&["device", "import", "devices.csv"])
@@ -178,7 +168,7 @@ async fn a_running_server_finds_a_device_that_has_moved() {
         assert!(began.elapsed() < LIMIT, "it is not found");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    assert_eq!(office.devices().await[0]["address"], "127.0.0.2");
+    assert_eq!(office.devices().await[0]["address"], "127.0.3.2");
     assert!(street[0].counts().connections >= 2);
     server.start_kill().expect("it runs");
     server.wait().await.expect("it ends");

@@ -20,11 +20,11 @@ pub(crate) async fn who_is_at(
     pace: &Pace,
     keys: &ScanKeys,
 ) -> Answer {
+    pace.turn().await;
     let deadline = Deadline::after(limits.host);
     let mut untried = keys.untried(place, Instant::now()).into_iter();
     let mut answer = Answer::Nothing;
     loop {
-        pace.turn().await;
         let opened = Connection::open_at(place, limits.connect, deadline).await;
         let Ok(connection) = opened else {
             return answer;
@@ -45,6 +45,7 @@ pub(crate) async fn who_is_at(
         if answer != Answer::WantsKey || untried.len() == 0 {
             return answer;
         }
+        pace.turn().await;
     }
 }
 

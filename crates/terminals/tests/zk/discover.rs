@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use simulators::zk::Street;
 use terminals::discover::{Answer, ScanKeys, ScanLimits, scan};
 
 use super::*;
@@ -12,26 +13,15 @@ use super::*;
 const CONNECT: u16 = 1000;
 
 fn host(last: u8) -> Ipv4Addr {
-    Ipv4Addr::new(127, 0, 0, last)
+    Ipv4Addr::new(127, 0, 1, last)
 }
 
-/// Starts them at 127.0.0.2, 127.0.0.3 and so on, all at one port.
-async fn street(terminals: Vec<VirtualTerminal>) -> (Vec<RunningTerminal>, u16) {
-    for _ in 0..32 {
-        let mut street: Vec<RunningTerminal> = Vec::new();
-        for (terminal, last) in terminals.iter().cloned().zip(2..) {
-            let port = street.first().map_or(0, |first| first.addr().port());
-            match terminal.start((host(last), port)).await {
-                Ok(started) => street.push(started),
-                Err(_) => break, // the port is free at some of the addresses only
-            }
-        }
-        if street.len() == terminals.len() {
-            let port = street[0].addr().port();
-            return (street, port);
-        }
-    }
-    panic!("no port is free at all addresses");
+/// Starts them at 127.0.1.2, 127.0.1.3 and so on; nobody is at 127.0.1.1.
+async fn street(terminals: Vec<VirtualTerminal>) -> (Street, u16) {
+    let terminals: Vec<_> = (2..).map(host).zip(terminals).collect();
+    let street = Street::start(&terminals, [host(1)]).await.expect("a port");
+    let port = street.port();
+    (street, port)
 }
 
 async fn answers(
