@@ -106,7 +106,8 @@ impl Engine {
         })))
     }
 
-    /// Starts polling, searching for missing devices, judging and opening days. Start it once, and again only after [`Workers::stop`].
+    /// Starts polling, searching for missing devices, judging and opening days. Start it once, and again only after
+    /// [`Workers::stop`].
     ///
     /// # Errors
     /// When the database refuses at the first look.
