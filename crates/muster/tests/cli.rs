@@ -1,5 +1,8 @@
 //! The program as people and scripts run it, with bad input: each mistake has a message that names the step, and loses nothing.
 
+#[path = "cli/discover.rs"]
+mod discover;
+
 use std::collections::BTreeMap;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -795,7 +798,11 @@ async fn a_terminal_with_another_serial_number_gives_no_punches() {
     let said = office.run(&["device", "doctor", "AEH2194760215"]).await;
     said.failed(
         1,
-        &["serial    failed", "clock     not tried", "No punch was taken."],
+        &[
+            "serial    failed",
+            "clock     not tried",
+            "No punch was taken.",
+        ],
     );
 
     // The device has never answered, so the mistyped number is a new registration.

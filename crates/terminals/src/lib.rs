@@ -4,11 +4,13 @@
 //! read is given to the caller, who stores it. Nothing here decides whose punch it is.
 
 mod deadline;
+pub mod discover;
 pub mod doctor;
 mod error;
 mod hik;
 mod reading;
 mod steps;
+mod subnet;
 mod target;
 mod terminal;
 mod zk;
@@ -18,6 +20,7 @@ pub use error::{Lacking, Retry, Step, TerminalError};
 pub use hik::{HikLimits, HikTerminal};
 pub use reading::{DeviceUser, Identity, Live, ParkedRecord, ReadPosition, Reading, log_fullness};
 pub use steps::OnStep;
+pub use subnet::{Subnet, SubnetError};
 pub use target::{Credentials, DeviceKind, Target, Transport};
 pub use terminal::{Terminal, read};
 pub use zk::{LogRead, ZkTerminal};

@@ -40,6 +40,14 @@ impl DeviceKind {
         }
     }
 
+    /// Whether [`crate::discover::scan`] finds it by its serial number.
+    pub fn can_be_found(self) -> bool {
+        match self {
+            Self::Zk => true,
+            Self::Hik => false,
+        }
+    }
+
     pub fn default_port(self) -> u16 {
         match self {
             Self::Zk => 4370,

@@ -5,4 +5,5 @@ mod identity;
 mod intake;
 mod judging;
 mod live;
+mod locating;
 mod polling;

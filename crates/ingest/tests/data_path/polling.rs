@@ -45,7 +45,7 @@ pub async fn edit(company: &Company, device: usize, change: impl FnOnce(&mut Dev
     edit_with(company, device, SecretEdit::Keep, change).await;
 }
 
-async fn edit_with(
+pub async fn edit_with(
     company: &Company,
     device: usize,
     comm_key: SecretEdit,
@@ -101,14 +101,14 @@ fn failure_of(diagnosis: &Diagnosis) -> Option<&PollFailure> {
     })
 }
 
-fn with_secrets(store: Store) -> (Store, tempfile::TempDir) {
+pub fn with_secrets(store: Store) -> (Store, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let key = SecretKey::create_file(&folder.path().join("muster.key")).unwrap();
     (store.with_secret_key(key), folder)
 }
 
 /// Polls until nothing is due; by device the failed step or `ok`.
-async fn poll(company: &Company) -> Vec<(String, String)> {
+pub async fn poll(company: &Company) -> Vec<(String, String)> {
     let polled = company.engine.poller.poll_once(None).await.unwrap();
     company.engine.judge.drain().await.unwrap();
     let mut results: Vec<_> = polled
@@ -122,7 +122,7 @@ async fn poll(company: &Company) -> Vec<(String, String)> {
     results
 }
 
-fn said(results: &[(&str, &str)]) -> Vec<(String, String)> {
+pub fn said(results: &[(&str, &str)]) -> Vec<(String, String)> {
     results
         .iter()
         .map(|(serial, result)| ((*serial).to_owned(), (*result).to_owned()))
@@ -130,7 +130,7 @@ fn said(results: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 /// Lets the workers run until `done`, at most some seconds.
-async fn run_until(company: &Company, done: impl AsyncFn() -> bool) {
+pub async fn run_until(company: &Company, done: impl AsyncFn() -> bool) {
     let workers = company.engine.start().await.unwrap();
     let began = Instant::now();
     while !done().await {

@@ -19,7 +19,8 @@ use store::{Store, StoreError};
 use terminals::{DeviceKind, Target, Transport};
 
 use super::{
-    Sites, author, doctor, open_store, poll, read_file, refuse_lines, secret_from_stdin, terminal,
+    Sites, author, discover, doctor, open_store, poll, read_file, refuse_lines, secret_from_stdin,
+    terminal,
 };
 use crate::config::Config;
 use crate::output::{self, Failure, Usage, count};
@@ -94,6 +95,12 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Asks every address of a subnet who is there, and says which terminals are not where they are registered.
+    ///
+    /// Only subnets of muster.toml are asked ([discover] subnets), or parts of them. Devices in contact are not disturbed.
+    ///
+    /// Example: muster device discover 10.0.0.0/24 --update
+    Discover(discover::Args),
     /// Reads one device now.
     ///
     /// Example: muster device poll AEH2194760215
@@ -317,6 +324,7 @@ pub async fn run(command: Command, config: Config) -> anyhow::Result<ExitCode> {
         Command::Remove { serial } => remove(&serial, &config).await?,
         Command::Test { serial } => return test(&serial, &config).await,
         Command::Doctor { serial, json } => return doctor::run(&serial, json, &config).await,
+        Command::Discover(args) => discover::run(args, &config).await?,
         Command::Poll { serial, json } => {
             return poll::run(poll::Args::one(serial, json), config).await;
         }
@@ -458,6 +466,9 @@ async fn add(args: AddArgs, config: &Config) -> anyhow::Result<()> {
         Some(_) => println!(
             "it is read every {} s while `muster serve` runs; try it now: muster device test {}",
             fields.poll_interval_secs, fields.serial_number
+        ),
+        None if is_searched_for(&fields.kind, config) => println!(
+            "`muster serve` searches for it in the subnets of muster.toml; search now: muster device discover --update"
         ),
         None => println!(
             "it waits for an address: muster device edit {} --address HOST",
@@ -733,7 +744,10 @@ async fn list(json: bool, config: &Config) -> anyhow::Result<()> {
     let store = open_store(config).await?;
     let devices = store::views::devices::list(&store, None).await?;
     if json {
-        let devices: Vec<_> = devices.iter().map(json_of).collect();
+        let devices: Vec<_> = devices
+            .iter()
+            .map(|device| json_of(device, config))
+            .collect();
         println!("{}", serde_json::to_string_pretty(&devices)?);
         return Ok(());
     }
@@ -753,7 +767,7 @@ async fn list(json: bool, config: &Config) -> anyhow::Result<()> {
                 device
                     .last_contact_ms
                     .map_or("never".to_owned(), |ms| at_site(ms, device)),
-                condition(device),
+                condition(device, config),
             ]
         })
         .collect();
@@ -772,7 +786,7 @@ async fn list(json: bool, config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn json_of(device: &DeviceRow) -> serde_json::Value {
+fn json_of(device: &DeviceRow, config: &Config) -> serde_json::Value {
     let at = |ms: Option<i64>| ms.and_then(|ms| Timestamp::from_millisecond(ms).ok());
     serde_json::json!({
         "serial_number": device.serial_number,
@@ -787,7 +801,7 @@ fn json_of(device: &DeviceRow) -> serde_json::Value {
         "enabled": device.enabled,
         "direction": device.direction,
         "poll_interval_s": device.poll_interval_s,
-        "condition": condition(device),
+        "condition": condition(device, config),
         "needs_edit": device.needs_edit,
         "last_error": device.last_error,
         "last_error_step": device.last_error_step,
@@ -814,7 +828,7 @@ fn address_of(device: &DeviceRow) -> String {
 }
 
 /// What is the matter with a device, worst first.
-fn condition(device: &DeviceRow) -> String {
+fn condition(device: &DeviceRow, config: &Config) -> String {
     let step = device.last_error_step.as_deref();
     let step = step
         .and_then(terminal::stored_step_name)
@@ -827,6 +841,9 @@ fn condition(device: &DeviceRow) -> String {
         _ if !device.enabled => "disabled".to_owned(),
         _ if device.needs_edit => format!("waits for new credentials: {error}"),
         Some(since) => format!("failing since {}: {error}", at_site(since, device)),
+        None if device.address.is_none() && is_searched_for(&device.kind, config) => {
+            "searching".to_owned()
+        }
         None if device.last_contact_ms.is_none() && device.address.is_none() => {
             "waits for an address".to_owned()
         }
@@ -839,6 +856,12 @@ fn condition(device: &DeviceRow) -> String {
             _ => "ok".to_owned(),
         },
     }
+}
+
+/// Whether a server finds a device of this kind that has no address.
+fn is_searched_for(kind: &str, config: &Config) -> bool {
+    let kind = DeviceKind::from_name(kind);
+    !config.discover.subnets.is_empty() && kind.is_some_and(DeviceKind::can_be_found)
 }
 
 fn at_site(ms: i64, device: &DeviceRow) -> String {

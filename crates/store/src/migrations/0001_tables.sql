@@ -334,6 +334,11 @@ CREATE TABLE device_failures (
 CREATE INDEX device_failures_by_device_id_began_ms ON device_failures (device_id, began_ms);
 CREATE INDEX device_failures_by_ended_ms ON device_failures (ended_ms);
 
+CREATE TABLE turns (
+  work TEXT NOT NULL PRIMARY KEY,
+  until_ms BIGINT NOT NULL
+);
+
 CREATE TABLE poll_cycles (
   id {id},
   device_id BIGINT NOT NULL,

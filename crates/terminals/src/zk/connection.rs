@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -87,7 +88,27 @@ impl Connection {
             .within(Step::Connect, CONNECT, Link::open(transport, &found))
             .await?
             .map_err(|source| TerminalError::Unreachable { address, source })?;
-        Ok(Self {
+        Ok(Self::over(link, deadline))
+    }
+
+    /// Opens a TCP connection to a place that has `limit` to take it.
+    pub(super) async fn open_at(
+        place: SocketAddr,
+        limit: Duration,
+        deadline: Deadline,
+    ) -> Result<Self, TerminalError> {
+        let link = deadline
+            .within(Step::Connect, limit, Link::open(Transport::Tcp, &[place]))
+            .await?
+            .map_err(|source| TerminalError::Unreachable {
+                address: place.to_string(),
+                source,
+            })?;
+        Ok(Self::over(link, deadline))
+    }
+
+    fn over(link: Link, deadline: Deadline) -> Self {
+        Self {
             link,
             packets: PacketBuffer::new(),
             session: Session::new(),
@@ -95,7 +116,7 @@ impl Connection {
             out: Vec::new(),
             open: false,
             heard: None,
-        })
+        }
     }
 
     pub(super) fn transport(&self) -> Transport {
@@ -124,16 +145,21 @@ impl Connection {
     /// Sends the comm key that the terminal wants, once.
     pub(super) async fn sign_in(&mut self, comm_key: Option<u32>) -> Result<(), TerminalError> {
         // Without a configured key the factory value is worth the one try.
-        let scrambled = key::scramble(comm_key.unwrap_or(0), self.session.id(), SALT);
+        match (self.accepts_key(comm_key.unwrap_or(0)).await?, comm_key) {
+            (true, _) => Ok(()),
+            (false, None | Some(0)) => Err(TerminalError::KeyRequired),
+            (false, Some(_)) => Err(TerminalError::AuthRefused),
+        }
+    }
+
+    /// Sends a comm key, which is to be done once; whether it is right.
+    pub(super) async fn accepts_key(&mut self, key: u32) -> Result<bool, TerminalError> {
+        let scrambled = key::scramble(key, self.session.id(), SALT);
         let answer = self
             .exchange(Step::SignIn, command::AUTH, &scrambled)
             .await?;
-        match (answer.header.command, comm_key) {
-            (reply::ACK_OK, _) => Ok(()),
-            // 2005, or some other code: not every model has the one for it.
-            (_, None | Some(0)) => Err(TerminalError::KeyRequired),
-            (_, Some(_)) => Err(TerminalError::AuthRefused),
-        }
+        // 2005, or some other code: not every model has the one for a wrong key.
+        Ok(answer.header.command == reply::ACK_OK)
     }
 
     /// Sends a command and gives the data of its answer.

@@ -4,6 +4,7 @@
 //! terminal is never disabled, no option is written, no log is cleared. Protocol facts: `docs/devices/zkteco.md`.
 
 mod connection;
+mod discover;
 mod link;
 mod live;
 mod position;
@@ -27,6 +28,8 @@ use crate::{
 };
 use connection::Connection;
 use position::{Position, hex, people};
+
+pub(crate) use discover::who_is_at;
 
 /// Far above the largest log sold, 200,000 records of at most 49 bytes.
 const MAX_LOG_LEN: u32 = 16 << 20;

@@ -1,5 +1,6 @@
 //! The ZKTeco driver against virtual terminals: what it brings, what it asks, and how each fault ends.
 
+mod discover;
 mod faults;
 mod live;
 mod transports;

@@ -376,7 +376,11 @@ async fn page(
             now,
             zone: zone.clone(),
         }),
-        trouble: trouble(&device, condition),
+        trouble: trouble(
+            &device,
+            condition,
+            state.engine.locator.searches(&device.kind),
+        ),
         not_polled: why_not_polled(&device),
         cycles: cycles
             .into_iter()
@@ -423,14 +427,15 @@ async fn in_use(state: &WebState, serial: &str) -> Result<DeviceRow, PageError> 
     }
 }
 
-/// What failed at which step; what to do.
-fn trouble(device: &DeviceRow, condition: Condition) -> Option<(String, String)> {
+/// What failed at which step; what to do. `searched`: a device of its kind is found without an address.
+fn trouble(device: &DeviceRow, condition: Condition, searched: bool) -> Option<(String, String)> {
     let error = device.last_error.as_ref().map(sentence).unwrap_or_default();
     let key = match condition {
         Condition::NoContact => "no-contact",
         Condition::Refused => "refused",
         Condition::NotIdentified => "not-identified",
         Condition::ReadingFails => "reading-fails",
+        Condition::WaitingForAddress if searched => "searching",
         Condition::WaitingForAddress => "waiting",
         Condition::ClockOff => "clock-off",
         _ => return None,
