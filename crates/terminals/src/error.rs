@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::WriteError;
+
 /// The step of a conversation with a terminal. Failures are shown with it ("no answer at: connect").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Step {
@@ -18,6 +20,8 @@ pub enum Step {
     Punches,
     /// Punches as they are made.
     Live,
+    /// A change at the terminal, and reading back what came of it.
+    Write,
 }
 
 impl Step {
@@ -33,6 +37,7 @@ impl Step {
             Self::Users => "users",
             Self::Punches => "punches",
             Self::Live => "live",
+            Self::Write => "write",
         }
     }
 }
@@ -118,6 +123,8 @@ pub enum TerminalError {
         announced: u64,
         limit: u64,
     },
+    #[error(transparent)]
+    Write(#[from] WriteError),
 }
 
 impl TerminalError {
@@ -141,7 +148,8 @@ impl TerminalError {
             | Self::SignInUnanswered { .. }
             | Self::Refused { .. }
             | Self::Malformed { .. }
-            | Self::TooLarge { .. } => Retry::NextPoll,
+            | Self::TooLarge { .. }
+            | Self::Write(_) => Retry::NextPoll,
         }
     }
 
@@ -157,6 +165,7 @@ impl TerminalError {
             | Self::SignInUnanswered { .. }
             | Self::SignInRepeated => Step::SignIn,
             Self::WrongSerial { .. } => Step::Identify,
+            Self::Write(_) => Step::Write,
             Self::Timeout { step, .. }
             | Self::Cut { step, .. }
             | Self::Refused { step, .. }

@@ -10,6 +10,7 @@ mod reading;
 mod steps;
 mod target;
 mod terminal;
+mod writing;
 mod zk;
 
 pub use deadline::Deadline;
@@ -19,4 +20,9 @@ pub use reading::{DeviceUser, Identity, Live, ParkedRecord, ReadPosition, Readin
 pub use steps::OnStep;
 pub use target::{Credentials, DeviceKind, Target, Transport};
 pub use terminal::{Terminal, read};
+pub use writing::{
+    Effect, FingerKind, Fingerprint, Fingerprints, Privilege, UserChange, UserDetails, WriteError,
+    Written,
+};
 pub use zk::{LogRead, ZkTerminal};
+pub use zk_proto::control::DoorUnit;

@@ -2,6 +2,7 @@
 
 mod faults;
 mod live;
+mod writing;
 
 use std::time::{Duration, Instant};
 

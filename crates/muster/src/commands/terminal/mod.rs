@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use ingest::Clock;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use terminals::{DeviceKind, Step, Target, TerminalError};
+use terminals::{DeviceKind, Step, Target, TerminalError, WriteError};
 
 use crate::output::{Failure, Usage};
 pub use reading::test;
@@ -173,6 +173,7 @@ fn step_name(step: Step) -> &'static str {
         Step::Users => "reading the users",
         Step::Punches => "reading the punches",
         Step::Live => "listening",
+        Step::Write => "writing",
     }
 }
 
@@ -188,6 +189,7 @@ pub fn stored_step_name(name: &str) -> Option<&'static str> {
         Step::Users,
         Step::Punches,
         Step::Live,
+        Step::Write,
     ];
     let step = steps.into_iter().find(|step| step.as_str() == name)?;
     Some(step_name(step))
@@ -268,6 +270,14 @@ fn advice(error: &TerminalError, target: &Target) -> String {
             target.host,
             if found.is_empty() { "a terminal without serial number" } else { found }
         ),
+        TerminalError::Timeout {
+            step: Step::Write, ..
+        }
+        | TerminalError::Cut {
+            step: Step::Write, ..
+        } => "The terminal fell silent while it was written to, so it may be done or not. Look at what it shows now, for users with \
+              `muster terminal users`, before you try again."
+            .to_owned(),
         TerminalError::Timeout { .. } | TerminalError::Cut { .. } => {
             "The terminal was reached and then fell silent. Nothing of an interrupted reading is kept, and nothing is lost: it is still \
              on the terminal. Check the network between, and try again."
@@ -276,6 +286,7 @@ fn advice(error: &TerminalError, target: &Target) -> String {
         TerminalError::Refused { step: Step::SignIn, .. } if target.kind == DeviceKind::Hik => {
             edit("--username NAME --password-stdin")
         }
+        TerminalError::Write(error) => write_advice(error).to_owned(),
         TerminalError::Refused { .. } => {
             "The terminal answered and said no. It may be busy: try again in a minute. If it stays so, its firmware or the account does \
              not allow this step."
@@ -287,6 +298,26 @@ fn advice(error: &TerminalError, target: &Target) -> String {
             target.address(),
             target.kind.brand()
         ),
+    }
+}
+
+fn write_advice(error: &WriteError) -> &'static str {
+    match error {
+        WriteError::DoesNotFit { .. } => {
+            "Nothing was changed. Shorten or correct it and try again."
+        }
+        WriteError::NoSuchUser { .. } | WriteError::NoSuchFinger { .. } => {
+            "Nothing was changed. `muster terminal users` shows who is there; zeros in front of a number count."
+        }
+        WriteError::OtherAlgorithm { .. } => {
+            "Nothing was changed. Enrol the finger at this terminal."
+        }
+        WriteError::LogChanged { .. } => "Nothing was deleted. Read the terminal again first.",
+        WriteError::NotAsAsked { .. } => {
+            "The terminal took the request and shows something else now. Look at it there; its firmware may not do this over the \
+             network."
+        }
+        WriteError::NotOffered { .. } => "Do it at the terminal or on its own web page.",
     }
 }
 
