@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::WriteError;
+
 /// The step of a conversation with a terminal. Failures are shown with it ("no answer at: connect").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Step {
@@ -18,6 +20,8 @@ pub enum Step {
     Punches,
     /// Punches as they are made.
     Live,
+    /// A change at the terminal, and reading back what came of it.
+    Write,
 }
 
 impl Step {
@@ -31,6 +35,7 @@ impl Step {
         Self::Users,
         Self::Punches,
         Self::Live,
+        Self::Write,
     ];
 
     /// The name in the database and in messages.
@@ -45,6 +50,7 @@ impl Step {
             Self::Users => "users",
             Self::Punches => "punches",
             Self::Live => "live",
+            Self::Write => "write",
         }
     }
 }
@@ -140,6 +146,8 @@ pub enum TerminalError {
         announced: u64,
         limit: u64,
     },
+    #[error(transparent)]
+    Write(#[from] WriteError),
 }
 
 /// What firmware lacks.
@@ -172,6 +180,12 @@ impl TerminalError {
                 step: Step::Resolve | Step::Connect,
                 ..
             } => "unreachable",
+            Self::Timeout {
+                step: Step::Write, ..
+            }
+            | Self::Cut {
+                step: Step::Write, ..
+            } => "write_unsure",
             Self::Timeout { .. } | Self::Cut { .. } => "silent",
             Self::AuthRefused | Self::SignInRepeated => "credentials",
             Self::KeyRequired => "key_required",
@@ -188,6 +202,7 @@ impl TerminalError {
                 step: Step::SignIn, ..
             } => "sign_in_refused",
             Self::Refused { .. } => "refused",
+            Self::Write(error) => error.reason(),
             Self::Malformed { .. } | Self::TooLarge { .. } => "not_understood",
         }
     }
@@ -214,7 +229,8 @@ impl TerminalError {
             | Self::AccessPanel { .. }
             | Self::Refused { .. }
             | Self::Malformed { .. }
-            | Self::TooLarge { .. } => Retry::NextPoll,
+            | Self::TooLarge { .. }
+            | Self::Write(_) => Retry::NextPoll,
         }
     }
 
@@ -230,6 +246,7 @@ impl TerminalError {
             | Self::SignInUnanswered { .. }
             | Self::SignInRepeated => Step::SignIn,
             Self::WrongSerial { .. } => Step::Identify,
+            Self::Write(_) => Step::Write,
             Self::Timeout { step, .. }
             | Self::Cut { step, .. }
             | Self::NotOffered { step, .. }

@@ -13,6 +13,7 @@ mod steps;
 mod subnet;
 mod target;
 mod terminal;
+mod writing;
 mod zk;
 
 pub use deadline::Deadline;
@@ -23,4 +24,9 @@ pub use steps::OnStep;
 pub use subnet::{Subnet, SubnetError};
 pub use target::{Credentials, DeviceKind, Target, Transport};
 pub use terminal::{Terminal, read};
+pub use writing::{
+    Effect, FingerKind, Fingerprint, Fingerprints, Privilege, UserChange, UserDetails, WriteError,
+    Written,
+};
 pub use zk::{LogRead, ZkTerminal};
+pub use zk_proto::control::DoorUnit;

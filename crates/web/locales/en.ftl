@@ -413,6 +413,7 @@ step-counters = counters
 step-users = users
 step-punches = punches
 step-live = live
+step-write = writing
 last-cycles = Last cycles
 last-cycles-sub = read, new, duplicate, rejected
 cycles-empty = Not read yet.

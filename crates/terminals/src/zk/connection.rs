@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::net::lookup_host;
 use zk_proto::bulk::{self, BulkError, Chunk, Prepared, Wanted};
 use zk_proto::reply::{self, Condition};
-use zk_proto::{DecodeError, Incoming, Packet, PacketBuffer, Session, command, key};
+use zk_proto::{DecodeError, Incoming, Packet, PacketBuffer, Request, Session, command, key};
 
 use super::link::Link;
 use crate::{Deadline, Lacking, Step, Target, TerminalError, Transport};
@@ -34,6 +34,13 @@ const HEAD: usize = 64;
 
 /// What the scrambled key is salted with; the value common clients use.
 const SALT: u8 = 0x32;
+
+/// Whether a terminal is as well off with a request that comes twice as with one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Twice {
+    Harmless,
+    Harmful,
+}
 
 /// How long to wait for a packet.
 #[derive(Clone, Copy)]
@@ -185,6 +192,76 @@ impl Connection {
     ) -> Result<Option<&[u8]>, TerminalError> {
         let answer = self.exchange(step, command, data).await?;
         Ok((answer.header.command == reply::ACK_OK).then_some(answer.data))
+    }
+
+    /// Has something changed, which may take the terminal a while. Where packets get lost, only what is harmless twice is asked
+    /// for again.
+    pub(super) async fn change(
+        &mut self,
+        request: &Request,
+        twice: Twice,
+    ) -> Result<(), TerminalError> {
+        let step = Step::Write;
+        let answer = match twice {
+            Twice::Harmless => {
+                self.exchange_within(step, request.command, &request.data, PROGRESS)
+                    .await?
+            }
+            Twice::Harmful => {
+                self.send(step, request.command, &request.data).await?;
+                self.reply_comes(step, Patience::Whole(PROGRESS)).await?;
+                self.reply(step)?
+            }
+        };
+        done(request, &answer)
+    }
+
+    /// Sends requests that only count together: parts of an upload, and what is to be done with it.
+    ///
+    /// A part that comes twice would spoil it, so each is sent once. Where one gets lost, or its answer, all of them are sent
+    /// again: the first lets the terminal forget what it has, and nothing is done before the last.
+    pub(super) async fn upload(&mut self, requests: &[Request]) -> Result<(), TerminalError> {
+        let mut tries = if self.link.loses() { TRIES } else { 1 };
+        loop {
+            tries -= 1;
+            match self.upload_once(requests).await {
+                Err(TerminalError::Timeout { .. }) if tries > 0 => {}
+                ended => return ended,
+            }
+        }
+    }
+
+    async fn upload_once(&mut self, requests: &[Request]) -> Result<(), TerminalError> {
+        let step = Step::Write;
+        let limit = if self.link.loses() { REPEAT } else { PROGRESS };
+        for request in requests {
+            self.send(step, request.command, &request.data).await?;
+            self.reply_comes(step, Patience::Whole(limit)).await?;
+            let answered = done(request, &self.reply(step)?);
+            if let Err(refused) = answered {
+                self.free(step).await;
+                return Err(refused);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends a request after which the terminal goes away: its answer, silence and a broken connection are all as good.
+    pub(super) async fn send_away(&mut self, request: &Request) -> Result<(), TerminalError> {
+        let step = Step::Write;
+        self.send(step, request.command, &request.data).await?;
+        match self.reply_comes(step, Patience::Whole(ANSWER)).await {
+            Ok(()) => done(request, &self.reply(step)?)?,
+            Err(TerminalError::Timeout { .. } | TerminalError::Cut { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        // The session is over: EXIT could only reach the next one.
+        self.open = false;
+        if !self.link.loses() {
+            // One that has answered is still there for a moment.
+            let _gone = self.reply_comes(step, Patience::Whole(ANSWER)).await;
+        }
+        Ok(())
     }
 
     /// Has the terminal prepare a large answer. One that is small comes at once and is put into `body`; otherwise its size
@@ -391,6 +468,15 @@ impl Connection {
         self.deadline = deadline;
     }
 
+    pub(super) fn deadline(&self) -> Deadline {
+        self.deadline
+    }
+
+    /// Whether packets may get lost.
+    pub(super) fn loses(&self) -> bool {
+        self.link.loses()
+    }
+
     /// Keeps events from now on.
     pub(super) fn listen(&mut self) {
         self.heard.get_or_insert_default();
@@ -572,6 +658,14 @@ impl Drop for Connection {
             self.link.encode(&goodbye, &mut self.out);
             self.link.try_write(&self.out);
         }
+    }
+}
+
+/// Whether the answer says that it is done.
+fn done(request: &Request, answer: &Packet<'_>) -> Result<(), TerminalError> {
+    match request.answer(answer) {
+        Ok(_) => Ok(()),
+        Err(refusal) => Err(refused(Step::Write, refusal.command, refusal.code)),
     }
 }
 

@@ -8,7 +8,7 @@ use zk_proto::options;
 use super::ZkTerminal;
 use super::connection::Connection;
 use crate::discover::{Answer, Pace, ScanKeys, ScanLimits};
-use crate::{Deadline, Identity, TerminalError};
+use crate::{Credentials, Deadline, DeviceKind, Target, TerminalError, Transport};
 
 /// In bytes. What is longer is no serial number and no model.
 const LONGEST: usize = 64;
@@ -29,11 +29,7 @@ pub(crate) async fn who_is_at(
         let Ok(connection) = opened else {
             return answer;
         };
-        let mut terminal = ZkTerminal {
-            connection,
-            identity: Identity::default(),
-            numbers: None,
-        };
+        let mut terminal = ZkTerminal::over(connection, stranger(place));
         let asked = ask(&mut terminal, place, keys, &mut untried).await;
         terminal.close().await;
         answer = match asked {
@@ -45,6 +41,17 @@ pub(crate) async fn who_is_at(
             return answer;
         }
         pace.turn().await;
+    }
+}
+
+fn stranger(place: SocketAddr) -> Target {
+    Target {
+        kind: DeviceKind::Zk,
+        host: place.ip().to_string(),
+        port: place.port(),
+        transport: Transport::Tcp,
+        credentials: Credentials::default(),
+        serial: None,
     }
 }
 

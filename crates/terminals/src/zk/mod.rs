@@ -8,6 +8,7 @@ mod discover;
 mod link;
 mod live;
 mod position;
+mod writing;
 
 use attendance::{DeviceUserId, Punch, PunchState, VerifyMode};
 use jiff::civil::DateTime;
@@ -47,6 +48,10 @@ pub struct ZkTerminal {
     identity: Identity,
     /// Whose internal numbers are whose, once live punches need it.
     numbers: Option<UserIndex>,
+    /// Where it is, to come back once more and unblock it.
+    target: Target,
+    /// Keypad and sensors are blocked by us.
+    blocked: bool,
 }
 
 /// What a streamed log was.
@@ -130,11 +135,18 @@ impl ZkTerminal {
         transport: Transport,
         deadline: Deadline,
     ) -> Result<Self, TerminalError> {
-        Ok(Self {
-            connection: Connection::open(target, transport, deadline).await?,
+        let connection = Connection::open(target, transport, deadline).await?;
+        Ok(Self::over(connection, target.clone()))
+    }
+
+    fn over(connection: Connection, target: Target) -> Self {
+        Self {
+            connection,
             identity: Identity::default(),
             numbers: None,
-        })
+            target,
+            blocked: false,
+        }
     }
 
     /// Opens a session; whether the terminal wants a comm key for it.
@@ -249,17 +261,35 @@ impl ZkTerminal {
     }
 
     async fn user_list(&mut self, counters: &Counters) -> Result<UserList, TerminalError> {
-        let step = Step::Users;
+        self.user_list_at(Step::Users, counters.users).await
+    }
+
+    async fn user_list_at(
+        &mut self,
+        step: Step,
+        counted: Option<u32>,
+    ) -> Result<UserList, TerminalError> {
+        let body = self
+            .whole(step, Wanted::Users, counted, MAX_USERS_LEN)
+            .await?;
+        users::decode(&body, counted).map_err(|error| TerminalError::Malformed {
+            step,
+            detail: error.to_string(),
+        })
+    }
+
+    /// A large answer in one piece.
+    async fn whole(
+        &mut self,
+        step: Step,
+        wanted: Wanted,
+        counted: Option<u32>,
+        limit: u32,
+    ) -> Result<Vec<u8>, TerminalError> {
         let mut body = Vec::new();
         let prepared = self
             .connection
-            .prepare(
-                step,
-                Wanted::Users,
-                counters.users,
-                MAX_USERS_LEN,
-                &mut body,
-            )
+            .prepare(step, wanted, counted, limit, &mut body)
             .await?;
         if let Some(size) = prepared {
             self.connection
@@ -270,10 +300,7 @@ impl ZkTerminal {
                 .await?;
             self.connection.free(step).await;
         }
-        users::decode(&body, counters.users).map_err(|error| TerminalError::Malformed {
-            step,
-            detail: error.to_string(),
-        })
+        Ok(body)
     }
 
     /// Reads the clock, the counters, the users where they may have changed, and the log where it may have changed.

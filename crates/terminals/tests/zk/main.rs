@@ -4,6 +4,7 @@ mod discover;
 mod faults;
 mod live;
 mod transports;
+mod writing;
 
 use std::time::{Duration, Instant};
 

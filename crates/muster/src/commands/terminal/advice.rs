@@ -24,6 +24,7 @@ fn step_name(step: Step) -> &'static str {
         Step::Users => "reading the users",
         Step::Punches => "reading the punches",
         Step::Live => "listening",
+        Step::Write => "writing",
     }
 }
 
@@ -120,6 +121,25 @@ pub fn advice_for(reason: &str, target: &Target) -> String {
             "C3 and inBio access panels use the same port with another protocol, which Muster does not speak. Check the address."
                 .to_owned()
         }
+        "write_unsure" => {
+            "The terminal fell silent while it was written to, so it may be done or not. Look at what it shows now, for users with \
+             `muster terminal users`, before you try again."
+                .to_owned()
+        }
+        "write_does_not_fit" => {
+            "Nothing was changed. Shorten or correct it and try again.".to_owned()
+        }
+        "write_nobody" => {
+            "Nothing was changed. `muster terminal users` shows who is there; zeros in front of a number count.".to_owned()
+        }
+        "write_algorithm" => "Nothing was changed. Enrol the finger at this terminal.".to_owned(),
+        "write_log_changed" => "Nothing was deleted. Read the terminal again first.".to_owned(),
+        "write_not_as_asked" => {
+            "The terminal took the request and shows something else now. Look at it there; its firmware may not do this over the \
+             network."
+                .to_owned()
+        }
+        "write_not_offered" => "Do it at the terminal or on its own web page.".to_owned(),
         "not_understood" => format!(
             "Something answers at {}, but not as {} terminals do. Check address and port; if they are right, the firmware speaks in a way \
              that this version does not know.",
