@@ -22,6 +22,8 @@ pub use error::IngestError;
 pub use intake::{Accepted, Batch, ClockFault, Contact, Intake};
 pub use judge::{Difference, Judge, Preview};
 pub use locator::{Located, Locator, LocatorOptions, Outcome, Search};
-pub use poller::{Checked, Diagnosis, Found, PollFailure, Polled, Poller, PollerOptions, Taken};
+pub use poller::{
+    Checked, Diagnosis, Done, Found, Operation, PollFailure, Polled, Poller, PollerOptions, Taken,
+};
 pub use terminals::doctor::{Check, Seen};
-pub use terminals::log_fullness;
+pub use terminals::{Effect, Privilege, UserChange, UserDetails, Written, log_fullness};

@@ -2,6 +2,7 @@
 
 mod doctor;
 mod live;
+mod operations;
 mod taken;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -24,6 +25,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinSet;
 
 pub use doctor::{Checked, Diagnosis, Found};
+pub use operations::{Done, Operation};
 pub use taken::Taken;
 
 use crate::error::story;

@@ -341,6 +341,17 @@ impl WriteTx {
         Ok(())
     }
 
+    /// Has the next read bring everything, as a first one: the log is about to be cleared, and what is in it is known.
+    pub async fn forget_position(&self, device: DeviceId) -> Result<(), StoreError> {
+        sql::run(
+            &self.tx,
+            "UPDATE devices SET read_position = '' WHERE id = $1",
+            [device.0.into()],
+        )
+        .await?;
+        Ok(())
+    }
+
     /// Prolongs the leases of these devices as far as `owner` holds them. A row that is being written is left alone: its read
     /// is just ending.
     pub async fn renew_devices(

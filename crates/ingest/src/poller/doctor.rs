@@ -73,7 +73,7 @@ impl Poller {
     }
 
     /// Otherwise every examination would send the password again, until the terminal locks.
-    async fn keep_refusal(
+    pub(super) async fn keep_refusal(
         &self,
         row: &devices::Model,
         error: &TerminalError,
