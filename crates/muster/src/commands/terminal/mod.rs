@@ -1,6 +1,7 @@
 //! `muster terminal`: talks to one terminal. Nothing is stored here.
 
 mod reading;
+mod writing;
 
 use std::process::ExitCode;
 
@@ -70,6 +71,8 @@ pub enum Command {
         #[arg(long, value_enum, default_value_t = Format::Table)]
         format: Format,
     },
+    #[command(flatten)]
+    Write(writing::Command),
 }
 
 #[derive(clap::Args)]
@@ -125,6 +128,7 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
         } => reading::punches(&place.target()?, format, since).await?,
         Command::Listen { place, format } => reading::listen(&place.target()?, format).await?,
         Command::Users { place, format } => reading::users(&place.target()?, format).await?,
+        Command::Write(command) => writing::run(command).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
