@@ -2,6 +2,7 @@
 
 mod advice;
 mod reading;
+mod writing;
 
 use std::process::ExitCode;
 
@@ -73,6 +74,8 @@ pub enum Command {
         #[arg(long, value_enum, default_value_t = Format::Table)]
         format: Format,
     },
+    #[command(flatten)]
+    Write(writing::Command),
 }
 
 #[derive(clap::Args)]
@@ -128,6 +131,7 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
         } => reading::punches(&place.target()?, format, since).await?,
         Command::Listen { place, format } => reading::listen(&place.target()?, format).await?,
         Command::Users { place, format } => reading::users(&place.target()?, format).await?,
+        Command::Write(command) => writing::run(command).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
