@@ -160,7 +160,7 @@ async fn run(days: usize) -> Run {
 }
 
 /// Waits until every device has been read since then and no day waits to be judged.
-async fn until_judged(company: &Company, devices: &[DeviceId], since: jiff::Timestamp) {
+pub async fn until_judged(company: &Company, devices: &[DeviceId], since: jiff::Timestamp) {
     let store = &company.engine.store;
     let began = Instant::now();
     let mut unread = devices.to_vec();

@@ -6,7 +6,9 @@
 
 mod company;
 mod cycle;
+mod fleet;
 mod http;
+mod live;
 mod process;
 mod raw_zk;
 mod server;
@@ -22,6 +24,8 @@ type Measurement = (&'static str, fn() -> Vec<Row>);
 const MEASUREMENTS: &[Measurement] = &[
     ("zk-log", zk_log::measure),
     ("cycle", cycle::measure),
+    ("fleet", fleet::measure),
+    ("live", live::measure),
     ("today", today::measure),
     ("idle", server::idle),
     ("start", server::start),

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Lines, Read, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use crate::{cycle, today, zk_log};
+use crate::{cycle, fleet, today, zk_log};
 
 /// What the first argument of such a process begins with.
 pub const ROLE: &str = "--role=";
@@ -13,6 +13,7 @@ pub fn play(role: &str, arguments: &[String]) {
     match &role[ROLE.len()..] {
         "zk-terminal" => zk_log::be_a_terminal(arguments),
         "zk-terminals" => cycle::be_terminals(arguments),
+        "zk-fleet" => fleet::be_a_fleet(),
         "arrivals" => today::be_terminals_with_arrivals(arguments),
         "zk-reader" => zk_log::be_a_reader(arguments),
         other => panic!("there is no role {other}"),

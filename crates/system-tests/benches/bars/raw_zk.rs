@@ -3,6 +3,7 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::ops::Range;
 
 /// What the driver sends to read a log of so many records of 40 bytes; the answers are thrown away.
 pub fn throw_log_away(address: SocketAddr, records: u32) -> io::Result<()> {
@@ -18,6 +19,15 @@ pub fn throw_poll_away(address: SocketAddr, people: u32, records: u32) -> io::Re
     terminal.clock_and_counters()?;
     terminal.prepared(9, 5, 4 + 72 * people)?;
     terminal.log(records)?;
+    terminal.exit()
+}
+
+/// What a poll sends that finds nothing new in a log of so many records of 40 bytes: it looks at the last one.
+pub fn throw_nothing_new_away(address: SocketAddr, records: u32) -> io::Result<()> {
+    let mut terminal = Raw::introduce(address)?;
+    terminal.clock_and_counters()?;
+    let size = 4 + 40 * records;
+    terminal.part(13, 0, size - 40..size)?;
     terminal.exit()
 }
 
@@ -63,9 +73,14 @@ impl Raw {
 
     /// Has a large answer prepared, fetches its parts and lets it be forgotten.
     fn prepared(&mut self, command: u8, kind: u8, size: u32) -> io::Result<()> {
+        self.part(command, kind, 0..size)
+    }
+
+    /// The same for some of its bytes.
+    fn part(&mut self, command: u8, kind: u8, bytes: Range<u32>) -> io::Result<()> {
         self.command(1503, &[1, command, 0, kind, 0, 0, 0, 0, 0, 0, 0])?;
-        for offset in (0..size).step_by(0xffc0) {
-            let length = 0xffc0.min(size - offset);
+        for offset in bytes.clone().step_by(0xffc0) {
+            let length = 0xffc0.min(bytes.end - offset);
             let request = [offset.to_le_bytes(), length.to_le_bytes()].concat();
             // Announcement, data in parts, acknowledgement.
             let mut answer = self.command(1504, &request)?;
