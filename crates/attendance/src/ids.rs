@@ -60,16 +60,31 @@ impl DeviceUserId {
     /// The same, and `None` when it is no UTF-8.
     #[inline]
     pub fn from_bytes(raw: &[u8]) -> Option<Self> {
-        let padding = |byte: &u8| matches!(byte, b'\0' | b' ');
-        let from = raw.iter().position(|byte| !padding(byte))?;
-        let to = raw.iter().rposition(|byte| !padding(byte))? + 1;
-        let id = &raw[from..to];
-        // Most are ASCII, which is told without decoding characters.
-        let plain = id.iter().all(|byte| (0x20..0x7f).contains(byte))
-            || std::str::from_utf8(id).is_ok_and(|id| !id.contains(char::is_control));
+        // Most are short, printable and not padded: one pass, because a large log has many.
         let mut bytes = [0; Self::MAX_LEN];
-        bytes.get_mut(..id.len())?.copy_from_slice(id);
-        plain.then_some(Self {
+        let mut printable = raw.len() <= Self::MAX_LEN;
+        for (byte, from) in bytes.iter_mut().zip(raw) {
+            printable &= (0x21..0x7f).contains(from);
+            *byte = *from;
+        }
+        match printable && !raw.is_empty() {
+            true => Some(Self {
+                bytes,
+                len: raw.len() as u8,
+            }),
+            false => Self::from_padded(raw),
+        }
+    }
+
+    #[cold]
+    fn from_padded(raw: &[u8]) -> Option<Self> {
+        let id = std::str::from_utf8(raw).ok()?.trim_matches(['\0', ' ']);
+        if id.is_empty() || id.contains(char::is_control) {
+            return None;
+        }
+        let mut bytes = [0; Self::MAX_LEN];
+        bytes.get_mut(..id.len())?.copy_from_slice(id.as_bytes());
+        Some(Self {
             bytes,
             len: id.len() as u8,
         })

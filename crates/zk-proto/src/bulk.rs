@@ -30,6 +30,36 @@ impl Wanted {
         data[3] = data_type;
         data
     }
+
+    /// Command and data that ask firmware without PREPARE_BUFFER for the same; `None` where it has no such command.
+    ///
+    /// To be used only after PREPARE_BUFFER was refused as unknown: colour terminals answer these commands with unrelated
+    /// memory of the right size.
+    pub fn direct_request(self) -> Option<(u16, &'static [u8])> {
+        match self {
+            Self::Log => Some((command::ATTLOG_RRQ, &[])),
+            Self::Users => Some((command::USERTEMP_RRQ, &[5])),
+            Self::Templates => None,
+        }
+    }
+
+    /// Whether a body can be the answer to [`Self::direct_request`]: exactly as many records as are counted, of a size that
+    /// firmware so old has.
+    pub fn fits_directly(self, body: &[u8], counted: u32) -> bool {
+        let sizes: &[usize] = match self {
+            Self::Log => &[8, 16, 40],
+            Self::Users => &[28, 72],
+            Self::Templates => &[],
+        };
+        let total = body
+            .first_chunk::<4>()
+            .map(|head| u32::from_le_bytes(*head));
+        let records = body.len().saturating_sub(4);
+        total.is_some_and(|total| total as usize == records)
+            && sizes
+                .iter()
+                .any(|size| size.checked_mul(counted as usize) == Some(records))
+    }
 }
 
 /// How long a part to ask for over TCP: what most clients ask for, not a multiple of any record size.
@@ -195,6 +225,24 @@ mod tests {
             },
             data,
         }
+    }
+
+    #[test]
+    fn a_direct_answer_has_exactly_what_is_counted() {
+        let body = |records: u32| [&records.to_le_bytes()[..], &vec![7; records as usize]].concat();
+        let check = |wanted: Wanted, body: &[u8], counted, expected| {
+            assert_eq!(wanted.fits_directly(body, counted), expected);
+        };
+        check(Wanted::Log, &body(80), 2, true); // 40 each
+        check(Wanted::Log, &body(80), 5, true);
+        check(Wanted::Log, &body(80), 10, true);
+        check(Wanted::Log, &body(80), 3, false);
+        check(Wanted::Log, &body(80)[..83], 2, false);
+        check(Wanted::Log, &[], 0, false);
+        check(Wanted::Users, &body(144), 2, true);
+        check(Wanted::Users, &body(80), 2, false);
+        check(Wanted::Users, &body(0), u32::MAX, false);
+        check(Wanted::Templates, &body(80), 2, false);
     }
 
     #[test]

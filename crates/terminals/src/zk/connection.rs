@@ -51,6 +51,27 @@ enum Patience {
     Idle(Duration),
 }
 
+/// What a terminal counts of something.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Counted {
+    pub held: Option<u32>,
+    /// Whether having none is possible.
+    pub may_be_none: bool,
+}
+
+impl Counted {
+    pub(super) fn of(held: Option<u32>) -> Self {
+        Self {
+            held,
+            may_be_none: true,
+        }
+    }
+
+    fn nothing(self) -> bool {
+        self.may_be_none && self.held == Some(0)
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Connection {
     link: Link,
@@ -273,7 +294,7 @@ impl Connection {
         &mut self,
         step: Step,
         wanted: Wanted,
-        counted: Option<u32>,
+        counted: Counted,
         limit: u32,
         body: &mut Vec<u8>,
     ) -> Result<Option<u32>, TerminalError> {
@@ -282,21 +303,63 @@ impl Connection {
             .exchange_within(step, command::PREPARE_BUFFER, &wanted.request(), PROGRESS)
             .await?;
         body.clear();
-        if answer.header.command == reply::ACK_ERROR && counted == Some(0) {
+        if answer.header.command == reply::ACK_ERROR && counted.nothing() {
             return Ok(None);
         }
-        let prepared = Prepared::decode(&answer);
-        match prepared.map_err(|error| bulk_error(step, command::PREPARE_BUFFER, error))? {
-            Prepared::Inline(data) => {
+        match Prepared::decode(&answer) {
+            Ok(Prepared::Inline(data)) => {
                 body.extend_from_slice(data);
                 Ok(None)
             }
-            Prepared::Size(size) if size > limit => Err(TerminalError::TooLarge {
+            Ok(Prepared::Size(size)) if size > limit => Err(TerminalError::TooLarge {
                 step,
                 announced: u64::from(size),
                 limit: u64::from(limit),
             }),
-            Prepared::Size(size) => Ok(Some(size)),
+            Ok(Prepared::Size(size)) => Ok(Some(size)),
+            Err(error) => match bulk_error(step, command::PREPARE_BUFFER, error) {
+                unknown @ TerminalError::NotOffered {
+                    lacking: Lacking::LargeAnswers,
+                    ..
+                } => self
+                    .ask_directly(step, wanted, counted, limit, body, unknown)
+                    .await
+                    .map(|()| None),
+                error => Err(error),
+            },
+        }
+    }
+
+    /// Asks firmware that prepares nothing for all of it at once. What comes is believed only if it is exactly what the
+    /// terminal counts.
+    async fn ask_directly(
+        &mut self,
+        step: Step,
+        wanted: Wanted,
+        counted: Counted,
+        limit: u32,
+        body: &mut Vec<u8>,
+        unknown: TerminalError,
+    ) -> Result<(), TerminalError> {
+        // Over UDP nothing would tell that a part is missing.
+        let request = wanted.direct_request().filter(|_| !self.link.loses());
+        let (Some((command, data)), Some(held)) = (request, counted.held) else {
+            return Err(unknown);
+        };
+        if counted.nothing() {
+            return Ok(());
+        }
+        self.send(step, command, data).await?;
+        match self.receive_chunk(step, limit, body).await {
+            Err(TerminalError::Refused { .. } | TerminalError::NotOffered { .. }) => Err(unknown),
+            Ok(()) if !wanted.fits_directly(body, held) => Err(TerminalError::Malformed {
+                step,
+                detail: format!(
+                    "it cannot prepare answers, and asked directly it sends {} bytes, which are not the {held} records it counts",
+                    body.len()
+                ),
+            }),
+            received => received,
         }
     }
 

@@ -27,7 +27,7 @@ use crate::{
     Deadline, DeviceUser, Identity, OnStep, ParkedRecord, ReadPosition, Reading, Step, Target,
     TerminalError, Transport,
 };
-use connection::Connection;
+use connection::{Connection, Counted};
 use position::{Position, hex, people};
 
 pub(crate) use discover::who_is_at;
@@ -289,7 +289,7 @@ impl ZkTerminal {
         let mut body = Vec::new();
         let prepared = self
             .connection
-            .prepare(step, wanted, counted, limit, &mut body)
+            .prepare(step, wanted, Counted::of(counted), limit, &mut body)
             .await?;
         if let Some(size) = prepared {
             self.connection
@@ -423,7 +423,10 @@ impl ZkTerminal {
     ) -> Result<Option<Log>, LogFailure> {
         // "No such record" is no empty log where there was one before.
         let was_empty = known.is_none_or(|known| known.last.is_empty());
-        let counted = hints.count.filter(|_| was_empty);
+        let counted = Counted {
+            held: hints.count,
+            may_be_none: was_empty,
+        };
         let mut body = Vec::new();
         let mut prepared = self.prepare_log(counted, &mut body).await?;
         let size = prepared.unwrap_or(body.len() as u32);
@@ -528,7 +531,7 @@ impl ZkTerminal {
 
     async fn prepare_log(
         &mut self,
-        counted: Option<u32>,
+        counted: Counted,
         body: &mut Vec<u8>,
     ) -> Result<Option<u32>, TerminalError> {
         self.connection
@@ -589,7 +592,9 @@ impl ZkTerminal {
         on_batch: &mut (impl FnMut(&[Punch]) + Send),
     ) -> Result<LogRead, LogFailure> {
         let mut body = Vec::new();
-        let prepared = self.prepare_log(hints.count, &mut body).await?;
+        let prepared = self
+            .prepare_log(Counted::of(hints.count), &mut body)
+            .await?;
         let mut read = LogRead::default();
         let mut batch = Vec::new();
         let mut decoder = LogDecoder::new(hints);

@@ -820,11 +820,43 @@ async fn an_abandoned_read_says_goodbye_too() {
 }
 
 #[tokio::test]
-async fn only_the_buffered_read_is_used() {
-    let terminal = start(builder(LogLayout::Forty, 30).reads(Reads::Direct)).await;
-    let error = read(&terminal).await.expect_err("no buffered read");
-    check_error(&Fault::Busy, &error, Step::Users, "NotOffered");
-    assert_eq!(terminal.counts().of(ATTLOG_DIRECT), 0);
+async fn firmware_that_prepares_nothing_is_asked_directly_and_believed_if_exact() {
+    for layout in LAYOUTS {
+        for count in [0, 3, 3000] {
+            let terminal = start(builder(layout, count).reads(Reads::Direct)).await;
+            let first = read(&terminal).await;
+            let Ok(first) = first else {
+                // Firmware so old has no records of 49 bytes.
+                assert_eq!(
+                    (layout, count > 0),
+                    (LogLayout::FortyNine, true),
+                    "{first:?}"
+                );
+                continue;
+            };
+            assert_eq!(plain(&first.punches), punches(count), "{layout:?}");
+            assert_eq!(first.users.as_ref().map(Vec::len), Some(3));
+            let again = read_again(&terminal, &first).await;
+            assert_eq!(again.punches, [], "{layout:?}");
+        }
+    }
+    let direct = async |notation: &str| {
+        let terminal = start(builder(LogLayout::Forty, 30).reads(Reads::Direct)).await;
+        terminal.set_fault(notation.parse().expect("a notation"));
+        read(&terminal).await.expect_err("it is not exact")
+    };
+    let error = direct("counters=8:29").await;
+    check_error(&Fault::Busy, &error, Step::Punches, "Malformed");
+    let error = direct("command-code=13:2001").await;
+    check_error(&Fault::Busy, &error, Step::Punches, "NotOffered");
+
+    let terminal = start(builder(LogLayout::Forty, 3000)).await;
+    read(&terminal).await.expect("a read");
+    assert_eq!(
+        terminal.counts().of(ATTLOG_DIRECT),
+        0,
+        "others are not asked so"
+    );
 }
 
 #[tokio::test]
