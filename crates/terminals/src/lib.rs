@@ -18,5 +18,5 @@ pub use hik::{HikLimits, HikTerminal};
 pub use reading::{DeviceUser, Identity, Live, ParkedRecord, ReadPosition, Reading};
 pub use steps::OnStep;
 pub use target::{Credentials, DeviceKind, Target, Transport};
-pub use terminal::{Terminal, read};
+pub use terminal::{ClockSet, Terminal, read};
 pub use zk::{LogRead, ZkTerminal};

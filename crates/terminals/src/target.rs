@@ -40,6 +40,14 @@ impl DeviceKind {
         }
     }
 
+    /// Whether [`crate::Terminal::set_clock`] works with it.
+    pub fn sets_clock(self) -> bool {
+        match self {
+            Self::Zk => true,
+            Self::Hik => false,
+        }
+    }
+
     pub fn default_port(self) -> u16 {
         match self {
             Self::Zk => 4370,
