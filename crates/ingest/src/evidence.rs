@@ -308,6 +308,7 @@ impl Happened {
                     state: punch.state,
                     source: Source::Device,
                     suspect: punch.suspect,
+                    released: punch.released,
                 };
                 (date(punch.instant), punch)
             })
@@ -327,6 +328,7 @@ impl Happened {
                         state: if out { PunchState::Out } else { PunchState::In },
                         source: Source::RollCall,
                         suspect: false,
+                        released: false,
                     };
                     punches.push((on, called));
                     continue;

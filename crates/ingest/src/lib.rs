@@ -5,6 +5,7 @@
 
 mod changes;
 mod clock;
+mod clock_notes;
 mod engine;
 mod error;
 mod evidence;

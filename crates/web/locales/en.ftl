@@ -492,6 +492,7 @@ device-interval-min = Poll every … minutes
 device-interval-hint = From 1 to 1440.
 device-interval-wrong = Enter a number of minutes from 1 to 1440.
 device-listen = ZKTeco: also listen for punches as they are made, on the same connection
+device-set-clock = Set its clock when it is more than 30 s off: outside the shifts, never back over a punch. ZKTeco only
 device-enabled = In use: it is read, and people depend on it
 device-clear-secrets = Forget the stored password and comm key
 device-remove-title = Remove this device
@@ -568,6 +569,12 @@ method = Method
 key = Key
 received-after = Received after
 suspect = doubtful date
+punch-shifted = shifted by { $shift }; the device said { $clock }
+shift-hours = { $time } h
+shift-days = { $days ->
+    [one] 1 day
+   *[other] { $days } days
+ } { $time } h
 known-to = Known to devices
 known-to-sub = as which device user
 known-to-empty = No device knows this person yet.

@@ -1,0 +1,274 @@
+//! Clocks of terminals: what is noted of them, what a wrong one does to punches, and how these are put right.
+
+use attendance::Way;
+use ingest::Batch;
+use jiff::SignedDuration;
+use jiff::civil::{Date, DateTime};
+use proptest::prelude::*;
+use store::clock_shifts::NewClockShift;
+use store::{Store, on_both_databases, sql};
+
+use crate::company::{Company, at, punch, wall};
+
+/// The clocks of the punches that are doubted, in order.
+pub async fn suspects(company: &Company) -> Vec<String> {
+    let rows = sql::all(
+        company.store.read(),
+        "SELECT clock FROM punches WHERE suspect ORDER BY clock",
+        [],
+    )
+    .await
+    .unwrap();
+    rows.iter()
+        .map(|row| row.try_get_by_index(0).unwrap())
+        .collect()
+}
+
+/// A complete reading of the first device, whose clock is off by so much.
+fn off(company: &Company, by: SignedDuration, punches: Vec<attendance::Punch>) -> Batch {
+    let mut batch = company.reading(0, punches);
+    let contact = batch.contact.as_mut().expect("a reading has one");
+    contact.clock = contact.clock.saturating_add(by);
+    batch
+}
+
+/// What a live connection tells of the clock.
+fn probe(company: &Company, by: SignedDuration) -> Batch {
+    Batch {
+        way: Way::Live,
+        ..off(company, by, Vec::new())
+    }
+}
+
+fn live(company: &Company, clock: &str) -> Batch {
+    Batch::new(company.devices[0], Way::Live, vec![punch("1001", clock, 0)])
+}
+
+/// Minute of the note since nine, drift, event.
+async fn notes(company: &Company) -> Vec<(i64, i64, String)> {
+    let rows = sql::all(
+        company.store.read(),
+        "SELECT at_ms, drift_s, event FROM device_clocks ORDER BY at_ms",
+        [],
+    )
+    .await
+    .unwrap();
+    let nine = at("2026-03-02 09:00:00").as_millisecond();
+    rows.iter()
+        .map(|row| {
+            let noted: i64 = row.try_get_by_index(0).unwrap();
+            let drift_s = row.try_get_by_index(1).unwrap();
+            (
+                (noted - nine) / 60_000,
+                drift_s,
+                row.try_get_by_index(2).unwrap(),
+            )
+        })
+        .collect()
+}
+
+on_both_databases! {
+    async fn a_clock_is_noted_when_it_moves_and_once_an_hour(store: Store) {
+        let company = Company::new(store, 1, 1, "2026-03-02 09:00:00").await;
+        let secs = SignedDuration::from_secs;
+        for (minute, drift_s, by_live) in [
+            (0, 3, false),
+            (5, 4, false),
+            (6, 4, true),
+            (10, 5, true),
+            (65, 5, false),
+            (126, 5, true),
+            (130, 50, false),
+            (135, -826_000_000, false),
+            (140, -826_000_001, true),
+            (145, 0, false),
+        ] {
+            let nine = at("2026-03-02 09:00:00");
+            company.clock.set(nine + SignedDuration::from_mins(minute));
+            let looked = match by_live {
+                true => probe(&company, secs(drift_s)),
+                false => off(&company, secs(drift_s), Vec::new()),
+            };
+            company.accept(&looked).await;
+        }
+        let expected = [
+            (0, 3, ""),
+            (10, 5, ""),
+            (126, 5, ""),
+            (130, 50, "jump"),
+            (135, -826_000_000, "reset"),
+            (145, 0, "jump"),
+        ];
+        assert_eq!(notes(&company).await, expected.map(|(at, drift_s, event)| (at, drift_s, event.to_owned())));
+        // Another process knows nothing of it, and notes nothing twice.
+        let again = ingest::Engine::new(company.store.clone(), company.clock.clone(), Default::default());
+        again.intake.accept(&probe(&company, secs(1))).await.unwrap();
+        assert_eq!(notes(&company).await.len(), expected.len());
+        company.at("2026-08-29 09:00:00").await;
+        assert_eq!(notes(&company).await.len(), expected.len(), "180 days");
+        let later = ingest::Engine::new(company.store.clone(), company.clock.clone(), Default::default());
+        company.clock.set(at("2026-08-29 11:12:00"));
+        later.catch_up().await.unwrap();
+        let left: Vec<_> = notes(&company).await.into_iter().map(|(_, drift_s, _)| drift_s).collect();
+        assert_eq!(left, [-826_000_000, 0]);
+    }
+
+    async fn what_comes_while_a_clock_is_known_to_be_wrong_is_set_aside(store: Store) {
+        let company = Company::new(store, 1, 1, "2026-03-02 09:00:00").await;
+        let hours = SignedDuration::from_hours;
+        company.read(0, Vec::new()).await;
+        company.accept(&live(&company, "2026-03-02 08:59:00")).await;
+        // Seen for the first time: what came before is judged by the order of the log.
+        company.accept(&off(&company, hours(-3), vec![punch("1001", "2026-03-02 09:01:00", 1)])).await;
+        assert_eq!(suspects(&company).await, Vec::<String>::new());
+        company.accept(&live(&company, "2026-03-02 06:01:00")).await;
+        company.accept(&off(&company, hours(-3), vec![punch("1001", "2026-03-02 06:02:00", 2)])).await;
+        assert_eq!(suspects(&company).await, ["2026-03-02 06:01:00", "2026-03-02 06:02:00"]);
+        let file = Batch { way: Way::Import, ..live(&company, "2026-02-02 09:02:00") };
+        company.accept(&file).await;
+        // A reading finds it right, or a live connection does.
+        company.read(0, vec![punch("1001", "2026-03-02 08:58:00", 3)]).await;
+        company.accept(&live(&company, "2026-03-02 08:59:30")).await;
+        company.accept(&probe(&company, hours(3))).await;
+        company.accept(&live(&company, "2026-03-02 10:00:00")).await;
+        company.accept(&probe(&company, hours(0))).await;
+        company.accept(&live(&company, "2026-03-02 08:59:40")).await;
+        assert_eq!(
+            suspects(&company).await,
+            ["2026-03-02 06:01:00", "2026-03-02 06:02:00", "2026-03-02 10:00:00"]
+        );
+        // Nor is a duplicate doubted, or believed, because it comes again.
+        company.accept(&off(&company, hours(3), vec![punch("1001", "2026-03-02 08:58:00", 3)])).await;
+        company.accept(&off(&company, hours(3), vec![punch("1001", "2026-03-02 08:58:00", 3)])).await;
+        company.read(0, vec![punch("1001", "2026-03-02 06:02:00", 2)]).await;
+        assert_eq!(suspects(&company).await.len(), 3);
+    }
+
+    async fn a_long_log_is_not_doubted_because_the_clock_is_wrong_now(store: Store) {
+        let company = Company::new(store, 1, 1, "2026-03-02 12:00:00").await;
+        let ahead = SignedDuration::from_hours(3);
+        for (record, clock) in [(1, "2026-02-02 09:00:00"), (2, "2026-02-03 09:00:00")] {
+            let mut part = off(&company, ahead, vec![punch("1001", clock, record)]);
+            part.complete = false;
+            assert!(company.accept(&part).await.clock_fault.is_some());
+        }
+        company.accept(&off(&company, ahead, vec![punch("1001", "2026-02-04 09:00:00", 3)])).await;
+        assert_eq!(suspects(&company).await, Vec::<String>::new());
+        company.accept(&off(&company, ahead, vec![punch("1001", "2026-03-02 15:00:00", 4)])).await;
+        assert_eq!(suspects(&company).await, ["2026-03-02 15:00:00"]);
+    }
+
+    async fn punches_of_a_clock_that_was_reset_count_once_they_are_shifted(store: Store) {
+        let company = Company::new(store, 1, 1, "2026-03-02 19:00:00").await;
+        company.at("2026-03-02 19:00:00").await;
+        let came_and_went = vec![punch("1001", "2000-01-01 00:10:00", 0), punch("1001", "2000-01-01 09:15:00", 1)];
+        company.read(0, came_and_went.clone()).await;
+        assert_ne!(company.status(0, "2026-03-02").await, "present");
+        let shift = NewClockShift {
+            device: company.devices[0],
+            from: wall("2000-01-01 00:00:00"),
+            to: wall("2000-01-01 09:15:00"),
+            shift: wall("2026-03-02 08:58:00").duration_since(wall("2000-01-01 00:10:00")),
+            reason: "the battery".to_owned(),
+        };
+        let tx = company.store.begin_write().await.unwrap();
+        let shifted = tx.shift_clock(&shift, company.author()).await.unwrap();
+        tx.commit().await.unwrap();
+        company.engine.judge.drain().await.unwrap();
+        let report = company.reports().await.remove(&(company.people[0], crate::company::day("2026-03-02"))).unwrap();
+        assert_eq!((report.first_in.as_deref(), report.last_out.as_deref()), (Some("2026-03-02 08:58:00"), Some("2026-03-02 18:03:00")));
+        assert_eq!(company.engine.judge.check(Date::MIN, Date::MAX).await.unwrap(), []);
+
+        let again = company.read(0, came_and_went).await;
+        assert_eq!((again.new, again.duplicate), (0, 2), "it is what the device said that is compared");
+        assert_eq!(company.status(0, "2026-03-02").await, "present");
+
+        let tx = company.store.begin_write().await.unwrap();
+        tx.undo_clock_shift(shifted.id, company.author()).await.unwrap();
+        tx.commit().await.unwrap();
+        company.engine.judge.drain().await.unwrap();
+        assert_ne!(company.status(0, "2026-03-02").await, "present");
+        assert_eq!(company.engine.judge.check(Date::MIN, Date::MAX).await.unwrap(), []);
+    }
+}
+
+/// Everything that is stored of the punches.
+async fn rows(company: &Company) -> Vec<String> {
+    let rows = sql::all(
+        company.store.read(),
+        "SELECT id || ' ' || user_id || ' ' || clock || ' ' || zone || ' ' || instant_ms || ' ' || CAST(suspect AS text) || ' ' || \
+         COALESCE(CAST(employee_id AS text), '-') || ' ' || COALESCE(CAST(shift_id AS text), '-') || ' ' || COALESCE(shifted, '-') \
+         FROM punches ORDER BY id",
+        [],
+    )
+    .await
+    .unwrap();
+    rows.iter()
+        .map(|row| row.try_get_by_index(0).unwrap())
+        .collect()
+}
+
+/// Somebody who has the number of another since the fourth.
+async fn hire_a_double(company: &Company) {
+    let double = store::people::EmployeeFields {
+        device_user_id: Some("1002".to_owned()),
+        employed_from: Some(crate::company::day("2026-03-04")),
+        ..store::testing::employee_fields(company.site, "D")
+    };
+    let tx = company.store.begin_write().await.unwrap();
+    tx.add_employee(&double, company.author()).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_shift_that_is_undone_leaves_everything_as_it_was(
+        log in crate::intake::logs(),
+        wrong in crate::intake::logs(),
+        hours in -60..60_i64,
+        first in 2..5_u8,
+        days in 0..3_i64,
+    ) {
+        crate::intake::on_a_fresh_company(async |company| {
+            hire_a_double(&company).await;
+            company.at("2026-03-02 00:10:00").await; // the days from the second on are judged
+            company.at("2026-03-06 12:00:00").await;
+            company.read(1, log).await;
+            let off_by = SignedDuration::from_hours(hours.signum() * 2 + hours);
+            company.accept(&off(&company, off_by, Vec::new())).await;
+            company.accept(&off(&company, off_by, wrong)).await;
+            company.engine.judge.drain().await.unwrap();
+            let (rows_before, reports_before) = (rows(&company).await, company.reports().await);
+
+            let from: DateTime = wall(&format!("2026-03-{first:02} 00:00:00"));
+            let shift = NewClockShift {
+                device: company.devices[0],
+                from,
+                to: from.saturating_add(SignedDuration::from_hours(days * 24 + 23)),
+                shift: -SignedDuration::from_hours(hours),
+                reason: "it was off".to_owned(),
+            };
+            let tx = company.store.begin_write().await.unwrap();
+            let Ok(shifted) = tx.shift_clock(&shift, company.author()).await else {
+                return; // nothing there, or into the future
+            };
+            tx.commit().await.unwrap();
+            company.engine.judge.drain().await.unwrap();
+            assert_ne!(rows(&company).await, rows_before);
+            assert_eq!(company.engine.judge.check(Date::MIN, Date::MAX).await.unwrap(), []);
+
+            let tx = company.store.begin_write().await.unwrap();
+            tx.undo_clock_shift(shifted.id, company.author()).await.unwrap();
+            tx.commit().await.unwrap();
+            company.engine.judge.drain().await.unwrap();
+            assert_eq!(rows(&company).await, rows_before);
+            let mut reports = company.reports().await;
+            // A punch that lay before all others has made days of its own, which stay.
+            reports.retain(|day, _| reports_before.contains_key(day));
+            assert_eq!(reports, reports_before);
+            assert_eq!(company.engine.judge.check(Date::MIN, Date::MAX).await.unwrap(), []);
+        });
+    }
+}
