@@ -21,4 +21,4 @@ pub use engine::{Engine, Watching, Workers};
 pub use error::IngestError;
 pub use intake::{Accepted, Batch, ClockFault, Contact, Intake};
 pub use judge::{Difference, Judge, Preview};
-pub use poller::{DeviceTest, PollFailure, Polled, Poller, PollerOptions};
+pub use poller::{DeviceTest, PollFailure, Polled, Poller, PollerOptions, Taken};

@@ -1,6 +1,7 @@
 //! Reads terminals when they are due: many at once, each with a deadline of its own, so that a bad one delays nobody.
 
 mod live;
+mod taken;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
@@ -20,6 +21,8 @@ use terminals::{
 };
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinSet;
+
+pub use taken::Taken;
 
 use crate::error::story;
 use crate::intake::ToMark;
@@ -137,6 +140,7 @@ impl Drop for UnderWay<'_> {
 }
 
 /// A task that ends with the value.
+#[derive(Debug)]
 struct Renewing(tokio::task::JoinHandle<()>);
 
 impl Drop for Renewing {
@@ -248,8 +252,22 @@ impl Poller {
         }
     }
 
-    /// Connects to a device and reads what a poll would, and stores nothing but that the credentials were refused.
+    /// Connects to a device and reads what a poll would, and stores nothing but that the credentials were refused. Who reads or
+    /// listens to it steps aside meanwhile.
     pub async fn test(
+        &self,
+        device: DeviceId,
+    ) -> Result<Result<DeviceTest, PollFailure>, StoreError> {
+        let taken = match self.take(device).await? {
+            Ok(taken) => taken,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        let tested = self.test_taken(device).await;
+        taken.give_back().await?;
+        tested
+    }
+
+    async fn test_taken(
         &self,
         device: DeviceId,
     ) -> Result<Result<DeviceTest, PollFailure>, StoreError> {
@@ -418,12 +436,16 @@ impl Poller {
 
     async fn renew_leases(&self) -> Result<(), StoreError> {
         let reading: Vec<DeviceId> = lock(&self.0.reading).iter().copied().collect();
-        if reading.is_empty() {
-            return Ok(());
+        match reading.is_empty() {
+            true => Ok(()),
+            false => self.renew(&self.0.owner, &reading).await,
         }
+    }
+
+    async fn renew(&self, owner: &str, devices: &[DeviceId]) -> Result<(), StoreError> {
         let (_, until) = self.lease();
         let tx = self.0.store.begin_claim().await?;
-        tx.renew_devices(&self.0.owner, &reading, until).await?;
+        tx.renew_devices(owner, devices, until).await?;
         tx.commit_quietly().await
     }
 
@@ -468,14 +490,15 @@ impl Poller {
         self.read_device(device).await
     }
 
-    /// Has the devices that are listened to be read whose poll is due, or that were edited.
+    /// Tells the devices that are listened to whose poll is due, that were edited, or that somebody wants.
     async fn tell_due(&self) -> Result<(), StoreError> {
         let inner = &*self.0;
         if lock(&inner.live).is_empty() {
             return Ok(());
         }
-        let now = inner.clock.now();
-        for device in inner.store.held_devices_due(&inner.owner, now).await? {
+        let (now, real_now) = (inner.clock.now(), inner.clock.real_now());
+        let due = inner.store.held_devices_due(&inner.owner, now, real_now);
+        for device in due.await? {
             if let Some(to_read) = lock(&inner.live).get(&device) {
                 to_read.notify_one();
             }

@@ -96,7 +96,8 @@ impl WriteTx {
             &format!(
                 "UPDATE devices SET lease_owner = $1, lease_until_ms = $2 WHERE id IN (SELECT id FROM devices \
                  WHERE {POLLED} AND (next_poll_ms IS NULL OR next_poll_ms <= $3 OR live_since_ms IS NOT NULL) \
-                 AND (lease_until_ms IS NULL OR lease_until_ms <= $4) ORDER BY next_poll_ms, id LIMIT $5 {}) RETURNING id",
+                 AND {} ORDER BY next_poll_ms, id LIMIT $5 {}) RETURNING id",
+                free_at(4),
                 skip_locked(self.backend())
             ),
             [
@@ -123,8 +124,9 @@ impl WriteTx {
             &self.tx,
             &format!(
                 "UPDATE devices SET lease_owner = $1, lease_until_ms = $2 WHERE id IN (SELECT id FROM devices \
-                 WHERE id IN {} AND (lease_until_ms IS NULL OR lease_until_ms <= $4) ORDER BY id {}) RETURNING id",
+                 WHERE id IN {} AND {} ORDER BY id {}) RETURNING id",
                 in_ids(self.backend(), 3),
+                free_at(4),
                 skip_locked(self.backend())
             ),
             [
@@ -136,6 +138,44 @@ impl WriteTx {
         )
         .await?;
         device_ids(&rows)
+    }
+
+    /// Asks for a device that somebody may hold: until `real_until` nobody else claims it, and who listens to it gives it back.
+    pub async fn want_device(
+        &self,
+        device: DeviceId,
+        real_until: Timestamp,
+    ) -> Result<(), StoreError> {
+        sql::run(
+            &self.tx,
+            "UPDATE devices SET wanted_until_ms = $2 WHERE id = $1",
+            [device.0.into(), real_until.as_millisecond().into()],
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Takes the device that was wanted, unless somebody holds it still.
+    pub async fn claim_wanted_device(
+        &self,
+        owner: &str,
+        device: DeviceId,
+        real_now: Timestamp,
+        real_until: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let claimed = sql::run(
+            &self.tx,
+            "UPDATE devices SET lease_owner = $1, lease_until_ms = $4, wanted_until_ms = NULL \
+             WHERE id = $2 AND (lease_until_ms IS NULL OR lease_until_ms <= $3)",
+            [
+                owner.into(),
+                device.0.into(),
+                real_now.as_millisecond().into(),
+                real_until.as_millisecond().into(),
+            ],
+        )
+        .await?;
+        Ok(claimed > 0)
     }
 
     /// A device that is listened to has answered.
@@ -423,7 +463,8 @@ impl Store {
             self.read(),
             &format!(
                 "SELECT min(CASE WHEN live_since_ms IS NULL THEN COALESCE(next_poll_ms, 0) ELSE 0 END) FROM devices WHERE {POLLED} \
-                 AND (lease_until_ms IS NULL OR lease_until_ms <= $1)"
+                 AND {}",
+                free_at(1)
             ),
             [real_now.as_millisecond().into()],
         )
@@ -436,17 +477,22 @@ impl Store {
         })
     }
 
-    /// The devices `owner` holds whose poll is due, or that are not to be held any more.
+    /// The devices `owner` holds whose poll is due, that are not to be held any more, or that somebody wants.
     pub async fn held_devices_due(
         &self,
         owner: &str,
         now: Timestamp,
+        real_now: Timestamp,
     ) -> Result<Vec<DeviceId>, StoreError> {
         let rows = sql::all(
             self.read(),
-            "SELECT id FROM devices WHERE lease_owner = $1 \
-             AND (next_poll_ms IS NULL OR next_poll_ms <= $2 OR NOT enabled OR retired_ms IS NOT NULL)",
-            [owner.into(), now.as_millisecond().into()],
+            "SELECT id FROM devices WHERE lease_owner = $1 AND (next_poll_ms IS NULL OR next_poll_ms <= $2 \
+             OR NOT enabled OR retired_ms IS NOT NULL OR wanted_until_ms > $3)",
+            [
+                owner.into(),
+                now.as_millisecond().into(),
+                real_now.as_millisecond().into(),
+            ],
         )
         .await?;
         device_ids(&rows)
@@ -481,6 +527,13 @@ impl Store {
 /// Devices that are read by polling, as far as they themselves decide.
 const POLLED: &str = "enabled AND NOT needs_edit AND retired_ms IS NULL AND address IS NOT NULL AND address <> '' \
      AND (',' || mode || ',') LIKE '%,poll,%'";
+
+/// A device that nobody holds and nobody wants, at the real time that is parameter `now`.
+fn free_at(now: usize) -> String {
+    format!(
+        "(lease_until_ms IS NULL OR lease_until_ms <= ${now}) AND (wanted_until_ms IS NULL OR wanted_until_ms <= ${now})"
+    )
+}
 
 fn device_ids(rows: &[sea_orm::QueryResult]) -> Result<Vec<DeviceId>, StoreError> {
     rows.iter()

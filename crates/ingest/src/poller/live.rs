@@ -31,7 +31,7 @@ pub(super) fn is_asked_for(row: &devices::Model) -> bool {
 
 /// Why listening ends.
 enum End {
-    /// The device was edited, or another process has it.
+    /// The device was edited, or somebody else wants or has it.
     LetGo,
     Lost(TerminalError),
 }
@@ -106,7 +106,8 @@ impl Poller {
         let mut live_since = None;
         loop {
             let row = self.row(device).await?;
-            if !is_asked_for(&row) || row.retired_ms.is_some() || moved(first, &row) {
+            let wanted = row.wanted_until_ms > Some(self.0.clock.real_now().as_millisecond());
+            if wanted || !is_asked_for(&row) || row.retired_ms.is_some() || moved(first, &row) {
                 return Ok(End::LetGo);
             }
             let began = self.0.clock.now();

@@ -174,6 +174,29 @@ on_both_databases! {
         workers.stop().await.unwrap();
     }
 
+    async fn who_listens_steps_aside_for_somebody_else(store: Store) {
+        let company = company(store).await;
+        let terminal = listened_to(&company, builder("SERIAL0")).await;
+        terminal.set_fault(Fault::OneConnection(Duration::from_secs(60)));
+        let workers = start(&company).await;
+        until_live(&company).await;
+        let elsewhere = ingest::Engine::new(company.store.clone(), company.clock.clone(), PollerOptions::default());
+        let taken = elsewhere.poller.take(company.devices[0]).await.unwrap().expect("it is given back");
+        let held = row(&company).await;
+        assert!(held.live_since_ms.is_none() && held.lease_owner.is_some());
+        company.engine.poller.poll_now(None).await.unwrap();
+        let polled = company.engine.poller.poll_once(None).await.unwrap();
+        assert_eq!(polled[0].result.as_ref().unwrap_err().step, "lease");
+        assert_eq!(terminal.counts().of(1001), 1, "nobody has a connection");
+        taken.give_back().await.unwrap();
+        until_live(&company).await;
+        let test = company.engine.poller.test(company.devices[0]).await.unwrap().expect("its one connection is free");
+        assert_eq!(test.identity.serial, "SERIAL0");
+        until_live(&company).await;
+        assert_eq!((terminal.counts().turned_away, count_rows(&company.store, "device_failures").await), (0, 0));
+        workers.stop().await.unwrap();
+    }
+
     async fn an_edited_device_is_let_go(store: Store) {
         let company = company(store).await;
         let terminal = listened_to(&company, builder("SERIAL0")).await;

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use attendance::{DeviceId, Way};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use ingest::{Engine, PollerOptions};
+use ingest::{Engine, PollerOptions, Taken};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -685,7 +685,24 @@ async fn test(serial: &str, config: &Config) -> anyhow::Result<ExitCode> {
     })?;
     let zones = store.device_zones(DeviceId(device.id)).await?;
     let zone = zones.last().and_then(|(_, name)| TimeZone::get(name).ok());
-    Ok(terminal::test(&target, &zone.unwrap_or_else(TimeZone::system)).await)
+    let taken = take(&engine, &device).await?;
+    let exit = terminal::test(&target, &zone.unwrap_or_else(TimeZone::system)).await;
+    taken.give_back().await?;
+    Ok(exit)
+}
+
+/// Has the server, if one runs, leave the device alone until it is given back.
+async fn take(engine: &Engine, device: &devices::Model) -> anyhow::Result<Taken> {
+    let taken = engine.poller.take(DeviceId(device.id)).await?;
+    let serial = &device.serial_number;
+    taken.map_err(|failure| {
+        Failure {
+            what: format!("{serial} cannot be tried: {}", failure.message),
+            next: format!("`muster device list` shows when {serial} was last read."),
+            source: None,
+        }
+        .into()
+    })
 }
 
 async fn list(json: bool, config: &Config) -> anyhow::Result<()> {

@@ -19,6 +19,9 @@ pub struct Model {
     #[sea_orm(column_type = "Text", nullable)]
     pub address: Option<String>,
     pub port: Option<i64>,
+    /// How its packets travel, in the words of the drivers; `None` until a terminal has answered.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub transport: Option<String>,
     #[sea_orm(column_type = "Text", nullable)]
     pub username: Option<String>,
     /// See `secrets`.
@@ -39,6 +42,8 @@ pub struct Model {
     #[sea_orm(column_type = "Text", nullable)]
     pub lease_owner: Option<String>,
     pub lease_until_ms: Option<i64>,
+    /// Somebody wants the terminal for something else than reading: until then nobody claims it, and who listens to it gives it back.
+    pub wanted_until_ms: Option<i64>,
     pub fail_count: i64,
     #[sea_orm(column_type = "Text", nullable)]
     pub last_error: Option<String>,
