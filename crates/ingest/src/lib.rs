@@ -6,6 +6,7 @@
 mod changes;
 mod clock;
 mod clock_notes;
+mod clock_setting;
 mod engine;
 mod error;
 mod evidence;
@@ -17,8 +18,11 @@ mod poller;
 
 pub use changes::{Change, Changes, Subscription};
 pub use clock::Clock;
+pub use clock_setting::{
+    CLOCK_TOLERANCE, ClockChange, ClockFacts, NotSet, SetBy, SetClockError, may_set, set_clock,
+};
 pub use engine::{Engine, Watching, Workers};
 pub use error::IngestError;
 pub use intake::{Accepted, Batch, ClockFault, Contact, Intake};
 pub use judge::{Difference, Judge, Preview};
-pub use poller::{DeviceTest, PollFailure, Polled, Poller, PollerOptions, Taken};
+pub use poller::{DeviceTest, PollFailure, Polled, Poller, PollerOptions, SetClockFailure, Taken};

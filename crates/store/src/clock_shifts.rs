@@ -10,7 +10,7 @@ use sea_orm::{ActiveModelTrait, EntityTrait, FromQueryResult, Set};
 
 use crate::audit::Author;
 use crate::devices::instant_of;
-use crate::entities::{clock_shifts, devices};
+use crate::entities::clock_shifts;
 use crate::punches::TouchedPunch;
 use crate::sql::{self, Column};
 use crate::times::{wall, wall_text};
@@ -286,21 +286,6 @@ impl Store {
         let values = [device.0.into(), (limit as i64).into()];
         Ok(sql::fetch(self.read(), &text, values).await?)
     }
-
-    /// The latest wall time a device has recorded on a clock that is believed.
-    pub async fn last_believed_clock(
-        &self,
-        device: &devices::Model,
-    ) -> Result<Option<DateTime>, StoreError> {
-        let policy = self.policy().await?;
-        let text = format!(
-            "SELECT COALESCE(shifted, clock) FROM punches WHERE device_id = $1 AND NOT ({}) ORDER BY instant_ms DESC LIMIT 1",
-            set_aside(&policy)
-        );
-        let row = sql::one(self.read(), &text, [device.id.into()]).await?;
-        let clock: Option<String> = row.map(|row| row.try_get_by_index(0)).transpose()?;
-        Ok(clock.map(|clock| wall(&clock)))
-    }
 }
 
 #[cfg(test)]
@@ -373,10 +358,6 @@ mod tests {
             };
             let before = rows().await;
             assert_eq!(aside().await, ["2000-01-01 00:10:00", "2000-01-01 08:10:00", "2026-05-04 01:00:00"]);
-            assert_eq!(
-                store.last_believed_clock(&store.device(gate).await.unwrap().unwrap()).await.unwrap(),
-                Some("2026-05-04 09:00:00".parse().unwrap())
-            );
 
             // 26 years and some months, to 5 May 2026 07:10.
             let hours = (26 * 365 + 7 + 124) * 24 + 7;

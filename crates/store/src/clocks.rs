@@ -1,13 +1,14 @@
 //! How far the clocks of terminals were from ours over time, and what happened to them. The present drift is a column of
 //! `devices`; when a row is worth noting is decided by whoever talks to the terminal.
 
-use attendance::DeviceId;
+use attendance::{DeviceId, EmployeeId, SiteId};
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use crate::audit::Author;
-use crate::sql;
 use crate::times::instant;
 use crate::{StoreError, WriteTx};
+use crate::{punches, sql};
 
 /// What happened to a clock between two contacts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -117,6 +118,52 @@ impl WriteTx {
         let detail = serde_json::json!({ "before_s": before_s, "after_s": after_s });
         self.audit(author, "device.set_clock", &serial, detail)
             .await
+    }
+
+    /// When a device was last used in the time from `now` on that its clock, which shows `shows`, has already been through.
+    pub async fn last_punch_ahead(
+        &self,
+        device: DeviceId,
+        now: Timestamp,
+        shows: Timestamp,
+        believed: bool,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let which = match believed {
+            true => punches::believed(),
+            false => "true".to_owned(),
+        };
+        let row = sql::one(
+            &self.tx,
+            &format!(
+                "SELECT max(instant_ms) FROM punches WHERE device_id = $1 AND instant_ms > $2 AND instant_ms <= $3 AND {which}"
+            ),
+            [
+                device.0.into(),
+                now.as_millisecond().into(),
+                shows.as_millisecond().into(),
+            ],
+        )
+        .await?;
+        let last: Option<i64> = row.map_or(Ok(None), |row| row.try_get_by_index(0))?;
+        Ok(last.map(instant))
+    }
+
+    /// Of the people employed at a site on a day, one for each way in which somebody's work is planned.
+    pub async fn one_of_each_plan(
+        &self,
+        site: SiteId,
+        day: Date,
+    ) -> Result<Vec<EmployeeId>, StoreError> {
+        let rows = sql::all(
+            &self.tx,
+            "SELECT min(id) FROM employees WHERE site_id = $1 AND (employed_from IS NULL OR employed_from <= $2) \
+             AND (employed_to IS NULL OR employed_to >= $2) GROUP BY shift_id, week_pattern_id, weekly_off_id",
+            [site.0.into(), day.to_string().into()],
+        )
+        .await?;
+        rows.iter()
+            .map(|row| Ok(EmployeeId(row.try_get_by_index(0)?)))
+            .collect()
     }
 
     /// Forgets the notes from before `before`.

@@ -412,7 +412,7 @@ impl WriteTx {
             let employee = row.try_get_by_index::<Option<i64>>(4)?.map(EmployeeId);
             let (suspect, received) = (row.try_get_by_index(5)?, instant(row.try_get_by_index(6)?));
             let shift: Option<i64> = row.try_get_by_index(7)?;
-            let doubtful = suspect && !wrong_since.is_some_and(|since| received > since);
+            let doubtful = suspect && wrong_since.is_none_or(|since| received <= since);
             rewritten.push((id, moved.as_millisecond(), doubtful));
             let before_and_after = [(moved_from, suspect), (moved, doubtful)];
             touched.extend(before_and_after.map(|(at, suspect)| TouchedPunch {

@@ -1,14 +1,21 @@
 //! Clocks of terminals: what is noted of them, what a wrong one does to punches, and how these are put right.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use attendance::Way;
-use ingest::Batch;
+use ingest::{Batch, ClockChange, NotSet, SetClockFailure};
 use jiff::SignedDuration;
 use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
 use proptest::prelude::*;
+use simulators::zk::{Fault, RunningTerminal};
 use store::clock_shifts::NewClockShift;
 use store::{Store, on_both_databases, sql};
 
-use crate::company::{Company, at, punch, wall};
+use crate::company::{Company, ZONE, at, punch, wall};
+use crate::live::until;
+use crate::polling::{builder, edit, locate};
 
 /// The clocks of the punches that are doubted, in order.
 pub async fn suspects(company: &Company) -> Vec<String> {
@@ -190,6 +197,148 @@ on_both_databases! {
         assert_ne!(company.status(0, "2026-03-02").await, "present");
         assert_eq!(company.engine.judge.check(Date::MIN, Date::MAX).await.unwrap(), []);
     }
+}
+
+/// A terminal that is off by so much, as the first device, whose clock is set by itself.
+async fn off_terminal(company: &Company, off_s: i64, live: bool) -> RunningTerminal {
+    let (clock, zone) = (company.clock.clone(), TimeZone::get(ZONE).expect("a zone"));
+    let terminal = builder("SERIAL0").clock(Arc::new(move || {
+        zone.to_datetime(clock.now())
+            .saturating_add(SignedDuration::from_secs(off_s))
+    }));
+    let terminal = terminal.start("127.0.0.1:0").await.expect("a free port");
+    locate(company, 0, &terminal).await;
+    edit(company, 0, |fields| {
+        fields.set_clock = true;
+        if live {
+            fields.mode = vec![Way::Poll, Way::Live];
+        }
+    })
+    .await;
+    terminal
+}
+
+/// The drift of the first device at its last contact, and what was noted of its clock.
+async fn drift_and_events(company: &Company) -> (Option<i64>, Vec<String>) {
+    let row = company
+        .store
+        .device(company.devices[0])
+        .await
+        .unwrap()
+        .unwrap();
+    let events = notes(company).await.into_iter().map(|(_, _, event)| event);
+    (row.clock_drift_s, events.collect())
+}
+
+async fn poll(company: &Company) {
+    let polled = company.engine.poller.poll_once(None).await.unwrap();
+    for polled in polled {
+        polled.result.expect("it can be read");
+    }
+}
+
+on_both_databases! {
+    async fn a_clock_is_set_after_a_reading_outside_the_shifts(store: Store) {
+        let company = Company::new(store, 2, 1, "2026-03-02 12:00:00").await;
+        let terminal = off_terminal(&company, 100, false).await;
+        poll(&company).await;
+        assert_eq!(terminal.counts().of(202), 0, "people are at work");
+        company.clock.set(at("2026-03-02 21:59:00"));
+        poll(&company).await;
+        assert_eq!(terminal.counts().of(202), 0, "the window is open until four hours after the shift");
+        company.clock.set(at("2026-03-02 22:00:00"));
+        poll(&company).await;
+        assert_eq!(terminal.counts().of(202), 1);
+        assert_eq!(terminal.clock_shift(), SignedDuration::from_secs(-100));
+        let events = |events: &[&str]| events.iter().map(|event| event.to_string()).collect::<Vec<_>>();
+        assert_eq!(drift_and_events(&company).await, (Some(0), events(&["", "", "set"])));
+        let audited = company.store.audit_entries(None, 1).await.unwrap();
+        assert_eq!((audited[0].action.as_str(), audited[0].detail.as_str()), ("device.set_clock", r#"{"after_s":0,"before_s":100}"#));
+        company.clock.set(at("2026-03-02 23:30:00"));
+        poll(&company).await;
+        assert_eq!(drift_and_events(&company).await, (Some(0), events(&["", "", "set", ""])), "it runs on");
+        assert_eq!(terminal.counts().of(202), 1);
+
+        edit(&company, 0, |fields| fields.set_clock = false).await;
+        terminal.set_fault(Fault::ClockReset);
+        poll(&company).await;
+        assert_eq!(terminal.counts().of(202), 1, "it is not asked for any more");
+    }
+
+    async fn a_clock_that_cannot_be_set_is_no_failure_of_the_device(store: Store) {
+        let company = Company::new(store, 2, 1, "2026-03-02 23:00:00").await;
+        let terminal = off_terminal(&company, -100, false).await;
+        terminal.set_fault(Fault::IgnoreWrites);
+        poll(&company).await;
+        assert_eq!(terminal.counts().of(202), 1);
+        let (drift, events) = drift_and_events(&company).await;
+        assert_eq!((drift, events.len()), (Some(-100), 1));
+        assert_eq!(store::testing::count_rows(&company.store, "device_failures").await, 0);
+    }
+
+    async fn a_clock_is_not_set_back_over_a_punch(store: Store) {
+        let company = Company::new(store, 2, 1, "2026-03-02 23:00:00").await;
+        let terminal = off_terminal(&company, 600, false).await;
+        assert!(terminal.punch("1001", wall("2026-03-02 23:07:00"), 0, 1));
+        poll(&company).await;
+        assert_eq!(terminal.counts().of(202), 0);
+        let until = at("2026-03-02 23:07:00");
+        let asked = company.engine.poller.set_clock(company.devices[0], None).await.unwrap();
+        assert_eq!(asked, Err(SetClockFailure::NotSet(NotSet::OverPunch { until })));
+        company.clock.set(until);
+        poll(&company).await;
+        assert_eq!(terminal.counts().of(202), 1);
+    }
+
+    async fn a_person_sets_a_clock_at_any_time_and_it_is_read_again(store: Store) {
+        let company = Company::new(store, 2, 1, "2026-03-02 12:00:00").await;
+        let terminal = off_terminal(&company, -3 * 3600, false).await;
+        poll_wrong(&company).await;
+        assert_eq!(terminal.counts().of(202), 0);
+        company.clock.set(at("2026-03-02 12:00:01"));
+        let set = company.engine.poller.set_clock(company.devices[0], None).await.unwrap();
+        assert_eq!(set, Ok(ClockChange { before_s: -3 * 3600, after_s: 0 }));
+        assert_eq!(drift_and_events(&company).await, (Some(0), vec![String::new(), "set".to_owned()]));
+        let row = company.store.device(company.devices[0]).await.unwrap().unwrap();
+        assert_eq!((row.lease_owner, row.next_poll_ms), (None, Some(company.clock.now().as_millisecond())));
+        poll(&company).await;
+        let tx = company.store.begin_write().await.unwrap();
+        assert_eq!(tx.wrong_clock_seen(company.devices[0]).await.unwrap(), None);
+        tx.rollback().await.unwrap();
+        terminal.go_offline();
+        let failed = company.engine.poller.set_clock(company.devices[0], None).await.unwrap();
+        let Err(SetClockFailure::Failed(failure)) = failed else { panic!("{failed:?}") };
+        assert_eq!(failure.step, "connect");
+    }
+
+    async fn the_clock_of_a_device_that_is_listened_to_is_set_on_its_connection(store: Store) {
+        let mut company = Company::new(store, 2, 1, "2026-03-02 23:00:00").await;
+        let options = ingest::PollerOptions { quiet: Duration::from_millis(100), ..Default::default() };
+        company.engine = ingest::Engine::new(company.store.clone(), company.clock.clone(), options);
+        let terminal = off_terminal(&company, 3 * 3600, true).await;
+        let workers = company.engine.start().await.unwrap();
+        until("it is set", async || drift_and_events(&company).await.1.contains(&"set".to_owned())).await;
+        // An answer shows that it is right, so what comes now is believed.
+        until("it is right", async || {
+            let tx = company.store.begin_write().await.unwrap();
+            let wrong = tx.wrong_clock_seen(company.devices[0]).await.unwrap();
+            tx.rollback().await.unwrap();
+            wrong.is_none()
+        })
+        .await;
+        assert!(terminal.punch("1002", wall("2026-03-02 22:59:59"), 1, 1));
+        terminal.wait_for_acknowledgements(1).await;
+        assert_eq!(suspects(&company).await, Vec::<String>::new());
+        assert_eq!(terminal.counts().connections, 1);
+        workers.stop().await.unwrap();
+    }
+}
+
+/// One reading that says that the clock is wrong.
+async fn poll_wrong(company: &Company) {
+    let polled = company.engine.poller.poll_once(None).await.unwrap();
+    let accepted = polled[0].result.as_ref().expect("it is read all the same");
+    assert!(accepted.clock_fault.is_some());
 }
 
 /// Everything that is stored of the punches.
