@@ -8,6 +8,10 @@ pub const SERIAL_NUMBER: &str = "~SerialNumber";
 pub const MODEL: &str = "~DeviceName";
 /// The network address burnt in, the identity of terminals without a serial number.
 pub const MAC: &str = "MAC";
+/// The hardware, e.g. `ZMM210_TFT`: a name with `TFT` is that of a colour terminal.
+pub const PLATFORM: &str = "~Platform";
+/// Which fingerprint templates it understands: 9 or 10.
+pub const FINGER_ALGORITHM: &str = "~ZKFPVersion";
 
 /// The data of a request for an option: its name and a NUL.
 pub fn request(name: &str) -> Vec<u8> {

@@ -35,6 +35,14 @@ impl UserLayout {
         }
     }
 
+    /// The bytes of a name as it was read, which may fill its field.
+    fn name_field(self) -> usize {
+        match self {
+            Self::Short28 => 8,
+            Self::Long72 => 24,
+        }
+    }
+
     fn password_len(self) -> usize {
         match self {
             Self::Short28 => 5,
@@ -49,9 +57,13 @@ impl UserLayout {
 pub struct Uid(pub(crate) u16);
 
 impl Uid {
-    /// The smallest index that nobody has, for a new user. `None` when there are 65,534.
-    pub fn unused(users: &[User]) -> Option<Self> {
-        let taken: BTreeSet<u16> = users.iter().map(|user| user.uid).collect();
+    /// The smallest index that no record of the list has, not even one that cannot be read, for a new user. `None` when there
+    /// are 65,534.
+    pub fn unused(list: &UserList) -> Option<Self> {
+        let unread = list.rejected.iter();
+        let unread = unread.filter_map(|record| Some(u16::from_le_bytes(*record.first_chunk()?)));
+        let known = list.users.iter().map(|user| user.uid);
+        let taken: BTreeSet<u16> = known.chain(unread).collect();
         (1..u16::MAX).find(|uid| !taken.contains(uid)).map(Self)
     }
 }
@@ -132,7 +144,13 @@ impl User {
         self.privilege().is_admin()
     }
 
-    /// What to write to leave this user as they are: the start of every change.
+    /// For the keypad.
+    pub fn has_password(&self) -> bool {
+        !self.password.is_empty()
+    }
+
+    /// What to write to leave this user as they are: the start of every change. A name and a password that are not changed are
+    /// written as they were read, also where they cannot be shown.
     pub fn record(&self, encoding: NameEncoding) -> UserRecord {
         UserRecord {
             uid: self.uid(),
@@ -143,6 +161,10 @@ impl User {
             card: self.card,
             group: self.group,
             zones: self.zones,
+            kept: Kept {
+                name: self.name.clone(),
+                password: self.password.clone(),
+            },
         }
     }
 
@@ -194,6 +216,14 @@ pub struct UserRecord {
     pub card: u32,
     pub group: u8,
     pub zones: Zones,
+    kept: Kept,
+}
+
+/// The bytes behind the texts of a user that was read: not every one of them survives being shown.
+#[derive(Clone, Default, PartialEq, Eq)]
+struct Kept {
+    name: Vec<u8>,
+    password: Vec<u8>,
 }
 
 impl fmt::Debug for UserRecord {
@@ -242,6 +272,7 @@ impl UserRecord {
             card: 0,
             group: 1,
             zones: Zones::default(),
+            kept: Kept::default(),
         }
     }
 
@@ -282,6 +313,19 @@ impl UserRecord {
         Ok(record)
     }
 
+    /// How a terminal that has stored this record lists its user, to be compared with what is read afterwards.
+    ///
+    /// # Errors
+    /// See [`Self::encode`].
+    pub fn as_listed(
+        &self,
+        layout: UserLayout,
+        encoding: NameEncoding,
+    ) -> Result<User, FieldError> {
+        let record = self.encode(layout, encoding)?;
+        Ok(User::decode(&record, layout).expect("a record with a user id"))
+    }
+
     /// Writes the user, new or changed. To be followed by [`crate::control::refresh_data`].
     ///
     /// # Errors
@@ -296,6 +340,10 @@ impl UserRecord {
         layout: UserLayout,
         encoding: NameEncoding,
     ) -> Result<Vec<u8>, FieldError> {
+        let kept = &self.kept.name;
+        if kept.len() <= layout.name_field() && encoding.decode(kept) == self.name {
+            return Ok(kept.clone());
+        }
         let name = encoding
             .encode(&self.name)
             .ok_or(FieldError::Name { encoding })?;
@@ -307,6 +355,10 @@ impl UserRecord {
     }
 
     fn password_bytes(&self, layout: UserLayout) -> Result<&[u8], FieldError> {
+        let kept = &self.kept.password;
+        if kept.len() <= layout.password_len() && String::from_utf8_lossy(kept) == self.password {
+            return Ok(kept);
+        }
         let password = self.password.as_bytes();
         let (len, max) = (password.len(), layout.password_len());
         if !password.iter().all(u8::is_ascii_graphic) {
@@ -624,6 +676,36 @@ mod tests {
     }
 
     #[test]
+    fn what_cannot_be_shown_is_written_as_it_was() {
+        let mut bytes = golden("user72");
+        bytes[3..7].copy_from_slice(b"\xff\x01 2"); // a password of no keypad
+        bytes[11..35].copy_from_slice(b" \xff\xfeA name without an end");
+        let list = decode(&body(&bytes), Some(1)).expect("a user list");
+        let mut record = list.users[0].record(list.encoding);
+        record.card = 7;
+        bytes[35..39].copy_from_slice(&[7, 0, 0, 0]);
+        let layout = UserLayout::Long72;
+        assert_eq!(record.encode(layout, list.encoding), Ok(bytes.clone()));
+        let listed = decode(&body(&bytes), Some(1)).expect("a user list").users;
+        let expected = record.as_listed(layout, list.encoding);
+        assert_eq!(expected.as_ref(), Ok(&listed[0]));
+        record.name = "Ana".to_owned();
+        record.password.clear();
+        let changed = record.as_listed(layout, list.encoding).expect("it fits");
+        assert_eq!(
+            (&*changed.name, changed.has_password()),
+            (&b"Ana"[..], false)
+        );
+        // A name that fills another layout's field does not fit here.
+        let record = list.users[0].record(list.encoding);
+        let short = record.encode(UserLayout::Short28, list.encoding);
+        assert!(
+            matches!(short, Err(FieldError::NameTooLong { max: 8, .. })),
+            "{short:?}"
+        );
+    }
+
+    #[test]
     fn fields_that_do_not_fit_are_named() {
         let check = |change: &dyn Fn(&mut UserRecord), layout, expected| {
             let mut record = ana();
@@ -679,12 +761,14 @@ mod tests {
 
     #[test]
     fn a_new_user_gets_an_index_nobody_has() {
-        let users = decode(&golden("inline_body"), Some(2))
-            .expect("a user list")
-            .users;
-        assert_eq!(Uid::unused(&[]), Some(Uid(1)));
-        assert_eq!(Uid::unused(&users), Some(Uid(3)));
-        assert_eq!(Uid::unused(&users[1..]), Some(Uid(1)));
+        let mut list = decode(&golden("inline_body"), Some(2)).expect("a user list");
+        assert_eq!(Uid::unused(&UserList::default()), Some(Uid(1)));
+        assert_eq!(Uid::unused(&list), Some(Uid(3)));
+        list.users.remove(0);
+        assert_eq!(Uid::unused(&list), Some(Uid(1)));
+        // Without a readable id, but with an index.
+        list.rejected.push(vec![1, 0, 0]);
+        assert_eq!(Uid::unused(&list), Some(Uid(3)));
     }
 
     #[test]
@@ -720,13 +804,15 @@ mod tests {
                 let record = UserRecord {
                     uid: Uid(uid), id, name: name.clone(), password: password.clone(),
                     privilege: Privilege(privilege), card, group, zones: Zones(zones),
+                    kept: Kept::default(),
                 };
                 let bytes = match record.encode(layout, NameEncoding::Utf8) {
                     Err(FieldError::NameTooLong { max: 8, .. }) => continue,
                     bytes => bytes.expect("fields that fit"),
                 };
                 let read = User::decode(&bytes, layout).expect("a user");
-                prop_assert_eq!(read.record(NameEncoding::Utf8), record);
+                let again = read.record(NameEncoding::Utf8);
+                prop_assert_eq!(UserRecord { kept: Kept::default(), ..again }, record);
             }
         }
 

@@ -438,5 +438,15 @@ impl Device {
         } else {
             self.tell(link, request, reply);
         }
+        if self.has(&Fault::Meddled(command)) {
+            self.meddle();
+        }
+    }
+
+    fn meddle(&mut self) {
+        if let Some(first) = self.users.users().first().cloned() {
+            self.users.put(first.named("Meddled"));
+            self.grow(1);
+        }
     }
 }

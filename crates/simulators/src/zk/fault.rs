@@ -102,6 +102,10 @@ pub enum Fault {
     IgnoreWrites,
     /// `ignore-write=202`: acknowledges this command and does not do it.
     IgnoreWrite(u16),
+    /// `cuts-names=9`: stores so many bytes of a name that a client writes, and says nothing.
+    CutsNames(usize),
+    /// `meddled=8`: right after this command somebody at the menu calls the first person "Meddled", who punches then.
+    Meddled(u16),
     /// `command-code=31:2001`: this command is answered with this code, as on a model that does not offer it.
     CommandCode {
         /// The command.
@@ -163,6 +167,8 @@ impl Fault {
         "factory-reset",
         "ignore-writes",
         "ignore-write=202",
+        "cuts-names=9",
+        "meddled=8",
         "command-code=31:2001",
         "wrong-serial=OTHER1",
         "impossible-time=17",
@@ -193,6 +199,8 @@ impl fmt::Display for Fault {
             Self::UdpTwice(which) => return write!(f, "udp-twice={which}"),
             Self::UdpReorder(which) => return write!(f, "udp-reorder={which}"),
             Self::GrowingTransfer(punches) => return write!(f, "growing-transfer={punches}"),
+            Self::Meddled(command) => return write!(f, "meddled={command}"),
+            Self::CutsNames(bytes) => return write!(f, "cuts-names={bytes}"),
             Self::IgnoreWrite(command) => return write!(f, "ignore-write={command}"),
             Self::CommandCode { command, code } => {
                 return write!(f, "command-code={command}:{code}");
@@ -294,6 +302,8 @@ fn with_value(name: &str, value: &str) -> Option<Fault> {
         "growing-transfer" => Fault::GrowingTransfer(number(value)?),
         "wrapped-log" if value == "in-place" => Fault::WrappedLog { in_place: true },
         "ignore-write" => Fault::IgnoreWrite(number(value)?),
+        "meddled" => Fault::Meddled(number(value)?),
+        "cuts-names" => Fault::CutsNames(number(value)?),
         "command-code" => {
             let (command, code) = value.split_once(':')?;
             Fault::CommandCode {

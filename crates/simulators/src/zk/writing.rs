@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::device::{Device, Keypad, Link};
+use super::fault::Fault;
 use super::log::Log;
 use super::templates::{SavedTogether, Template, Templates};
 use super::users::{User, UserId, UserLayout, UserTable};
@@ -87,7 +88,12 @@ impl Device {
         User::decode(self.config.user_layout, data).is_some_and(|user| self.take_user(user))
     }
 
-    fn take_user(&mut self, user: User) -> bool {
+    fn take_user(&mut self, mut user: User) -> bool {
+        let kept = self.fault(|fault| match fault {
+            Fault::CutsNames(bytes) => Some(*bytes),
+            _ => None,
+        });
+        user.name.truncate(kept.unwrap_or(usize::MAX));
         let numbered = user.uid > 0
             && match self.config.user_layout {
                 UserLayout::TwentyEight => user.user_id.number() != Some(0),

@@ -197,6 +197,30 @@ async fn writes_may_be_acknowledged_and_not_done() {
 }
 
 #[tokio::test]
+async fn names_may_be_cut_and_somebody_else_may_write_too() {
+    let terminal = start(documented()).await;
+    terminal.set_fault(Fault::CutsNames(2));
+    terminal.set_fault(Fault::Meddled(code::CLEAR_ATTLOG));
+    let (mut raw, session) = Raw::connected(&terminal).await;
+    let mut record = Vec::new();
+    let ana = User::new(14, "90210").named("Ana");
+    ana.encode(UserLayout::SeventyTwo, &mut record);
+    let reply = raw.ask(code::USER_WRQ, session, 1, &record).await;
+    let names = || {
+        terminal
+            .users()
+            .users()
+            .iter()
+            .map(|user| user.name.clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!((reply.command, &*names()[2]), (code::ACK_OK, &b"An"[..]));
+    raw.ask(code::CLEAR_ATTLOG, session, 2, &[]).await;
+    assert_eq!((&*names()[0], &*names()[2]), (&b"Meddled"[..], &b"An"[..]));
+    assert_eq!(terminal.record_count(), 1);
+}
+
+#[tokio::test]
 async fn a_command_may_be_refused() {
     let terminal = start(documented()).await;
     let (command, code) = (code::CLEAR_ATTLOG, 2001);

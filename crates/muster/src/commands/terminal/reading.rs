@@ -1,4 +1,4 @@
-//! `muster terminal`: talks to one terminal. Nothing is stored, here or there.
+//! Reading: what a terminal says it is, the people it knows and its punches. Nothing changes there.
 
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 use std::process::ExitCode;
@@ -7,137 +7,19 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use attendance::{Punch, PunchState, VerifyMode};
 use indicatif::ProgressBar;
-use ingest::Clock;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde::Serialize;
-use terminals::{
-    Deadline, DeviceKind, DeviceUser, Live, LogRead, Step, Target, Terminal, TerminalError,
-};
+use terminals::{Deadline, DeviceUser, Live, LogRead, Step, Target, Terminal, TerminalError};
 use tokio::sync::Notify;
 
-use crate::output::{self, Failure, Usage, count, plain};
+use super::{CLOCK_TOLERANCE_S, Format, advice, drift, drift_text, failure, story, wall_text};
+use crate::output::{self, count, plain};
 
-/// How far a terminal's clock may be off before it is worth a word.
-pub const CLOCK_TOLERANCE_S: i64 = 30;
 /// A test reads the log for so long; the rest is not needed to know that it can be read.
 const TEST_LOG_FOR: Duration = Duration::from_secs(10);
 
-#[derive(clap::Subcommand)]
-pub enum Command {
-    /// Shows who a terminal says it is, its clock, and how full it is.
-    ///
-    /// Example: muster terminal info zk://10.0.0.9
-    Info {
-        #[command(flatten)]
-        place: Place,
-        /// Prints one JSON object.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Tries every step of a reading and stops at the first that fails, with what to do next.
-    ///
-    /// Example: muster terminal test hik://admin:Abc12345@10.0.0.10
-    Test {
-        #[command(flatten)]
-        place: Place,
-        /// The zone of the terminal's clock; this machine's by default.
-        #[arg(long, value_name = "ZONE")]
-        zone: Option<String>,
-    },
-    /// Prints every punch the terminal holds.
-    ///
-    /// Example: muster terminal punches zk://1234@10.0.0.9 --since 2026-11-01 --format csv
-    Punches {
-        #[command(flatten)]
-        place: Place,
-        /// How they are printed.
-        #[arg(long, value_enum, default_value_t = Format::Table)]
-        format: Format,
-        /// Only punches from this time of the terminal's clock on: 2026-11-01 or 2026-11-01T08:30.
-        #[arg(long, value_name = "DATE[TIME]")]
-        since: Option<DateTime>,
-    },
-    /// Prints each punch when it is made, until Ctrl-C; `record` counts them. They stay in the terminal's log.
-    ///
-    /// Example: muster terminal listen zk://10.0.0.9 --format jsonl
-    Listen {
-        #[command(flatten)]
-        place: Place,
-        /// How they are printed.
-        #[arg(long, value_enum, default_value_t = Format::Table)]
-        format: Format,
-    },
-    /// Prints the people the terminal knows.
-    ///
-    /// Example: muster terminal users zk://10.0.0.9 --format jsonl
-    Users {
-        #[command(flatten)]
-        place: Place,
-        /// How they are printed.
-        #[arg(long, value_enum, default_value_t = Format::Table)]
-        format: Format,
-    },
-}
-
-#[derive(clap::Args)]
-pub struct Place {
-    /// zk://[COMMKEY@]HOST[:4370], hik://USER:PASSWORD@HOST[:80] or hiks://…; in a user name or password, write @ : / ? and % as
-    /// %40 %3A %2F %3F and %25. Other people on this machine cannot see it in MUSTER_TERMINAL.
-    #[arg(value_name = "URL", env = "MUSTER_TERMINAL", hide_env_values = true)]
-    url: String,
-}
-
-impl Place {
-    fn target(&self) -> Result<Target, Usage> {
-        self.url.parse().map_err(|error| {
-            // The mistaken part could be a piece of the password.
-            Usage(match self.url.contains('@') && self.url.starts_with("hik") {
-                true => "this is no terminal URL: expected hik://USER:PASSWORD@HOST[:PORT], with @ : / ? and % in a user name \
-                         or password written as %40 %3A %2F %3F and %25"
-                    .to_owned(),
-                false => format!("{error}; for example zk://10.0.0.9 or hik://admin:PASSWORD@10.0.0.10"),
-            })
-        })
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
-    Table,
-    Csv,
-    /// One JSON object on each line.
-    Jsonl,
-    /// Only how many.
-    Count,
-}
-
-pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
-    match command {
-        Command::Info { place, json } => info(&place.target()?, json).await?,
-        Command::Test { place, zone } => {
-            let zone = match zone {
-                Some(name) => TimeZone::get(&name).map_err(|_| {
-                    Usage(format!(
-                        "{name:?} is no time zone; expected a name like Europe/Berlin"
-                    ))
-                })?,
-                None => TimeZone::system(),
-            };
-            return Ok(test(&place.target()?, &zone).await);
-        }
-        Command::Punches {
-            place,
-            format,
-            since,
-        } => punches(&place.target()?, format, since).await?,
-        Command::Listen { place, format } => listen(&place.target()?, format).await?,
-        Command::Users { place, format } => users(&place.target()?, format).await?,
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-async fn info(target: &Target, json: bool) -> anyhow::Result<()> {
+pub async fn info(target: &Target, json: bool) -> anyhow::Result<()> {
     let failed = |error| failure(error, target);
     let mut terminal = Terminal::connect(target).await.map_err(failed)?;
     let clock = terminal.clock().await;
@@ -339,7 +221,7 @@ impl Seen {
     }
 }
 
-async fn users(target: &Target, format: Format) -> anyhow::Result<()> {
+pub async fn users(target: &Target, format: Format) -> anyhow::Result<()> {
     let failed = |error| failure(error, target);
     let bar = output::progress(None, "reading the users");
     let mut terminal = Terminal::connect(target).await.map_err(failed)?;
@@ -417,7 +299,11 @@ struct UserLine<'a> {
     card: Option<&'a str>,
 }
 
-async fn punches(target: &Target, format: Format, since: Option<DateTime>) -> anyhow::Result<()> {
+pub async fn punches(
+    target: &Target,
+    format: Format,
+    since: Option<DateTime>,
+) -> anyhow::Result<()> {
     let failed = |error| failure(error, target);
     let mut terminal = Terminal::connect(target).await.map_err(failed)?;
     // A bar between the lines of the table would be in the way.
@@ -463,7 +349,7 @@ async fn punches(target: &Target, format: Format, since: Option<DateTime>) -> an
 /// How long a terminal may be quiet before it is asked whether it is still there.
 const QUIET: Duration = Duration::from_secs(30);
 
-async fn listen(target: &Target, format: Format) -> anyhow::Result<()> {
+pub async fn listen(target: &Target, format: Format) -> anyhow::Result<()> {
     let failed = |error| failure(error, target);
     let mut terminal = Terminal::connect(target).await.map_err(failed)?;
     let mut printer = Printer::begin(format, None, None);
@@ -674,204 +560,13 @@ fn print_rejected(read: &LogRead, out: &mut dyn Write) {
     );
 }
 
-/// The wall time as it is written everywhere.
-fn wall_text(clock: DateTime) -> String {
-    clock.strftime("%Y-%m-%d %H:%M:%S").to_string()
-}
-
-/// How far a terminal's clock in that zone is ahead of ours, in seconds.
-fn drift(clock: DateTime, zone: &TimeZone) -> i64 {
-    let ours = zone.to_datetime(Clock::system().now());
-    clock.duration_since(ours).as_secs_f64().round() as i64
-}
-
-pub fn drift_text(seconds: i64) -> String {
-    let way = if seconds < 0 { "behind" } else { "ahead" };
-    let (days, hours) = (seconds.abs() / 86_400, seconds.abs() / 3600 % 24);
-    let (minutes, rest) = (seconds.abs() / 60 % 60, seconds.abs() % 60);
-    match (days, hours, minutes) {
-        (0, 0, 0) if rest <= 1 => "on time".to_owned(),
-        (0, 0, 0) => format!("{rest} s {way}"),
-        (0, 0, _) => format!("{minutes} min {rest} s {way}"),
-        (0, ..) => format!("{hours} h {minutes} min {way}"),
-        _ => format!("{days} d {hours} h {way}"),
-    }
-}
-
-fn failure(error: TerminalError, target: &Target) -> Failure {
-    Failure {
-        what: format!("{} failed at {}", step_name(error.step()), target.address()),
-        next: advice(&error, target),
-        source: Some(Box::new(error)),
-    }
-}
-
-/// The step as people say it.
-fn step_name(step: Step) -> &'static str {
-    match step {
-        Step::Resolve => "finding the address",
-        Step::Connect => "connecting",
-        Step::SignIn => "signing in",
-        Step::Identify => "reading the serial number",
-        Step::Clock => "reading the clock",
-        Step::Counters => "reading the counters",
-        Step::Users => "reading the users",
-        Step::Punches => "reading the punches",
-        Step::Live => "listening",
-    }
-}
-
-/// The same for the name that is stored with a failure; `None` for what is no step of a conversation.
-pub fn stored_step_name(name: &str) -> Option<&'static str> {
-    let steps = [
-        Step::Resolve,
-        Step::Connect,
-        Step::SignIn,
-        Step::Identify,
-        Step::Clock,
-        Step::Counters,
-        Step::Users,
-        Step::Punches,
-        Step::Live,
-    ];
-    let step = steps.into_iter().find(|step| step.as_str() == name)?;
-    Some(step_name(step))
-}
-
-/// An error with its causes in one sentence.
-fn story(error: &TerminalError) -> String {
-    let mut story = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        story = format!("{story}: {error}");
-        cause = error.source();
-    }
-    let first_word = story.split(' ').next().unwrap_or_default();
-    // A host name keeps its case.
-    if first_word.chars().all(|letter| letter.is_ascii_lowercase())
-        && let Some(first) = story.get_mut(..1)
-    {
-        first.make_ascii_uppercase();
-    }
-    format!("{story}.")
-}
-
-/// What it means and what to do. A target with a serial number is a configured device.
-fn advice(error: &TerminalError, target: &Target) -> String {
-    let device = target.serial.as_deref();
-    let edit = |flag: &str| match device {
-        Some(serial) => format!("Set it with `muster device edit {serial} {flag}`."),
-        None => "Correct it in the URL.".to_owned(),
-    };
-    let once =
-        "Muster tried it once and will not try again by itself, so the terminal does not lock.";
-    match error {
-        TerminalError::Resolve { .. } => {
-            "Check the spelling of the host name, or use the IP address from the terminal's network menu.".to_owned()
-        }
-        TerminalError::Unreachable { .. }
-        | TerminalError::Timeout {
-            step: Step::Resolve | Step::Connect,
-            ..
-        } => format!(
-            "The terminal does not answer at {}, port {}. Check its power and network cable, and the address in its network menu.{}",
-            target.host,
-            target.port,
-            match target.kind {
-                DeviceKind::Zk => " Some terminals serve one connection at a time: stop other software that reads it.",
-                DeviceKind::Hik => "",
-            }
-        ),
-        TerminalError::AuthRefused if target.kind == DeviceKind::Zk => {
-            format!("Comm key refused. {once} Compare it with the terminal's menu Comm. › PC connection. {}", edit("--comm-key-stdin"))
-        }
-        TerminalError::AuthRefused | TerminalError::SignInRepeated => {
-            format!("User name or password refused. {once} {}", edit("--username NAME --password-stdin"))
-        }
-        TerminalError::KeyRequired => {
-            let set = match device {
-                Some(_) => edit("--comm-key-stdin"),
-                None => "Put it before the host: zk://COMMKEY@HOST.".to_owned(),
-            };
-            format!("The key is in the terminal's menu Comm. › PC connection. {set}")
-        }
-        TerminalError::Locked { for_secs } | TerminalError::LockedOut { for_secs } => {
-            let wait = match for_secs {
-                Some(seconds) => format!("{} min", seconds.div_ceil(60)),
-                None => "half an hour".to_owned(),
-            };
-            format!("Somebody tried wrong passwords. Wait {wait}, then try again with the right one.")
-        }
-        TerminalError::SignInUnanswered { .. } => format!(
-            "The terminal answered until the password was sent. It may have locked us out: compare user name and password, wait half an \
-             hour, then try again. {}",
-            edit("--username NAME --password-stdin")
-        ),
-        TerminalError::WrongSerial { found, expected, .. } => format!(
-            "{} answers as {}, but {expected} is registered there. No punch was taken. Find where {expected} is now and set its \
-             address, or register the terminal that answers as a device of its own.",
-            target.host,
-            if found.is_empty() { "a terminal without serial number" } else { found }
-        ),
-        TerminalError::Timeout { .. } | TerminalError::Cut { .. } => {
-            "The terminal was reached and then fell silent. Nothing of an interrupted reading is kept, and nothing is lost: it is still \
-             on the terminal. Check the network between, and try again."
-                .to_owned()
-        }
-        TerminalError::Refused { step: Step::SignIn, .. } if target.kind == DeviceKind::Hik => {
-            edit("--username NAME --password-stdin")
-        }
-        TerminalError::Refused { .. } => {
-            "The terminal answered and said no. It may be busy: try again in a minute. If it stays so, its firmware or the account does \
-             not allow this step."
-                .to_owned()
-        }
-        TerminalError::Malformed { .. } | TerminalError::TooLarge { .. } => format!(
-            "Something answers at {}, but not as {} terminals do. Check address and port; if they are right, the firmware speaks in a way \
-             that this version does not know.",
-            target.address(),
-            target.kind.brand()
-        ),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn drift_is_said_as_people_say_it() {
-        let check = |seconds, expected| assert_eq!(drift_text(seconds), expected);
-        check(0, "on time");
-        check(-1, "on time");
-        check(3, "3 s ahead");
-        check(-48, "48 s behind");
-        check(95, "1 min 35 s ahead");
-        check(-3600, "1 h 0 min behind");
-        check(-820_800_000, "9500 d 0 h behind");
-    }
-
-    #[test]
     fn no_cell_is_a_formula() {
         assert_eq!(cell("=1+1"), "'=1+1");
         assert_eq!(cell("0042"), "0042");
-    }
-
-    #[test]
-    fn a_mistaken_url_does_not_show_its_password() {
-        for url in [
-            "hik://admin:top?secret@h",
-            "hik://admin:top/secret@h:x",
-            "hik://admin:topsecret@h:99999",
-        ] {
-            let place = Place {
-                url: url.to_owned(),
-            };
-            let error = place.target().expect_err("no URL").to_string();
-            assert!(
-                error.contains("%3F") && !error.contains("secret"),
-                "{error}"
-            );
-        }
     }
 }
