@@ -1,5 +1,7 @@
 //! `/devices` and `/devices/{serial}`: the condition of the terminals, and what to do with one. The form is in a module of its own.
 
+pub(super) mod clock;
+mod drift;
 pub(super) mod form;
 
 use std::collections::BTreeMap;
@@ -15,6 +17,7 @@ use store::views::devices::{
     self, CycleRow, DeviceRow, DeviceUserRow, FailureRow, Outage, ParkedRow, UserCounts,
 };
 
+use self::clock::{ClockCard, ShiftForm};
 use super::form::sentence;
 use crate::WebState;
 use crate::board::path_part;
@@ -303,8 +306,8 @@ struct DevicePage<'a> {
     users: Vec<DeviceUserRow>,
     counts: UserCounts,
     parked: Vec<Parked>,
-    test: Option<&'a Result<DeviceTest, PollFailure>>,
-    asked: bool,
+    clock: ClockCard,
+    shown: &'a Shown<'a>,
     /// Why it is not polled.
     not_polled: Option<Msg>,
     people: i64,
@@ -312,7 +315,7 @@ struct DevicePage<'a> {
 
 impl DevicePage<'_> {
     fn tested(&self) -> Vec<(bool, String, String)> {
-        match self.test {
+        match self.shown.test {
             None => Vec::new(),
             Some(Err(failure)) => vec![(false, step(failure.step), sentence(&failure.message))],
             Some(Ok(test)) => vec![
@@ -370,10 +373,26 @@ struct Parked {
     count: i64,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 pub(crate) struct DeviceQuery {
     /// A read was asked for a moment ago.
     asked: Option<u8>,
+    /// The clock was set a moment ago, and was ahead by so many seconds.
+    set: Option<i64>,
+    /// `table` instead of the drawing.
+    clock: Option<String>,
+}
+
+/// What a page of a device says beside what is known of it.
+#[derive(Default)]
+struct Shown<'a> {
+    query: DeviceQuery,
+    /// A shift of punches that is to be shown, and not made.
+    shift: ShiftForm,
+    test: Option<&'a Result<DeviceTest, PollFailure>>,
+    /// Why what was asked for was not done.
+    refused: Option<String>,
 }
 
 pub(crate) async fn show(
@@ -381,17 +400,22 @@ pub(crate) async fn show(
     visitor: Visitor,
     Path(serial): Path<String>,
     Query(query): Query<DeviceQuery>,
+    Query(shift): Query<ShiftForm>,
 ) -> Result<Response, PageError> {
     visitor.require(visitor.may().devices)?;
-    page(&state, &visitor, &serial, None, query.asked.is_some()).await
+    let shown = Shown {
+        query,
+        shift,
+        ..Shown::default()
+    };
+    page(&state, &visitor, &serial, shown).await
 }
 
 async fn page(
     state: &WebState,
     visitor: &Visitor,
     serial: &str,
-    test: Option<&Result<DeviceTest, PollFailure>>,
-    asked: bool,
+    shown: Shown<'_>,
 ) -> Result<Response, PageError> {
     let device = known(state, serial).await?;
     let ui = visitor.ui(state, Section::Devices);
@@ -436,8 +460,8 @@ async fn page(
                 count: row.count,
             })
             .collect(),
-        test,
-        asked,
+        clock: clock::card(state, visitor, &device, &shown, now).await?,
+        shown: &shown,
         people,
         device: &device,
         ui: &ui,
@@ -479,15 +503,11 @@ fn trouble(device: &DeviceRow, condition: Condition) -> Option<(String, String)>
         (Some(address), None) => address.clone(),
         _ => String::new(),
     };
+    let drift_s = device.clock_drift_s.unwrap_or_default();
     let title = msg(format!("trouble-{key}-title"))
         .with("address", place)
-        .with(
-            "drift",
-            device
-                .clock_drift_s
-                .map(|s| s.abs().to_string())
-                .unwrap_or_default(),
-        )
+        .with("name", &device.name)
+        .with("drift", drift::long_drift(drift_s))
         .with("serial", &device.serial_number)
         .to_string();
     let text = msg(format!("trouble-{key}-text")).to_string();
@@ -626,7 +646,11 @@ pub(crate) async fn test(
     visitor.require(visitor.may().edit_devices)?;
     let device = in_use(&state, &serial).await?;
     let tested = state.engine.poller.test(DeviceId(device.id)).await?;
-    page(&state, &visitor, &serial, Some(&tested), false).await
+    let shown = Shown {
+        test: Some(&tested),
+        ..Shown::default()
+    };
+    page(&state, &visitor, &serial, shown).await
 }
 
 /// Removes a device; its punches stay.
