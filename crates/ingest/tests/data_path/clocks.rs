@@ -197,6 +197,55 @@ on_both_databases! {
         assert_ne!(company.status(0, "2026-03-02").await, "present");
         assert_eq!(company.engine.judge.check(Date::MIN, Date::MAX).await.unwrap(), []);
     }
+
+    async fn a_punch_that_was_doubted_counts_once_somebody_vouches_for_it(store: Store) {
+        let company = Company::new(store, 1, 1, "2026-03-02 09:00:00").await;
+        let hours = SignedDuration::from_hours;
+        company.read(0, Vec::new()).await;
+        company.accept(&off(&company, hours(-3), Vec::new())).await;
+        company.clock.set(at("2026-03-02 09:05:00"));
+        company.accept(&live(&company, "2026-03-02 06:01:00")).await;
+        company.read(0, Vec::new()).await;
+        company.at("2026-03-02 09:06:00").await;
+        assert_ne!(company.status(0, "2026-03-02").await, "present");
+        shift_all(&company, "2026-03-02 06:01:00", hours(3)).await;
+        let report = company.reports().await.remove(&(company.people[0], crate::company::day("2026-03-02"))).unwrap();
+        assert_eq!((report.status.as_str(), report.first_in.as_deref()), ("present", Some("2026-03-02 09:01:00")));
+    }
+
+    async fn a_shifted_punch_of_nobody_is_unread_where_it_came_to_and_not_where_it_was(store: Store) {
+        let company = Company::new(store, 2, 1, "2026-03-02 12:00:00").await;
+        hire_a_double(&company, "2026-01-01").await;
+        company.at("2026-03-02 12:00:00").await;
+        company.read(0, Vec::new()).await;
+        let ahead = vec![punch("1002", "2026-03-10 08:58:00", 0)];
+        company.accept(&Batch::new(company.devices[0], Way::Live, ahead)).await;
+        for day in 2..=11 {
+            company.at(&format!("2026-03-{day:02} 23:00:00")).await;
+            company.read(0, Vec::new()).await;
+        }
+        assert_eq!(company.status(1, "2026-03-03").await, "absent");
+        assert_eq!(company.status(1, "2026-03-10").await, "unknown", "it may be theirs");
+        shift_all(&company, "2026-03-10 08:58:00", SignedDuration::from_hours(-7 * 24)).await;
+        assert_eq!(company.status(1, "2026-03-03").await, "unknown");
+        assert_eq!(company.status(1, "2026-03-10").await, "absent");
+        assert_eq!(company.engine.judge.check(Date::MIN, Date::MAX).await.unwrap(), []);
+    }
+}
+
+/// Shifts what is set aside of the first device from this time of its clock on, and judges.
+async fn shift_all(company: &Company, from: &str, shift: SignedDuration) {
+    let new = NewClockShift {
+        device: company.devices[0],
+        from: wall(from),
+        to: wall("2100-01-01 00:00:00"),
+        shift,
+        reason: "it was off".to_owned(),
+    };
+    let tx = company.store.begin_write().await.unwrap();
+    tx.shift_clock(&new, company.author()).await.unwrap();
+    tx.commit().await.unwrap();
+    company.engine.judge.drain().await.unwrap();
 }
 
 /// A terminal that is off by so much, as the first device, whose clock is set by itself.
@@ -290,6 +339,16 @@ on_both_databases! {
         assert_eq!(terminal.counts().of(202), 1);
     }
 
+    async fn a_person_sets_a_clock_back_over_what_is_set_aside(store: Store) {
+        let company = Company::new(store, 2, 1, "2026-03-02 23:30:00").await;
+        let terminal = off_terminal(&company, 86_400, false).await;
+        assert!(terminal.punch("1001", wall("2026-03-03 23:10:00"), 0, 1));
+        poll_wrong(&company).await;
+        assert_eq!(terminal.counts().of(202), 0, "by itself it waits for a day");
+        let set = company.engine.poller.set_clock(company.devices[0], None).await.unwrap();
+        assert_eq!(set.map(|change| change.before_s), Ok(86_400));
+    }
+
     async fn a_person_sets_a_clock_at_any_time_and_it_is_read_again(store: Store) {
         let company = Company::new(store, 2, 1, "2026-03-02 12:00:00").await;
         let terminal = off_terminal(&company, -3 * 3600, false).await;
@@ -357,11 +416,11 @@ async fn rows(company: &Company) -> Vec<String> {
         .collect()
 }
 
-/// Somebody who has the number of another since the fourth.
-async fn hire_a_double(company: &Company) {
+/// Somebody who has the number of the second person since that day.
+async fn hire_a_double(company: &Company, since: &str) {
     let double = store::people::EmployeeFields {
         device_user_id: Some("1002".to_owned()),
-        employed_from: Some(crate::company::day("2026-03-04")),
+        employed_from: Some(crate::company::day(since)),
         ..store::testing::employee_fields(company.site, "D")
     };
     let tx = company.store.begin_write().await.unwrap();
@@ -381,7 +440,7 @@ proptest! {
         days in 0..3_i64,
     ) {
         crate::intake::on_a_fresh_company(async |company| {
-            hire_a_double(&company).await;
+            hire_a_double(&company, "2026-03-04").await;
             company.at("2026-03-02 00:10:00").await; // the days from the second on are judged
             company.at("2026-03-06 12:00:00").await;
             company.read(1, log).await;
