@@ -6,7 +6,9 @@ use store::{Store, StoreError};
 use tokio::task::JoinHandle;
 
 use crate::opener::Opener;
-use crate::{Change, Changes, Clock, Intake, Judge, Poller, PollerOptions};
+use crate::{
+    Change, Changes, Clock, Intake, Judge, Locator, LocatorOptions, Poller, PollerOptions,
+};
 
 /// The data path over one store. Cheap to clone. Nothing runs by itself before [`Engine::start`].
 #[derive(Clone, Debug)]
@@ -17,9 +19,11 @@ pub struct Engine {
     pub judge: Judge,
     pub intake: Intake,
     pub poller: Poller,
+    pub locator: Locator,
 }
 
 impl Engine {
+    /// Missing devices are not searched for; see [`Engine::searching`].
     pub fn new(store: Store, clock: Clock, options: PollerOptions) -> Self {
         let changes = Changes::default();
         let judge = Judge::new(store.clone(), clock.clone(), changes.clone());
@@ -31,6 +35,13 @@ impl Engine {
             changes.clone(),
             options,
         );
+        let locator = Locator::new(
+            store.clone(),
+            clock.clone(),
+            changes.clone(),
+            poller.clone(),
+            LocatorOptions::default(),
+        );
         Self {
             store,
             clock,
@@ -38,7 +49,20 @@ impl Engine {
             judge,
             intake,
             poller,
+            locator,
         }
+    }
+
+    /// The same, searching for missing devices as these options say.
+    pub fn searching(mut self, options: LocatorOptions) -> Self {
+        self.locator = Locator::new(
+            self.store.clone(),
+            self.clock.clone(),
+            self.changes.clone(),
+            self.poller.clone(),
+            options,
+        );
+        self
     }
 
     /// To be called after a commit that marked days: edits of people, calendars, corrections, devices. Judges them and tells
@@ -82,7 +106,8 @@ impl Engine {
         })))
     }
 
-    /// Starts polling, judging and opening days. Start it once, and again only after [`Workers::stop`].
+    /// Starts polling, searching for missing devices, judging and opening days. Start it once, and again only after
+    /// [`Workers::stop`].
     ///
     /// # Errors
     /// When the database refuses at the first look.
@@ -97,6 +122,7 @@ impl Engine {
             engine: self.clone(),
             judge: tokio::spawn(async move { judge.run().await }),
             poller: tokio::spawn(async move { poller.run().await }),
+            locator: tokio::spawn(self.locator.clone().run()),
             opener: tokio::spawn(opener.run()),
         })
     }
@@ -126,6 +152,7 @@ pub struct Workers {
     engine: Engine,
     judge: JoinHandle<()>,
     poller: JoinHandle<()>,
+    locator: JoinHandle<()>,
     opener: JoinHandle<()>,
 }
 
@@ -136,6 +163,8 @@ impl Workers {
     /// When the database refuses to take leases back; they end by themselves.
     pub async fn stop(self) -> Result<(), StoreError> {
         self.opener.abort();
+        self.locator.abort();
+        let _ended = self.locator.await; // every conversation with a goodbye
         self.engine.poller.stop();
         let _ended = self.poller.await;
         self.engine.poller.give_back().await?;

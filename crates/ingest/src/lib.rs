@@ -12,6 +12,7 @@ mod error;
 mod evidence;
 mod intake;
 mod judge;
+mod locator;
 mod log_order;
 mod opener;
 mod poller;
@@ -25,4 +26,10 @@ pub use engine::{Engine, Watching, Workers};
 pub use error::IngestError;
 pub use intake::{Accepted, Batch, ClockFault, Contact, Intake};
 pub use judge::{Difference, Judge, Preview};
-pub use poller::{DeviceTest, PollFailure, Polled, Poller, PollerOptions, SetClockFailure, Taken};
+pub use locator::{Located, Locator, LocatorOptions, Outcome, Search};
+pub use poller::{
+    Checked, Diagnosis, Done, Found, Operation, PollFailure, Polled, Poller, PollerOptions,
+    SetClockFailure, Taken,
+};
+pub use terminals::doctor::{Check, Seen};
+pub use terminals::{Effect, Privilege, UserChange, UserDetails, Written, log_fullness};

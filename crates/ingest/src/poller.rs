@@ -1,7 +1,9 @@
 //! Reads terminals when they are due: many at once, each with a deadline of its own, so that a bad one delays nobody.
 
 mod clocks;
+mod doctor;
 mod live;
+mod operations;
 mod taken;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -18,12 +20,14 @@ use store::polling::{Cycle, ReadOutcome, ReadState};
 use store::{Store, StoreError, WriteTx};
 use terminals::{
     Credentials, Deadline, DeviceKind, Identity, ReadPosition, Reading, Retry, Step, Target,
-    Terminal, TerminalError,
+    Terminal, TerminalError, Transport,
 };
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinSet;
 
 pub use clocks::SetClockFailure;
+pub use doctor::{Checked, Diagnosis, Found};
+pub use operations::{Done, Operation};
 pub use taken::Taken;
 
 use crate::error::story;
@@ -77,24 +81,10 @@ pub struct Polled {
 pub struct PollFailure {
     /// The name of the step that failed: those of `terminals::Step`, `address`, `lease` or `store`.
     pub step: &'static str,
+    /// What is the matter, as [`TerminalError::reason`] names it; empty for what is not of a terminal.
+    pub reason: &'static str,
     /// For people, with its causes.
     pub message: String,
-}
-
-/// What talking to a device showed; nothing of it was stored.
-#[derive(Clone, Debug)]
-pub struct DeviceTest {
-    pub identity: Identity,
-    /// How far its clock is ahead of ours, in seconds, read in its zone.
-    pub clock_drift_s: i64,
-    /// `None` when the list did not have to be read.
-    pub users: Option<usize>,
-    /// Punches that the next poll would read.
-    pub punches: usize,
-    pub parked: usize,
-    /// Connecting, signing in, and checking the serial number.
-    pub connecting: Duration,
-    pub reading: Duration,
 }
 
 /// Reads devices. Cheap to clone; clones share the work.
@@ -254,93 +244,6 @@ impl Poller {
         }
     }
 
-    /// Connects to a device and reads what a poll would, and stores nothing but that the credentials were refused. Who reads or
-    /// listens to it steps aside meanwhile.
-    pub async fn test(
-        &self,
-        device: DeviceId,
-    ) -> Result<Result<DeviceTest, PollFailure>, StoreError> {
-        let taken = match self.take(device).await? {
-            Ok(taken) => taken,
-            Err(failure) => return Ok(Err(failure)),
-        };
-        let tested = self.test_taken(device).await;
-        taken.give_back().await?;
-        tested
-    }
-
-    async fn test_taken(
-        &self,
-        device: DeviceId,
-    ) -> Result<Result<DeviceTest, PollFailure>, StoreError> {
-        let row = self.row(device).await?;
-        let target = match self.target(&row) {
-            Ok(target) => target,
-            Err(failure) => return Ok(Err(failure)),
-        };
-        let position = ReadPosition(row.read_position.clone());
-        let tested = self.test_target(device, &target, &position).await;
-        match tested {
-            Ok(test) => Ok(Ok(test)),
-            Err(TestError::Terminal(error)) => {
-                let failure = self.unstored_failure(&row, &error).await?;
-                Ok(Err(failure))
-            }
-            Err(TestError::Store(error)) => Err(error),
-        }
-    }
-
-    /// What is kept of a failure outside a reading: that the credentials were refused. Otherwise every attempt would send the
-    /// password again, until the terminal locks.
-    async fn unstored_failure(
-        &self,
-        row: &devices::Model,
-        error: &TerminalError,
-    ) -> Result<PollFailure, StoreError> {
-        let failure = PollFailure::of(error);
-        if error.retry() == Retry::AfterEdit {
-            let tx = self.0.store.begin_write().await?;
-            tx.refuse_credentials(row, failure.step, &failure.message)
-                .await?;
-            tx.commit().await?;
-        }
-        Ok(failure)
-    }
-
-    async fn test_target(
-        &self,
-        device: DeviceId,
-        target: &Target,
-        position: &ReadPosition,
-    ) -> Result<DeviceTest, TestError> {
-        let deadline = Deadline::after(self.0.options.deadline);
-        let began = Instant::now();
-        let mut terminal = Terminal::connect_within(target, deadline).await?;
-        let connecting = began.elapsed();
-        let began = Instant::now();
-        let clock = self.0.clock.clone();
-        let reading = terminal.read(position, &move || clock.now()).await;
-        terminal.close().await;
-        let reading = reading?;
-        let tx = self.0.store.begin_write().await?;
-        let zones = tx.device_zones(device).await?;
-        tx.rollback().await?;
-        let (_, zone) = zones.at(reading.clock);
-        let shows = zone
-            .to_ambiguous_timestamp(reading.clock)
-            .compatible()
-            .unwrap_or(reading.seen_at);
-        Ok(DeviceTest {
-            clock_drift_s: shows.duration_since(reading.seen_at).as_secs(),
-            users: reading.users.as_ref().map(Vec::len),
-            punches: reading.punches.len(),
-            parked: reading.parked.len(),
-            identity: reading.identity,
-            connecting,
-            reading: began.elapsed(),
-        })
-    }
-
     /// Reads what is due until [`Poller::stop`].
     pub(crate) async fn run(&self) {
         let _renewing = self.keep_leases();
@@ -487,6 +390,7 @@ impl Poller {
             took: Duration::ZERO,
             result: Err(PollFailure {
                 step: "lease",
+                reason: "",
                 message: "another process is reading it".to_owned(),
             }),
         }))
@@ -579,7 +483,11 @@ impl Poller {
 
     /// Where a device is and how to sign in; a failure that names what is missing.
     pub fn target(&self, row: &devices::Model) -> Result<Target, PollFailure> {
-        let failure = |step: &'static str, message: String| PollFailure { step, message };
+        let failure = |step: &'static str, message: String| PollFailure {
+            step,
+            reason: "",
+            message,
+        };
         let kind = DeviceKind::from_name(&row.kind).ok_or_else(|| {
             failure(
                 "address",
@@ -614,11 +522,12 @@ impl Poller {
         };
         let port = row.port.and_then(|port| u16::try_from(port).ok());
         let port = port.unwrap_or_else(|| kind.default_port());
+        let known = row.transport.as_deref().and_then(Transport::from_name);
         Ok(Target {
             kind,
             host: host.to_owned(),
             port,
-            transport: kind.transport(port),
+            transport: kind.transport(port, known),
             credentials: Credentials {
                 comm_key,
                 username: sealed.username,
@@ -643,6 +552,7 @@ impl Poller {
             row: row.clone(),
             began,
             identity: reading.identity.clone(),
+            transport: reading.transport,
             position: reading.position.clone(),
             batch: Batch::of_reading(DeviceId(row.id), reading),
             live_since,
@@ -780,6 +690,7 @@ impl Poller {
                 user_count: read.identity.users,
                 record_count: read.identity.records,
                 record_capacity: read.identity.record_capacity,
+                transport: read.transport.map(Transport::as_str),
                 live_since: read.live_since,
             },
         })
@@ -846,6 +757,7 @@ impl Poller {
                 next_poll: now + wait,
                 outcome: ReadOutcome::Failed {
                     step: failure.step,
+                    reason: failure.reason,
                     message: &failure.message,
                     needs_edit: row.needs_edit || retry == Retry::AfterEdit,
                 },
@@ -893,6 +805,7 @@ struct CompleteRead {
     row: devices::Model,
     began: Timestamp,
     identity: Identity,
+    transport: Option<Transport>,
     position: ReadPosition,
     batch: Batch,
     /// The device is listened to, so it stays ours.
@@ -919,27 +832,11 @@ struct Claimed {
     wait: Duration,
 }
 
-enum TestError {
-    Terminal(TerminalError),
-    Store(StoreError),
-}
-
-impl From<TerminalError> for TestError {
-    fn from(error: TerminalError) -> Self {
-        Self::Terminal(error)
-    }
-}
-
-impl From<StoreError> for TestError {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
 impl PollFailure {
     fn of(error: &TerminalError) -> Self {
         Self {
             step: error.step().as_str(),
+            reason: error.reason(),
             message: story(error),
         }
     }

@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use serde::{Deserialize, Serialize};
+use ingest::LocatorOptions;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use terminals::Subnet;
 
 /// Every key with its environment variable. A test compares it with the struct.
 const KEYS: &[(&str, &str)] = &[
@@ -18,6 +21,8 @@ const KEYS: &[(&str, &str)] = &[
     ("poll.interval_secs", "MUSTER_POLL_INTERVAL_SECS"),
     ("poll.deadline_secs", "MUSTER_POLL_DEADLINE_SECS"),
     ("poll.concurrency", "MUSTER_POLL_CONCURRENCY"),
+    ("discover.subnets", "MUSTER_DISCOVER_SUBNETS"),
+    ("discover.every", "MUSTER_DISCOVER_EVERY"),
     ("log.filter", "MUSTER_LOG_FILTER"),
     ("log.format", "MUSTER_LOG_FORMAT"),
 ];
@@ -35,6 +40,7 @@ pub struct Config {
     /// Set when people reach the pages by HTTPS only, through a proxy.
     pub secure_cookies: bool,
     pub poll: Poll,
+    pub discover: Discover,
     pub log: Log,
 }
 
@@ -47,6 +53,16 @@ pub struct Poll {
     pub deadline_secs: u32,
     /// Terminals read at the same time.
     pub concurrency: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Discover {
+    /// Where missing devices may be searched for, and nowhere else. Without any, nothing is.
+    #[serde(deserialize_with = "subnets")]
+    pub subnets: Vec<Subnet>,
+    /// Seconds between two searches.
+    pub every: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -72,6 +88,7 @@ impl Default for Config {
             secret_key_file: "muster.key".into(),
             secure_cookies: false,
             poll: Poll::default(),
+            discover: Discover::default(),
             log: Log::default(),
         }
     }
@@ -83,6 +100,15 @@ impl Default for Poll {
             interval_secs: 300,
             deadline_secs: 60,
             concurrency: 64,
+        }
+    }
+}
+
+impl Default for Discover {
+    fn default() -> Self {
+        Self {
+            subnets: Vec::new(),
+            every: 300,
         }
     }
 }
@@ -100,6 +126,38 @@ impl Poll {
     pub fn deadline(&self) -> Duration {
         Duration::from_secs(self.deadline_secs.into())
     }
+}
+
+impl Discover {
+    pub fn locator(&self) -> LocatorOptions {
+        LocatorOptions {
+            subnets: self.subnets.clone(),
+            every: Duration::from_secs(self.every.into()),
+            ..LocatorOptions::default()
+        }
+    }
+}
+
+/// A list, or one text with commas, as it is written in an environment variable.
+fn subnets<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Subnet>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(
+        untagged,
+        expecting = "discover.subnets: a list of subnets is expected, like [\"10.0.0.0/24\"]"
+    )]
+    enum Written {
+        List(Vec<String>),
+        Text(String),
+    }
+    let texts = match Written::deserialize(deserializer)? {
+        Written::List(texts) => texts,
+        Written::Text(text) => text.split(',').map(str::to_owned).collect(),
+    };
+    let filled = texts.iter().filter(|text| !text.trim().is_empty());
+    filled
+        .map(|text| text.parse())
+        .collect::<Result<_, _>>()
+        .map_err(|error| D::Error::custom(format!("discover.subnets: {error}")))
 }
 
 /// Values given as flags; they win over everything else.
@@ -170,13 +228,17 @@ impl Config {
                     )
                 }
             };
-            // A number or truth value is written as in the file; everything else is text.
+            // A number, truth value or list is written as in the file; everything else is text.
             let parsed = format!("v = {value}")
                 .parse::<toml::Table>()
                 .ok()
                 .and_then(|mut t| t.remove("v"));
             let value = match parsed {
-                Some(plain @ (toml::Value::Integer(_) | toml::Value::Boolean(_))) => plain,
+                Some(
+                    plain @ (toml::Value::Integer(_)
+                    | toml::Value::Boolean(_)
+                    | toml::Value::Array(_)),
+                ) => plain,
                 _ => toml::Value::String(value),
             };
             holder.insert(leaf.to_owned(), value);
@@ -226,6 +288,7 @@ impl Config {
             ("poll.interval_secs", self.poll.interval_secs, 10),
             ("poll.deadline_secs", self.poll.deadline_secs, 1),
             ("poll.concurrency", self.poll.concurrency.into(), 1),
+            ("discover.every", self.discover.every, 60),
         ] {
             if value < least {
                 bail!("{key}: {value} is less than {least}");
@@ -318,9 +381,40 @@ mod tests {
         };
         assert!(error("listne = 1").contains("listne"));
         assert!(error("[poll]\ninterval_secs = 1").contains("poll.interval_secs"));
+        assert!(error("[discover]\nevery = 59").contains("discover.every: 59 is less than 60"));
+        let wide = error("[discover]\nsubnets = [\"10.0.0.0/24\", \"8.8.8.0/24\"]");
+        assert!(
+            wide.contains("discover.subnets: 8.8.8.0/24 is not private"),
+            "{wide}"
+        );
+        let other = error("[discover]\nsubnets = 7");
+        assert!(other.contains("discover.subnets: a list"), "{other}");
         assert!(error("[log]\nfilter = \"ingest=loud\"").contains("log.filter"));
         assert!(error("database = \"mysql://root:secret@h/x\"").contains("sqlite://"));
         assert!(!error("database = \"mysql://root:secret@h/x\"").contains("secret"));
+    }
+
+    #[test]
+    fn subnets_are_a_list_or_a_text_with_commas() {
+        let printed = |text: &str, env: &[(&str, &str)]| {
+            let config = load(text, env, &Flags::default()).expect("a good configuration");
+            let texts = config.discover.subnets.iter().map(ToString::to_string);
+            texts.collect::<Vec<_>>().join(" ")
+        };
+        let file = "[discover]\nsubnets = [\"10.0.0.0/24\", \"192.168.1.7\"]";
+        assert_eq!(printed("", &[]), "");
+        assert_eq!(printed(file, &[]), "10.0.0.0/24 192.168.1.7/32");
+        for text in [
+            "172.16.0.0/20, 10.1.0.0/24",
+            "[\"172.16.0.0/20\", \"10.1.0.0/24\"]",
+        ] {
+            let env = [("MUSTER_DISCOVER_SUBNETS", text)];
+            assert_eq!(printed(file, &env), "172.16.0.0/20 10.1.0.0/24", "{text}");
+        }
+        assert_eq!(printed(file, &[("MUSTER_DISCOVER_SUBNETS", "")]), "");
+        let config = load(file, &[], &Flags::default()).expect("a good configuration");
+        let again = load(&config.printable(), &[], &Flags::default());
+        assert_eq!(again.expect("what is printed can be read"), config);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use attendance::AccountId;
-use ingest::{Clock, Engine, PollerOptions};
+use ingest::{Clock, Engine, LocatorOptions, PollerOptions};
 use store::accounts::{NewAccount, Role};
 use store::secrets::{SecretKey, random_token};
 use store::{Author, Store};
@@ -49,6 +49,7 @@ pub struct Options {
     pub part: Part,
     pub web: WebConfig,
     pub poller: PollerOptions,
+    pub locator: LocatorOptions,
 }
 
 pub async fn run(args: Args, mut config: Config) -> anyhow::Result<()> {
@@ -84,6 +85,7 @@ pub async fn run(args: Args, mut config: Config) -> anyhow::Result<()> {
             deadline: config.poll.deadline(),
             ..PollerOptions::default()
         },
+        locator: config.discover.locator(),
     };
     run_until_stopped(store, Clock::system(), listener, options).await
 }
@@ -150,7 +152,7 @@ pub async fn run_until_stopped(
     listener: TcpListener,
     options: Options,
 ) -> anyhow::Result<()> {
-    let engine = Engine::new(store.clone(), clock, options.poller);
+    let engine = Engine::new(store.clone(), clock, options.poller).searching(options.locator);
     let watching = engine.watch().await?;
     let workers = match options.part {
         Part::Web => None,

@@ -1,5 +1,8 @@
 //! The program as people and scripts run it, with bad input: each mistake has a message that names the step, and loses nothing.
 
+#[path = "cli/discover.rs"]
+mod discover;
+
 use std::collections::BTreeMap;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -784,6 +787,46 @@ async fn a_wrong_password_is_tried_once_until_it_is_changed() {
 }
 
 #[tokio::test]
+async fn the_doctor_says_what_it_saw_and_what_to_do() {
+    let office = Office::open().await;
+    let terminal = zk_terminal("AEH2194760215").await;
+    office.add_zk(&terminal, "AEH2194760215").await;
+    let said = office.run(&["device", "doctor", "AEH2194760215"]).await;
+    for part in [
+        "address   ok",
+        "UDP       not offered",
+        "key       ok",
+        "everybody on its network can read, change and clear it",
+        "log       ok",
+        "200 punches",
+        "Nothing is wrong with it.",
+    ] {
+        assert!(said.out.contains(part), "{part}: {said:?}");
+    }
+    let said = office
+        .run(&["device", "doctor", "AEH2194760215", "--json"])
+        .await
+        .done();
+    let answer: Value = serde_json::from_str(&said.out).expect("JSON");
+    assert_eq!(answer["checks"].as_array().map(Vec::len), Some(11));
+    assert_eq!(answer["checks"][1]["check"], "tcp");
+    assert_eq!(answer["checks"][2]["result"], "not_offered");
+    assert_eq!(office.rows("punches").await, 0);
+
+    terminal.set_fault(zk::Fault::ConnectCode(6001));
+    let said = office.run(&["device", "doctor", "AEH2194760215"]).await;
+    said.failed(1, &["handshake failed", "Cloud server"]);
+    let (said, _) = office.poll().await;
+    said.failed(1, &["no longer speaks the port 4370 protocol"]);
+    let mut edit = vec!["device", "edit", "AEH2194760215"];
+    edit.extend(["--transport", "udp"]);
+    office.run(&edit).await.done();
+    let listed = office.run(&["device", "list", "--json"]).await.done();
+    let listed: Value = serde_json::from_str(&listed.out).expect("JSON");
+    assert_eq!(listed[0]["transport"], "udp");
+}
+
+#[tokio::test]
 async fn a_terminal_with_another_serial_number_gives_no_punches() {
     let office = Office::open().await;
     let terminal = zk_terminal("BRA5201160077").await;
@@ -806,7 +849,17 @@ async fn a_terminal_with_another_serial_number_gives_no_punches() {
         1,
         &[
             "serial   failed",
-            "answers as BRA5201160077, but AEH2194760215 is registered there. No punch was taken.",
+            "answers with serial number BRA5201160077, expected AEH2194760215",
+            "No punch was taken.",
+        ],
+    );
+    let said = office.run(&["device", "doctor", "AEH2194760215"]).await;
+    said.failed(
+        1,
+        &[
+            "serial    failed",
+            "clock     not tried",
+            "No punch was taken.",
         ],
     );
 
@@ -1084,4 +1137,167 @@ async fn a_server_on_the_same_file_does_the_reading() {
         (&totals["ok"], &totals["new"]),
         (&Value::from(1), &Value::from(0))
     );
+}
+
+/// A terminal as `muster simulate zk` runs it, which ends with the test, and its URL.
+async fn simulated(office: &Office, more: &[&str]) -> (tokio::process::Child, String) {
+    let args = [
+        &["simulate", "zk", "--people", "3", "--records", "12"],
+        more,
+    ]
+    .concat();
+    let mut child = office.command(&args).spawn().expect("it starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    let line = tokio::time::timeout(LIMIT, lines.next_line())
+        .await
+        .expect("it starts in time")
+        .expect("text")
+        .expect("a terminal");
+    // It would end where nobody can hear it any more.
+    child.stdout = Some(lines.into_inner().into_inner());
+    let (_, url) = line.split_once("  ").expect("serial number and URL");
+    (child, url.to_owned())
+}
+
+fn json(said: Said) -> Value {
+    serde_json::from_str(&said.done().out).expect("one JSON object")
+}
+
+#[tokio::test]
+async fn a_user_is_set_and_deleted_and_what_the_terminal_shows_is_printed() {
+    let office = Office::open().await;
+    let (_terminal, tcp) = simulated(&office, &["--udp", "--comm-key", "1234"]).await;
+    for url in [tcp.clone(), format!("{tcp}?transport=udp")] {
+        let set = ["terminal", "set-user", &url, "--id", "0042"];
+        let all = [
+            "--name",
+            "Aziza K.",
+            "--privilege",
+            "enroller",
+            "--card",
+            "77",
+        ];
+        let args = [&set[..], &all, &["--password-stdin"]].concat();
+        let said = office.run_with(&args, "4711\n").await.done();
+        for part in [
+            "created user 0042 on BRA5201160001; read back:",
+            "name       Aziza K.",
+            "privilege  enroller",
+            "card       77",
+            "password   set",
+        ] {
+            assert!(said.out.contains(part), "{part:?} is not in {said:?}");
+        }
+        assert!(!format!("{said:?}").contains("4711"), "{said:?}");
+
+        let card = ["--card", "78", "--json"];
+        let changed = json(office.run(&[&set[..], &card].concat()).await);
+        let expected = serde_json::json!({
+            "effect": "changed", "serial_number": "BRA5201160001", "user_id": "0042", "name": "Aziza K.",
+            "privilege": "enroller", "disabled": false, "card": "78", "has_password": true,
+        });
+        assert_eq!(changed, expected);
+        let same = json(office.run(&[&set[..], &card].concat()).await);
+        assert_eq!(same["effect"], "unchanged");
+
+        let delete = ["terminal", "delete-user", &url, "--id", "0042"];
+        office.run(&delete).await.failed(2, &["--yes"]);
+        let said = office.run(&[&delete[..], &["--yes"]].concat()).await.done();
+        let part = "deleted user 0042 on BRA5201160001; its list no longer has:";
+        assert!(
+            said.out.contains(part) && said.out.contains("Aziza K."),
+            "{said:?}"
+        );
+        let said = office.run(&[&delete[..], &["--yes"]].concat()).await;
+        said.failed(
+            1,
+            &[
+                "writing failed at",
+                "the terminal has no user 0042",
+                "zeros in front",
+            ],
+        );
+        let users = ["terminal", "users", &url, "--format", "count"];
+        assert_eq!(office.run(&users).await.done().out, "3\n");
+    }
+    let long = ["--id", "1", "--name", "Maximiliana Hohenlohe-Langenburg"];
+    let said = office
+        .run(&[&["terminal", "set-user", &tcp][..], &long].concat())
+        .await;
+    said.failed(
+        1,
+        &[
+            "nothing was written: the name has 32 bytes and the terminal takes 23",
+            "Shorten",
+        ],
+    );
+    let none = ["terminal", "set-user", &tcp, "--id", " "];
+    office.run(&none).await.failed(2, &["is no user id"]);
+}
+
+#[tokio::test]
+async fn what_a_terminal_does_not_do_is_said() {
+    let office = Office::open().await;
+    let (_terminal, url) = simulated(&office, &["--fault", "ignore-writes"]).await;
+    let set = ["terminal", "set-user", &url, "--id", "7", "--name", "Ada"];
+    let shows = "asked for user 7, the terminal shows no user 7";
+    office
+        .run(&set)
+        .await
+        .failed(1, &["writing failed", shows, "Look at it there"]);
+    let (_terminal, url) = simulated(&office, &["--fault", "command-code=31:65535"]).await;
+    let unlock = ["terminal", "unlock", &url];
+    office.run(&unlock).await.failed(
+        1,
+        &["opening the door: it answered code 65535: unknown command"],
+    );
+    let hik = hik_terminal().await;
+    let url = format!("hik://operator:Abc12345@{}", hik.addr());
+    let set = ["terminal", "set-user", &url, "--id", "7"];
+    let parts = [
+        "writing to Hikvision terminals is not offered",
+        "its own web page",
+    ];
+    office.run(&set).await.failed(1, &parts);
+}
+
+#[tokio::test]
+async fn restart_door_voice_and_screen() {
+    let office = Office::open().await;
+    let (_terminal, url) = simulated(&office, &[]).await;
+    let done = async |args: &[&str], part: &str| {
+        let said = office.run(&[&["terminal"], args].concat()).await.done();
+        assert!(said.out.contains(part), "{part:?} is not in {said:?}");
+    };
+    done(&["unlock", &url], "says that the door is open for 5 s").await;
+    done(
+        &["unlock", &url, "--secs", "2", "--unit", "seconds"],
+        "open for 2 s",
+    )
+    .await;
+    done(&["voice", &url], "says that voice 0 was played").await;
+    done(&["voice", &url, "10"], "voice 10").await;
+    done(
+        &["show", &url, "Fire drill at 11", "--line", "2"],
+        "the text is in line 2",
+    )
+    .await;
+    done(&["show", &url, "--clear"], "the screen is cleared").await;
+    done(&["restart", &url], "BRA5201160001 answers again after").await;
+    let back = json(office.run(&["terminal", "restart", &url, "--json"]).await);
+    assert_eq!(
+        (&back["effect"], back["back_after_s"].is_u64()),
+        (&Value::from("restarted"), true)
+    );
+    for (args, part) in [
+        (&["show", &url][..], "TEXT"),
+        (&["show", &url, "x", "--clear"], "cannot be used with"),
+        (&["unlock", &url, "--secs", "0"], "1..=3600"),
+        (&["voice", &url, "loud"], "invalid value"),
+    ] {
+        office
+            .run(&[&["terminal"], args].concat())
+            .await
+            .failed(2, &[part]);
+    }
 }

@@ -155,7 +155,7 @@ impl WriteTx {
             "punches": moves.len(),
             "reason": reason,
         });
-        self.audit(author, "device.shift", &device.serial_number, detail)
+        self.audit(author, "device.clock.shift", &device.serial_number, detail)
             .await?;
         Ok(ClockShifted {
             id: entry.id,
@@ -207,7 +207,7 @@ impl WriteTx {
         undone.update(&self.tx).await?;
         let serial = self.device_row(device).await?.serial_number;
         let detail = serde_json::json!({ "shift": id, "punches": moves.len() });
-        self.audit(author, "device.undo_shift", &serial, detail)
+        self.audit(author, "device.clock.unshift", &serial, detail)
             .await?;
         Ok(ClockShifted {
             id,
@@ -394,7 +394,7 @@ mod tests {
             assert_eq!(aside().await, ["2000-01-01 00:10:00", "2000-01-01 08:10:00"]);
             let audited = store.audit_entries(None, 3).await.unwrap();
             let actions: Vec<_> = audited.iter().map(|entry| entry.action.as_str()).collect();
-            assert_eq!(actions, ["device.undo_shift", "device.shift", "device.shift"]);
+            assert_eq!(actions, ["device.clock.unshift", "device.clock.shift", "device.clock.shift"]);
         }
 
         async fn a_shift_that_cannot_be_is_refused(store: Store) {

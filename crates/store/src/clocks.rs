@@ -116,7 +116,7 @@ impl WriteTx {
         .await?;
         let serial = self.device_row(device).await?.serial_number;
         let detail = serde_json::json!({ "before_s": before_s, "after_s": after_s });
-        self.audit(author, "device.set_clock", &serial, detail)
+        self.audit(author, "device.clock.set", &serial, detail)
             .await
     }
 
@@ -213,7 +213,7 @@ mod tests {
             tx.commit().await.unwrap();
             assert_eq!(device_clocks::Entity::find().all(store.read()).await.unwrap().len(), 2);
             let entries = store.audit_entries(None, 1).await.unwrap();
-            assert_eq!(entries[0].action, "device.set_clock");
+            assert_eq!(entries[0].action, "device.clock.set");
             assert_eq!(entries[0].detail, r#"{"after_s":-1,"before_s":901}"#);
         }
     }

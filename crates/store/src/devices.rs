@@ -38,6 +38,8 @@ pub struct DeviceFields {
     /// Host name or IP address. Without one the device waits; it does not fail.
     pub address: Option<String>,
     pub port: Option<u16>,
+    /// How its packets travel, in the words of the drivers; `None` lets the next reading find it out.
+    pub transport: Option<String>,
     pub username: Option<String>,
     /// The ways in that are used; not import.
     pub mode: Vec<Way>,
@@ -191,6 +193,7 @@ impl WriteTx {
         let reached_differently = !same_terminal
             || before.address != fields.address
             || before.port != fields.port.map(i64::from)
+            || before.transport != fields.transport
             || before.username != fields.username
             || !matches!(password, SecretEdit::Keep)
             || !matches!(comm_key, SecretEdit::Keep);
@@ -592,6 +595,7 @@ impl DeviceFields {
             site_id: Set(self.site.0),
             address: Set(self.address.clone()),
             port: Set(self.port.map(i64::from)),
+            transport: Set(self.transport.clone()),
             username: Set(self.username.clone()),
             mode: Set(self.mode_text()),
             enabled: Set(self.enabled),
@@ -616,6 +620,7 @@ impl DeviceFields {
             "site": self.site.0,
             "address": self.address,
             "port": self.port,
+            "transport": self.transport,
             "username": self.username,
             "mode": self.mode_text(),
             "enabled": self.enabled,
@@ -635,6 +640,7 @@ impl From<&devices::Model> for DeviceFields {
             site: SiteId(row.site_id),
             address: row.address.clone(),
             port: row.port.and_then(|port| port.try_into().ok()),
+            transport: row.transport.clone(),
             username: row.username.clone(),
             mode: row.mode.split(',').filter_map(Way::from_name).collect(),
             enabled: row.enabled,

@@ -17,6 +17,7 @@ mod error;
 pub mod failures;
 pub mod files;
 pub mod identity;
+pub mod locating;
 pub mod marks;
 mod migrations;
 pub mod parked;

@@ -6,7 +6,7 @@ use sea_orm::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::sql;
-use crate::{StoreError, WriteTx};
+use crate::{Store, StoreError, WriteTx};
 
 /// A record nobody could understand.
 #[derive(Clone, Copy, Debug)]
@@ -83,6 +83,31 @@ impl WriteTx {
     }
 }
 
+impl Store {
+    /// How many of these records of a device are not kept, or not whole.
+    pub async fn unkept_records(
+        &self,
+        device: DeviceId,
+        records: &[&[u8]],
+    ) -> Result<usize, StoreError> {
+        let mut unkept = 0;
+        for bytes in records {
+            let kept = sql::one(
+                self.read(),
+                "SELECT 1 FROM parked WHERE device_id = $1 AND hash = $2 AND bytes = $3",
+                [
+                    device.0.into(),
+                    hex(&Sha256::digest(bytes)).into(),
+                    Value::Bytes(Some(bytes.to_vec())),
+                ],
+            )
+            .await?;
+            unkept += usize::from(kept.is_none());
+        }
+        Ok(unkept)
+    }
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -90,8 +115,8 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::on_both_databases;
     use crate::testing::{count_rows, device, site};
-    use crate::{Store, on_both_databases};
 
     on_both_databases! {
         async fn a_device_cannot_fill_the_disk(store: Store) {

@@ -33,11 +33,15 @@ pub enum ReadOutcome<'a> {
         user_count: Option<u32>,
         record_count: Option<u32>,
         record_capacity: Option<u32>,
+        /// By which the terminal answered; kept where it was not known.
+        transport: Option<&'a str>,
         /// The device is listened to since then, and stays `owner`'s.
         live_since: Option<Timestamp>,
     },
     Failed {
         step: &'a str,
+        /// A name for what is the matter, in the words of the drivers.
+        reason: &'a str,
         message: &'a str,
         /// Nothing is tried again before a person edits the credentials.
         needs_edit: bool,
@@ -244,6 +248,7 @@ impl WriteTx {
                 user_count,
                 record_count,
                 record_capacity,
+                transport,
                 live_since,
             } => {
                 sql::run(
@@ -251,9 +256,9 @@ impl WriteTx {
                     "UPDATE devices SET lease_owner = CASE WHEN $12 IS NULL THEN NULL ELSE lease_owner END, \
                      lease_until_ms = CASE WHEN $12 IS NULL THEN NULL ELSE lease_until_ms END, live_since_ms = $12, \
                      next_poll_ms = $3, fail_count = 0, \
-                     last_error = NULL, last_error_step = NULL, needs_edit = false, last_contact_ms = $4, last_read_ms = $4, \
+                     last_error = NULL, last_error_step = NULL, last_error_reason = NULL, needs_edit = false, last_contact_ms = $4, last_read_ms = $4, \
                      read_position = $5, clock_drift_s = $6, model = $7, firmware = $8, user_count = $9, record_count = $10, \
-                     record_capacity = $11, first_verified_ms = COALESCE(first_verified_ms, $4) \
+                     record_capacity = $11, transport = COALESCE(transport, $13), first_verified_ms = COALESCE(first_verified_ms, $4) \
                      WHERE id = $1 AND lease_owner = $2",
                     [
                         state.device.0.into(),
@@ -268,19 +273,21 @@ impl WriteTx {
                         record_count.map(i64::from).into(),
                         record_capacity.map(i64::from).into(),
                         live_since.map(Timestamp::as_millisecond).into(),
+                        (*transport).into(),
                     ],
                 )
                 .await?
             }
             ReadOutcome::Failed {
                 step,
+                reason,
                 message,
                 needs_edit,
             } => {
                 sql::run(
                     &self.tx,
                     "UPDATE devices SET lease_owner = NULL, lease_until_ms = NULL, live_since_ms = NULL, next_poll_ms = $3, \
-                     fail_count = fail_count + 1, last_error = $4, last_error_step = $5, needs_edit = $6 \
+                     fail_count = fail_count + 1, last_error = $4, last_error_step = $5, last_error_reason = $7, needs_edit = $6 \
                      WHERE id = $1 AND lease_owner = $2",
                     [
                         state.device.0.into(),
@@ -289,6 +296,7 @@ impl WriteTx {
                         (*message).into(),
                         (*step).into(),
                         (*needs_edit).into(),
+                        (*reason).into(),
                     ],
                 )
                 .await?
@@ -303,6 +311,7 @@ impl WriteTx {
         &self,
         row: &crate::entities::devices::Model,
         step: &str,
+        reason: &str,
         message: &str,
     ) -> Result<(), StoreError> {
         let now = self.device_row(DeviceId(row.id)).await?;
@@ -313,8 +322,8 @@ impl WriteTx {
         if tried(&now) == tried(row) {
             sql::run(
                 &self.tx,
-                "UPDATE devices SET needs_edit = true, last_error = $2, last_error_step = $3 WHERE id = $1",
-                [row.id.into(), message.into(), step.into()],
+                "UPDATE devices SET needs_edit = true, last_error = $2, last_error_step = $3, last_error_reason = $4 WHERE id = $1",
+                [row.id.into(), message.into(), step.into(), reason.into()],
             )
             .await?;
         }
@@ -327,6 +336,17 @@ impl WriteTx {
             &self.tx,
             "UPDATE devices SET lease_owner = NULL, lease_until_ms = NULL, live_since_ms = NULL WHERE id = $1 AND lease_owner = $2",
             [device.0.into(), owner.into()],
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Has the next read bring everything, as a first one: the log is about to be cleared, and what is in it is known.
+    pub async fn forget_position(&self, device: DeviceId) -> Result<(), StoreError> {
+        sql::run(
+            &self.tx,
+            "UPDATE devices SET read_position = '' WHERE id = $1",
+            [device.0.into()],
         )
         .await?;
         Ok(())
@@ -601,7 +621,7 @@ mod tests {
                 owner,
                 at: at(20),
                 next_poll: at(320),
-                outcome: ReadOutcome::Failed { step: "connect", message: "refused", needs_edit: false },
+                outcome: ReadOutcome::Failed { step: "connect", reason: "unreachable", message: "refused", needs_edit: false },
             };
             assert!(!tx.finish_read(&state("first")).await.unwrap());
             assert!(tx.finish_read(&state("second")).await.unwrap());

@@ -7,7 +7,7 @@ use sea_orm::Value;
 
 use crate::sql::{self, Column};
 use crate::times::{instant, wall, wall_text};
-use crate::{StoreError, WriteTx};
+use crate::{Store, StoreError, WriteTx};
 
 /// A punch with everything decided that is decided before it is stored.
 #[derive(Clone, Debug)]
@@ -27,6 +27,9 @@ pub struct PunchRow<'a> {
     /// `None` while nobody, or nobody certain, is matched.
     pub employee: Option<EmployeeId>,
 }
+
+/// Looked up by one statement.
+const PUNCHES_AT_ONCE: usize = 5_000;
 
 /// A punch that was stored, or whose state changed because a better way in has now seen it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -303,5 +306,40 @@ impl WriteTx {
                 }
             })
             .collect())
+    }
+}
+
+impl Store {
+    /// How many of these punches of a device, by device user and wall time, are not stored.
+    pub async fn unstored_punches(
+        &self,
+        device: DeviceId,
+        punches: &[(&str, DateTime)],
+    ) -> Result<u64, StoreError> {
+        let mut unstored = 0;
+        for batch in punches.chunks(PUNCHES_AT_ONCE) {
+            let rows: Vec<_> = batch
+                .iter()
+                .map(|(user, clock)| (*user, wall_text(*clock)))
+                .collect();
+            let table = sql::json_rows(
+                self.backend(),
+                2,
+                "r",
+                &[("user_id", Column::Text), ("clock", Column::Text)],
+            );
+            let row = sql::one(
+                self.read(),
+                &format!(
+                    "SELECT count(*) FROM {table} WHERE NOT EXISTS (SELECT 1 FROM punches p \
+                     WHERE p.device_id = $1 AND p.user_id = r.user_id AND p.clock = r.clock)"
+                ),
+                [device.0.into(), sql::json(&rows)],
+            )
+            .await?;
+            let counted = row.map_or(Ok(0), |row| row.try_get_by_index::<i64>(0))?;
+            unstored += counted.unsigned_abs();
+        }
+        Ok(unstored)
     }
 }

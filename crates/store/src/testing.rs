@@ -231,6 +231,7 @@ pub fn device_fields(site: SiteId, serial_number: &str) -> DeviceFields {
         site,
         address: Some("192.0.2.1".to_owned()),
         port: None,
+        transport: None,
         username: None,
         mode: vec![Way::Poll],
         enabled: true,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::WriteError;
+
 /// The step of a conversation with a terminal. Failures are shown with it ("no answer at: connect").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Step {
@@ -18,9 +20,24 @@ pub enum Step {
     Punches,
     /// Punches as they are made.
     Live,
+    /// A change at the terminal, and reading back what came of it.
+    Write,
 }
 
 impl Step {
+    pub const ALL: &'static [Self] = &[
+        Self::Resolve,
+        Self::Connect,
+        Self::SignIn,
+        Self::Identify,
+        Self::Clock,
+        Self::Counters,
+        Self::Users,
+        Self::Punches,
+        Self::Live,
+        Self::Write,
+    ];
+
     /// The name in the database and in messages.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -33,6 +50,7 @@ impl Step {
             Self::Users => "users",
             Self::Punches => "punches",
             Self::Live => "live",
+            Self::Write => "write",
         }
     }
 }
@@ -104,6 +122,16 @@ pub enum TerminalError {
         expected: String,
         found: String,
     },
+    /// Its firmware has no such thing over this protocol, whatever is tried: another way in does, or another firmware.
+    #[error("{lacking} (code {code} at step {step})")]
+    NotOffered {
+        step: Step,
+        lacking: Lacking,
+        code: u16,
+    },
+    /// Another product family, on the same port.
+    #[error("this is an access panel, not an attendance terminal")]
+    AccessPanel { step: Step },
     /// It answered, and said no.
     #[error("the terminal refused step {step}: {detail}")]
     Refused { step: Step, detail: String },
@@ -118,9 +146,67 @@ pub enum TerminalError {
         announced: u64,
         limit: u64,
     },
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
+/// What firmware lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lacking {
+    /// It no longer speaks the protocol at all.
+    Protocol,
+    Log,
+    /// It holds too much for an answer in one packet, and cannot give another.
+    LargeAnswers,
+}
+
+impl std::fmt::Display for Lacking {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Protocol => "the firmware no longer speaks the port 4370 protocol",
+            Self::Log => "the log is not offered over this protocol",
+            Self::LargeAnswers => "the firmware cannot prepare large answers",
+        })
+    }
 }
 
 impl TerminalError {
+    /// A name for what is the matter, by which advice is found. Names are stored: they stay as they are.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Resolve { .. } => "resolve",
+            Self::Unreachable { .. }
+            | Self::Timeout {
+                step: Step::Resolve | Step::Connect,
+                ..
+            } => "unreachable",
+            Self::Timeout {
+                step: Step::Write, ..
+            }
+            | Self::Cut {
+                step: Step::Write, ..
+            } => "write_unsure",
+            Self::Timeout { .. } | Self::Cut { .. } => "silent",
+            Self::AuthRefused | Self::SignInRepeated => "credentials",
+            Self::KeyRequired => "key_required",
+            Self::Locked { .. } | Self::LockedOut { .. } => "locked",
+            Self::SignInUnanswered { .. } => "sign_in_unanswered",
+            Self::WrongSerial { .. } => "wrong_serial",
+            Self::NotOffered { lacking, .. } => match lacking {
+                Lacking::Protocol => "no_protocol",
+                Lacking::Log => "no_log",
+                Lacking::LargeAnswers => "no_large_answers",
+            },
+            Self::AccessPanel { .. } => "access_panel",
+            Self::Refused {
+                step: Step::SignIn, ..
+            } => "sign_in_refused",
+            Self::Refused { .. } => "refused",
+            Self::Write(error) => error.reason(),
+            Self::Malformed { .. } | Self::TooLarge { .. } => "not_understood",
+        }
+    }
+
     pub fn retry(&self) -> Retry {
         match self {
             Self::AuthRefused | Self::KeyRequired | Self::Locked { .. } | Self::SignInRepeated => {
@@ -139,9 +225,12 @@ impl TerminalError {
             | Self::Unreachable { .. }
             | Self::WrongSerial { .. }
             | Self::SignInUnanswered { .. }
+            | Self::NotOffered { .. }
+            | Self::AccessPanel { .. }
             | Self::Refused { .. }
             | Self::Malformed { .. }
-            | Self::TooLarge { .. } => Retry::NextPoll,
+            | Self::TooLarge { .. }
+            | Self::Write(_) => Retry::NextPoll,
         }
     }
 
@@ -157,8 +246,11 @@ impl TerminalError {
             | Self::SignInUnanswered { .. }
             | Self::SignInRepeated => Step::SignIn,
             Self::WrongSerial { .. } => Step::Identify,
+            Self::Write(_) => Step::Write,
             Self::Timeout { step, .. }
             | Self::Cut { step, .. }
+            | Self::NotOffered { step, .. }
+            | Self::AccessPanel { step }
             | Self::Refused { step, .. }
             | Self::Malformed { step, .. }
             | Self::TooLarge { step, .. } => *step,

@@ -192,6 +192,7 @@ impl HikTerminal {
         }
         Ok(Reading {
             identity: self.identity.clone(),
+            transport: None,
             clock: clock.local.clock,
             seen_at,
             users,

@@ -4,19 +4,29 @@
 //! read is given to the caller, who stores it. Nothing here decides whose punch it is.
 
 mod deadline;
+pub mod discover;
+pub mod doctor;
 mod error;
 mod hik;
 mod reading;
 mod steps;
+mod subnet;
 mod target;
 mod terminal;
+mod writing;
 mod zk;
 
 pub use deadline::Deadline;
-pub use error::{Retry, Step, TerminalError};
+pub use error::{Lacking, Retry, Step, TerminalError};
 pub use hik::{HikLimits, HikTerminal};
-pub use reading::{DeviceUser, Identity, Live, ParkedRecord, ReadPosition, Reading};
+pub use reading::{DeviceUser, Identity, Live, ParkedRecord, ReadPosition, Reading, log_fullness};
 pub use steps::OnStep;
+pub use subnet::{Subnet, SubnetError};
 pub use target::{Credentials, DeviceKind, Target, Transport};
 pub use terminal::{ClockSet, Terminal, read};
+pub use writing::{
+    Effect, FingerKind, Fingerprint, Fingerprints, Privilege, UserChange, UserDetails, WriteError,
+    Written,
+};
 pub use zk::{LogRead, ZkTerminal};
+pub use zk_proto::control::DoorUnit;

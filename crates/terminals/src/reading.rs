@@ -5,6 +5,8 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 
+use crate::Transport;
+
 /// Who a terminal says it is, and how full it is. Counts are `None` where the terminal does not tell.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
@@ -16,6 +18,12 @@ pub struct Identity {
     /// Attendance records the terminal holds, and can hold.
     pub records: Option<u32>,
     pub record_capacity: Option<u32>,
+}
+
+/// How full a log is, in percent, once that matters: from 80 on. A full log overwrites its oldest punches, or hangs.
+pub fn log_fullness(records: u32, capacity: u32) -> Option<u32> {
+    let percent = (u64::from(records) * 100).checked_div(u64::from(capacity))?;
+    (percent >= 80).then(|| u32::try_from(percent).unwrap_or(u32::MAX))
 }
 
 /// A person in the terminal's own list.
@@ -45,6 +53,8 @@ pub struct ReadPosition(pub String);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reading {
     pub identity: Identity,
+    /// By which the terminal answered, where that had to be found out.
+    pub transport: Option<Transport>,
     /// The terminal's wall clock at the start of the read, and our instant when we saw it.
     pub clock: DateTime,
     pub seen_at: Timestamp,
@@ -74,4 +84,20 @@ pub enum Live {
     Punch(Punch),
     /// A punch that cannot be understood; reading the log tells.
     Unclear(ParkedRecord),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_is_worth_a_word_from_80_percent_on() {
+        let check = |records, capacity, expected| {
+            assert_eq!(log_fullness(records, capacity), expected);
+        };
+        check(79_999, 100_000, None);
+        check(80_000, 100_000, Some(80));
+        check(u32::MAX, u32::MAX, Some(100));
+        check(100, 0, None); // not told
+    }
 }

@@ -48,6 +48,14 @@ impl DeviceKind {
         }
     }
 
+    /// Whether [`crate::discover::scan`] finds it by its serial number.
+    pub fn can_be_found(self) -> bool {
+        match self {
+            Self::Zk => true,
+            Self::Hik => false,
+        }
+    }
+
     pub fn default_port(self) -> u16 {
         match self {
             Self::Zk => 4370,
@@ -55,22 +63,52 @@ impl DeviceKind {
         }
     }
 
-    /// How a device that is configured by its port alone is spoken to.
-    pub fn transport(self, port: u16) -> Transport {
+    /// Those between which a terminal has to be told apart; none where the port says it.
+    pub fn transports(self) -> &'static [Transport] {
+        match self {
+            Self::Zk => &[Transport::Tcp, Transport::Udp],
+            Self::Hik => &[],
+        }
+    }
+
+    /// How a device at this port is spoken to, of which nothing is `known` unless it has answered before.
+    pub fn transport(self, port: u16, known: Option<Transport>) -> Transport {
         match (self, port) {
+            (Self::Zk, _) => known.unwrap_or(Transport::Unknown),
             (Self::Hik, 443) => Transport::Tls,
-            _ => Transport::Tcp,
+            (Self::Hik, _) => Transport::Tcp,
         }
     }
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// How the packets of a terminal travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
-    #[default]
     Tcp,
     Udp,
     /// HTTP over TLS.
     Tls,
+    /// To be found out: TCP, and where that is refused or stays silent, UDP.
+    Unknown,
+}
+
+impl Transport {
+    /// The name in URLs and in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+            Self::Tls => "tls",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        let known = [Self::Tcp, Self::Udp, Self::Tls];
+        known
+            .into_iter()
+            .find(|transport| transport.as_str() == name)
+    }
 }
 
 /// Secrets of one terminal. Never printed.
@@ -134,11 +172,11 @@ impl FromStr for Target {
     type Err = TargetError;
 
     /// Reads `zk://[COMMKEY@]host[:4370][?transport=tcp|udp]`, `hik://user:password@host[:80]` and
-    /// `hiks://user:password@host[:443]`. The password may be percent-encoded.
+    /// `hiks://user:password@host[:443]`. The password may be percent-encoded. Without a transport it is found out.
     fn from_str(url: &str) -> Result<Self, Self::Err> {
         let (scheme, rest) = url.split_once("://").ok_or(TargetError::Scheme)?;
         let (kind, mut transport, default_port) = match scheme {
-            "zk" => (DeviceKind::Zk, Transport::Tcp, 4370),
+            "zk" => (DeviceKind::Zk, Transport::Unknown, 4370),
             "hik" => (DeviceKind::Hik, Transport::Tcp, 80),
             "hiks" => (DeviceKind::Hik, Transport::Tls, 443),
             _ => return Err(TargetError::Scheme),
@@ -150,11 +188,12 @@ impl FromStr for Target {
         };
         let (host, port) = split_host_port(place)?;
         for option in options.split('&').filter(|option| !option.is_empty()) {
-            match (kind, option) {
-                (DeviceKind::Zk, "transport=tcp") => transport = Transport::Tcp,
-                (DeviceKind::Zk, "transport=udp") => transport = Transport::Udp,
-                _ => return Err(TargetError::Option(option.to_owned())),
-            }
+            let named = option
+                .strip_prefix("transport=")
+                .and_then(Transport::from_name);
+            transport = named
+                .filter(|named| kind.transports().contains(named))
+                .ok_or_else(|| TargetError::Option(option.to_owned()))?;
         }
         let credentials = match (kind, sign_in) {
             (DeviceKind::Zk, None) => Credentials::default(),
@@ -252,6 +291,24 @@ mod tests {
         assert_eq!(target.credentials.password.as_deref(), Some("p@ss:word"));
         let target: Target = "hiks://a:b@gate.example".parse().expect("a good URL");
         assert_eq!((target.port, target.transport), (443, Transport::Tls));
+    }
+
+    #[test]
+    fn the_transport_of_a_zkteco_terminal_is_found_out_once() {
+        let transport = |url: &str| url.parse::<Target>().map(|target| target.transport);
+        assert_eq!(transport("zk://h"), Ok(Transport::Unknown));
+        assert_eq!(transport("zk://h?transport=tcp"), Ok(Transport::Tcp));
+        let option = |option: &str| Err(TargetError::Option(option.into()));
+        assert_eq!(transport("zk://h?transport=tls"), option("transport=tls"));
+        assert_eq!(
+            transport("hik://a:b@h?transport=udp"),
+            option("transport=udp")
+        );
+        assert_eq!(DeviceKind::Zk.transport(4370, None), Transport::Unknown);
+        let udp = Some(Transport::Udp);
+        assert_eq!(DeviceKind::Zk.transport(4370, udp), Transport::Udp);
+        assert_eq!(DeviceKind::Hik.transport(443, udp), Transport::Tls);
+        assert_eq!(DeviceKind::Hik.transport(80, udp), Transport::Tcp);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use jiff::civil::DateTime;
 
 use crate::{
     Deadline, DeviceKind, DeviceUser, HikTerminal, Identity, Live, LogRead, OnStep, ReadPosition,
-    Reading, Step, Target, TerminalError, ZkTerminal,
+    Reading, Step, Target, TerminalError, Transport, ZkTerminal,
 };
 
 /// A signed-in connection to a device whose serial number has been checked.
@@ -61,6 +61,14 @@ impl Terminal {
         match self {
             Self::Zk(terminal) => terminal.identity(),
             Self::Hik(terminal) => terminal.identity(),
+        }
+    }
+
+    /// By which transport it answers, where that had to be found out.
+    pub fn transport(&self) -> Option<Transport> {
+        match self {
+            Self::Zk(terminal) => Some(terminal.transport()),
+            Self::Hik(_) => None,
         }
     }
 

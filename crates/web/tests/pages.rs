@@ -846,6 +846,35 @@ async fn a_clock_is_drawn_and_listed() {
 }
 
 #[tokio::test]
+async fn a_device_without_address_is_searched_for_where_that_is_allowed() {
+    let mut company = Company::of_ten().await;
+    company.state_is_fresh().await;
+    let cookie = company.owner().await;
+    for kind in ["zk", "hik"] {
+        let add = format!("kind={kind}&serial_number={kind}3&name=Store");
+        company.post("/devices/new", &add, Some(&cookie)).await;
+    }
+    let searching = async |company: &Company, serial: &str| {
+        let page = company
+            .get(&format!("/devices/{serial}"), Some(&cookie))
+            .await;
+        let waits = page.body.contains("The device has no address yet.");
+        let searching = page.body.contains("Searching for the device.");
+        assert_ne!(waits, searching, "{}", page.body);
+        searching
+    };
+    assert!(!searching(&company, "zk3").await);
+    let options = ingest::LocatorOptions {
+        subnets: vec!["10.0.0.0/24".parse().expect("a subnet")],
+        ..ingest::LocatorOptions::default()
+    };
+    let engine = company.engine.clone().searching(options);
+    company.router = web::router(web::WebState::new(engine, web::WebConfig::default()));
+    assert!(searching(&company, "zk3").await);
+    assert!(!searching(&company, "hik3").await, "only some are found");
+}
+
+#[tokio::test]
 async fn a_removed_device_is_gone() {
     let company = Company::of_ten().await;
     company.state_is_fresh().await;
@@ -860,8 +889,12 @@ async fn a_removed_device_is_gone() {
     assert_eq!(waiting.expect("read").failures, 0);
     let own = company.get("/devices/B2", Some(&cookie)).await.body;
     assert!(part(&own, "device-state").contains("Removed"));
-    assert!(!own.contains("/devices/B2/edit") && !own.contains("/devices/B2/test"));
-    for path in ["/devices/B2/poll", "/devices/B2/test", "/devices/B2/remove"] {
+    assert!(!own.contains("/devices/B2/edit") && !own.contains("/devices/B2/doctor"));
+    for path in [
+        "/devices/B2/poll",
+        "/devices/B2/doctor",
+        "/devices/B2/remove",
+    ] {
         let refused = company.post(path, "", Some(&cookie)).await;
         assert_eq!(refused.status, StatusCode::NOT_FOUND, "{path}");
     }

@@ -3,7 +3,7 @@
 use attendance::{AccountId, DeviceId};
 use store::StoreError;
 use store::entities::devices;
-use terminals::{Deadline, Terminal};
+use terminals::{Deadline, Retry, Terminal};
 
 use super::live::ANSWER;
 use super::{PollFailure, Poller};
@@ -19,8 +19,22 @@ pub enum SetClockFailure {
 }
 
 impl Poller {
-    /// Sets the clock of a device. Who reads or listens to it steps aside meanwhile, and reads it again afterwards.
+    /// Sets the clock of a device. Who reads or listens to it steps aside meanwhile, and reads it again afterwards. Goes on when
+    /// nobody waits for the answer any more.
     pub async fn set_clock(
+        &self,
+        device: DeviceId,
+        account: Option<AccountId>,
+    ) -> Result<Result<ClockChange, SetClockFailure>, StoreError> {
+        let poller = self.clone();
+        let task = tokio::spawn(async move { poller.set_clock_now(device, account).await });
+        match task.await {
+            Ok(set) => set,
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        }
+    }
+
+    async fn set_clock_now(
         &self,
         device: DeviceId,
         account: Option<AccountId>,
@@ -67,10 +81,14 @@ impl Poller {
             Err(SetClockError::Store(error)) => return Err(error),
             Err(SetClockError::NotSet(why)) => SetClockFailure::NotSet(why),
             Err(SetClockError::Terminal(error)) => {
-                SetClockFailure::Failed(self.unstored_failure(&row, &error).await?)
+                if error.retry() == Retry::AfterEdit {
+                    self.keep_refusal(&row, &error).await?;
+                }
+                SetClockFailure::Failed(PollFailure::of(&error))
             }
             Err(error @ SetClockError::Plans(_)) => SetClockFailure::Failed(PollFailure {
                 step: "store",
+                reason: "",
                 message: story(&error),
             }),
         };

@@ -61,6 +61,7 @@ impl Poller {
             if given_up {
                 return Ok(Err(PollFailure {
                     step: "lease",
+                    reason: "",
                     message: "it is being read at the moment: try again in a minute".to_owned(),
                 }));
             }

@@ -302,7 +302,7 @@ on_both_databases! {
         let events = |events: &[&str]| events.iter().map(|event| event.to_string()).collect::<Vec<_>>();
         assert_eq!(drift_and_events(&company).await, (Some(0), events(&["", "", "set"])));
         let audited = company.store.audit_entries(None, 1).await.unwrap();
-        assert_eq!((audited[0].action.as_str(), audited[0].detail.as_str()), ("device.set_clock", r#"{"after_s":0,"before_s":100}"#));
+        assert_eq!((audited[0].action.as_str(), audited[0].detail.as_str()), ("device.clock.set", r#"{"after_s":0,"before_s":100}"#));
         company.clock.set(at("2026-03-02 23:30:00"));
         poll(&company).await;
         assert_eq!(drift_and_events(&company).await, (Some(0), events(&["", "", "set", ""])), "it runs on");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use attendance::Way;
-use ingest::{Engine, PollerOptions, Workers};
+use ingest::{Engine, Found, PollerOptions, Workers};
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use simulators::zk::{Fault, RunningTerminal, VirtualTerminal};
@@ -190,8 +190,9 @@ on_both_databases! {
         assert_eq!(terminal.counts().of(1001), 1, "nobody has a connection");
         taken.give_back().await.unwrap();
         until_live(&company).await;
-        let test = company.engine.poller.test(company.devices[0]).await.unwrap().expect("its one connection is free");
-        assert_eq!(test.identity.serial, "SERIAL0");
+        let diagnosis = company.engine.poller.examine(company.devices[0], &mut |_| {}).await.unwrap().expect("it steps aside");
+        let failed = diagnosis.checks.iter().any(|one| matches!(one.found, Found::Failed(_)));
+        assert!(!failed, "its one connection is free: {diagnosis:?}");
         until_live(&company).await;
         assert_eq!((terminal.counts().turned_away, count_rows(&company.store, "device_failures").await), (0, 0));
         workers.stop().await.unwrap();

@@ -6,4 +6,5 @@ mod identity;
 mod intake;
 mod judging;
 mod live;
+mod locating;
 mod polling;

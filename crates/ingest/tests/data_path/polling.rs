@@ -1,9 +1,9 @@
 use std::time::{Duration, Instant};
 
-use ingest::{ClockFault, Engine, PollerOptions};
+use ingest::{Check, ClockFault, Diagnosis, Engine, Found, PollFailure, PollerOptions, Seen};
 use jiff::SignedDuration;
 use simulators::hik;
-use simulators::zk::{Fault, Record, RunningTerminal, User, VirtualTerminal, stopped};
+use simulators::zk::{Fault, Record, RunningTerminal, Transports, User, VirtualTerminal, stopped};
 use store::devices::{DeviceFields, SecretEdit};
 use store::secrets::{Secret, SecretKey};
 use store::testing::count_rows;
@@ -45,7 +45,7 @@ pub async fn edit(company: &Company, device: usize, change: impl FnOnce(&mut Dev
     edit_with(company, device, SecretEdit::Keep, change).await;
 }
 
-async fn edit_with(
+pub async fn edit_with(
     company: &Company,
     device: usize,
     comm_key: SecretEdit,
@@ -94,14 +94,21 @@ async fn locate_hik(company: &Company, terminal: &hik::RunningTerminal) {
     tx.commit().await.unwrap();
 }
 
-fn with_secrets(store: Store) -> (Store, tempfile::TempDir) {
+fn failure_of(diagnosis: &Diagnosis) -> Option<&PollFailure> {
+    diagnosis.checks.iter().find_map(|one| match &one.found {
+        Found::Failed(failure) => Some(failure),
+        _ => None,
+    })
+}
+
+pub fn with_secrets(store: Store) -> (Store, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let key = SecretKey::create_file(&folder.path().join("muster.key")).unwrap();
     (store.with_secret_key(key), folder)
 }
 
 /// Polls until nothing is due; by device the failed step or `ok`.
-async fn poll(company: &Company) -> Vec<(String, String)> {
+pub async fn poll(company: &Company) -> Vec<(String, String)> {
     let polled = company.engine.poller.poll_once(None).await.unwrap();
     company.engine.judge.drain().await.unwrap();
     let mut results: Vec<_> = polled
@@ -115,7 +122,7 @@ async fn poll(company: &Company) -> Vec<(String, String)> {
     results
 }
 
-fn said(results: &[(&str, &str)]) -> Vec<(String, String)> {
+pub fn said(results: &[(&str, &str)]) -> Vec<(String, String)> {
     results
         .iter()
         .map(|(serial, result)| ((*serial).to_owned(), (*result).to_owned()))
@@ -123,7 +130,7 @@ fn said(results: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 /// Lets the workers run until `done`, at most some seconds.
-async fn run_until(company: &Company, done: impl AsyncFn() -> bool) {
+pub async fn run_until(company: &Company, done: impl AsyncFn() -> bool) {
     let workers = company.engine.start().await.unwrap();
     let began = Instant::now();
     while !done().await {
@@ -225,21 +232,25 @@ on_both_databases! {
         assert_eq!(count_rows(&company.store, "punches").await, 2);
     }
 
-    async fn a_test_with_refused_credentials_is_made_once(store: Store) {
+    async fn the_doctor_sends_refused_credentials_once(store: Store) {
         let (store, _folder) = with_secrets(store);
         let company = Company::new(store, 1, 1, "2026-03-02 12:00:00").await;
         let terminal = builder("SERIAL0").comm_key(4711).start("127.0.0.1:0").await.unwrap();
         locate(&company, 0, &terminal).await;
         edit_with(&company, 0, SecretEdit::Set(Secret::new("1234")), |_| {}).await;
         for _ in 0..3 {
-            let failure = company.engine.poller.test(company.devices[0]).await.unwrap().unwrap_err();
-            assert_eq!(failure.step, "sign_in");
+            let failed = match company.engine.poller.examine(company.devices[0], &mut |_| {}).await.unwrap() {
+                Ok(diagnosis) => failure_of(&diagnosis).expect("a failure").step,
+                Err(failure) => failure.step,
+            };
+            assert_eq!(failed, "sign_in");
         }
         assert_eq!(terminal.counts().connections, 1);
         let row = company.store.device(company.devices[0]).await.unwrap().unwrap();
         assert!(row.needs_edit && row.last_error.is_some());
         edit_with(&company, 0, SecretEdit::Set(Secret::new("4711")), |_| {}).await;
-        assert!(company.engine.poller.test(company.devices[0]).await.unwrap().is_ok());
+        let diagnosis = company.engine.poller.examine(company.devices[0], &mut |_| {}).await.unwrap().unwrap();
+        assert!(failure_of(&diagnosis).is_none());
     }
 
     async fn a_lock_by_somebody_else_is_waited_for(store: Store) {
@@ -374,16 +385,46 @@ on_both_databases! {
         run_until(&company, async || count_rows(&company.store, "poll_cycles").await == 1).await;
     }
 
-    async fn a_test_tells_what_a_poll_would_read_and_stores_nothing(store: Store) {
+    async fn the_doctor_tells_what_a_poll_would_read_and_stores_nothing(store: Store) {
         let company = Company::new(store, 2, 1, "2026-03-02 12:00:00").await;
         let terminal = terminal("SERIAL0").await;
         locate(&company, 0, &terminal).await;
-        let test = company.engine.poller.test(company.devices[0]).await.unwrap().unwrap();
-        assert_eq!((test.identity.serial.as_str(), test.users, test.punches), ("SERIAL0", Some(2), 2));
-        assert_eq!(test.clock_drift_s, 0);
+        let examine = async || company.engine.poller.examine(company.devices[0], &mut |_| {}).await.unwrap().unwrap();
+        let diagnosis = examine().await;
+        let seen = |check| diagnosis.checks.iter().find_map(|one| match &one.found {
+            Found::Good(seen) if one.check == check => Some(seen.clone()),
+            _ => None,
+        });
+        assert_eq!(seen(Check::Users), Some(Seen::Users(2)));
+        assert_eq!(seen(Check::Log), Some(Seen::Log { punches: 2, rejected: 0, whole: true }));
+        assert_eq!(diagnosis.clock_drift_s, Some(0));
         assert_eq!(count_rows(&company.store, "punches").await, 0);
         terminal.go_offline();
-        let failure = company.engine.poller.test(company.devices[0]).await.unwrap().unwrap_err();
-        assert_eq!(failure.step, "connect");
+        assert_eq!(failure_of(&examine().await).map(|failure| failure.reason), Some("unreachable"));
+    }
+
+    async fn the_transport_of_a_device_is_found_out_once(store: Store) {
+        let company = Company::new(store, 2, 1, "2026-03-02 12:00:00").await;
+        let terminal = builder("SERIAL0").transports(Transports::Udp).start("127.0.0.1:0").await.unwrap();
+        let udp = terminal.udp_addr().unwrap();
+        edit(&company, 0, |fields| {
+            fields.address = Some(udp.ip().to_string());
+            fields.port = Some(udp.port());
+        })
+        .await;
+        let known = async || company.store.device(company.devices[0]).await.unwrap().unwrap().transport;
+        assert_eq!(known().await, None);
+        assert_eq!(poll(&company).await, said(&[("SERIAL0", "ok")]));
+        assert_eq!(known().await.as_deref(), Some("udp"));
+        assert_eq!(count_rows(&company.store, "punches").await, 2);
+        edit(&company, 0, |fields| fields.transport = Some("tcp".to_owned())).await;
+        assert_eq!(poll(&company).await, said(&[("SERIAL0", "connect")]));
+        let row = company.store.device(company.devices[0]).await.unwrap().unwrap();
+        assert_eq!((row.transport.as_deref(), row.last_error_reason.as_deref()), (Some("tcp"), Some("unreachable")));
+        edit(&company, 0, |fields| fields.transport = None).await;
+        assert_eq!(poll(&company).await, said(&[("SERIAL0", "ok")]));
+        assert_eq!(known().await.as_deref(), Some("udp"));
+        let row = company.store.device(company.devices[0]).await.unwrap().unwrap();
+        assert_eq!(row.last_error_reason, None);
     }
 }

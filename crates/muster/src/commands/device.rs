@@ -16,10 +16,11 @@ use store::files::{self, Line};
 use store::secrets::{Secret, SecretError};
 use store::views::devices::DeviceRow;
 use store::{Store, StoreError};
-use terminals::DeviceKind;
+use terminals::{DeviceKind, Target, Transport};
 
 use super::{
-    Sites, author, open_store, poll, read_file, refuse_lines, secret_from_stdin, terminal,
+    Sites, author, discover, doctor, open_store, poll, read_file, refuse_lines, secret_from_stdin,
+    terminal,
 };
 use crate::config::Config;
 use crate::output::{self, Failure, Usage, count};
@@ -83,6 +84,23 @@ pub enum Command {
         /// The serial number.
         serial: String,
     },
+    /// Examines a terminal: address, TCP, UDP, key, serial number, clock, counters, users, live events and log, each with the
+    /// time it took and what to do next. Nothing is stored, and a server leaves the terminal alone meanwhile.
+    ///
+    /// Example: muster device doctor AEH2194760215
+    Doctor {
+        /// The serial number.
+        serial: String,
+        /// Prints one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Asks every address of a subnet who is there, and says which terminals are not where they are registered.
+    ///
+    /// Only subnets of muster.toml are asked ([discover] subnets), or parts of them. Devices in contact are not disturbed.
+    ///
+    /// Example: muster device discover 10.0.0.0/24 --update
+    Discover(discover::Args),
     /// Reads one device now.
     ///
     /// Example: muster device poll AEH2194760215
@@ -157,6 +175,9 @@ struct Habits {
     /// What its in and out keys mean: none (a hint), states (trusted), in or out (all its punches are that).
     #[arg(long, value_parser = ["none", "states", "in", "out"])]
     direction: Option<String>,
+    /// How the packets of a ZKTeco terminal travel: tcp, udp, or auto, which finds it out at the next reading.
+    #[arg(long, value_parser = ["auto", "tcp", "udp"])]
+    transport: Option<String>,
     /// Seconds between two readings; of a new device as configured if not said.
     #[arg(long, value_name = "SECS", value_parser = clap::value_parser!(u32).range(10..=86_400))]
     interval: Option<u32>,
@@ -308,6 +329,8 @@ pub async fn run(command: Command, config: Config) -> anyhow::Result<ExitCode> {
         Command::Edit(args) => edit(*args, &config).await?,
         Command::Remove { serial } => remove(&serial, &config).await?,
         Command::Test { serial } => return test(&serial, &config).await,
+        Command::Doctor { serial, json } => return doctor::run(&serial, json, &config).await,
+        Command::Discover(args) => discover::run(args, &config).await?,
         Command::Poll { serial, json } => {
             return poll::run(poll::Args::one(serial, json), config).await;
         }
@@ -329,6 +352,7 @@ struct Description {
     zone: Option<String>,
     mode: Option<Modes>,
     direction: Option<String>,
+    transport: Option<String>,
     interval: Option<u32>,
     set_clock: bool,
 }
@@ -361,6 +385,10 @@ impl Description {
                 site: site.id,
                 address: host,
                 port: port.flatten(),
+                transport: match self.transport {
+                    None => None,
+                    Some(name) => transport(&name, self.kind)?,
+                },
                 username: self.username,
                 mode: match self.mode {
                     None => vec![Way::Poll],
@@ -385,6 +413,17 @@ fn check_sets_clock(kind: DeviceKind) -> Result<(), String> {
             "the clock of a {} terminal is not set by Muster yet: let the terminal ask a time server",
             kind.brand()
         )),
+    }
+}
+
+/// `None` for `auto`.
+fn transport(name: &str, kind: DeviceKind) -> Result<Option<String>, String> {
+    match Transport::from_name(name) {
+        Some(named) if !kind.transports().contains(&named) => Err(format!(
+            "{} terminals have no other transport than that of their port",
+            kind.brand()
+        )),
+        named => Ok(named.map(|named| named.as_str().to_owned())),
     }
 }
 
@@ -431,6 +470,7 @@ async fn add(args: AddArgs, config: &Config) -> anyhow::Result<()> {
         zone: args.zone,
         mode: args.habits.mode,
         direction: args.habits.direction,
+        transport: args.habits.transport,
         interval: args.habits.interval,
         set_clock: args.habits.set_clock,
     };
@@ -448,6 +488,9 @@ async fn add(args: AddArgs, config: &Config) -> anyhow::Result<()> {
         Some(_) => println!(
             "it is read every {} s while `muster serve` runs; try it now: muster device test {}",
             fields.poll_interval_secs, fields.serial_number
+        ),
+        None if is_searched_for(&fields.kind, config) => println!(
+            "`muster serve` searches for it in the subnets of muster.toml; search now: muster device discover --update"
         ),
         None => println!(
             "it waits for an address: muster device edit {} --address HOST",
@@ -527,6 +570,7 @@ fn described(line: &Line) -> Result<Description, String> {
         zone: text("zone"),
         mode: line.filled("mode").map(str::parse).transpose()?,
         direction: None,
+        transport: None,
         interval: None,
         set_clock: false,
     })
@@ -611,6 +655,9 @@ async fn edit(args: EditArgs, config: &Config) -> anyhow::Result<()> {
         check_sets_clock(kind).map_err(Usage)?;
     }
     fields.set_clock = (fields.set_clock || args.habits.set_clock) && !args.habits.no_set_clock;
+    if let Some(name) = args.habits.transport {
+        fields.transport = transport(&name, kind).map_err(Usage)?;
+    }
     fields.poll_interval_secs = args.habits.interval.unwrap_or(fields.poll_interval_secs);
     fields.enabled = (fields.enabled || args.enable) && !args.disable;
     let has_password =
@@ -670,25 +717,40 @@ async fn test(serial: &str, config: &Config) -> anyhow::Result<ExitCode> {
         ingest::Clock::system(),
         PollerOptions::default(),
     );
-    let target = engine.poller.target(&device).map_err(|failure| Failure {
-        what: format!(
-            "{} cannot be tried: {}",
-            device.serial_number, failure.message
-        ),
-        next: match device.address {
-            Some(_) => {
-                format!("Set the right ones with `muster device edit {serial}`; see its --help.")
-            }
-            None => format!("Give it one with `muster device edit {serial} --address HOST`."),
-        },
-        source: None,
-    })?;
-    let zones = store.device_zones(DeviceId(device.id)).await?;
-    let zone = zones.last().and_then(|(_, name)| TimeZone::get(name).ok());
+    let target = target(&engine, &device)?;
+    let zone = zone(&store, DeviceId(device.id)).await?;
     let taken = take(&engine, &device).await?;
-    let exit = terminal::test(&target, &zone.unwrap_or_else(TimeZone::system)).await;
+    let exit = terminal::test(&target, &zone).await;
     taken.give_back().await?;
     Ok(exit)
+}
+
+/// Where a device is and how to sign in.
+pub fn target(engine: &Engine, device: &devices::Model) -> anyhow::Result<Target> {
+    let serial = &device.serial_number;
+    let target = engine.poller.target(device);
+    target.map_err(|failure| {
+        Failure {
+            what: format!("{serial} cannot be tried: {}", failure.message),
+            next: match device.address {
+                Some(_) => {
+                    format!(
+                        "Set the right ones with `muster device edit {serial}`; see its --help."
+                    )
+                }
+                None => format!("Give it one with `muster device edit {serial} --address HOST`."),
+            },
+            source: None,
+        }
+        .into()
+    })
+}
+
+/// The zone in which a device's clock runs now.
+pub async fn zone(store: &Store, device: DeviceId) -> anyhow::Result<TimeZone> {
+    let zones = store.device_zones(device).await?;
+    let zone = zones.last().and_then(|(_, name)| TimeZone::get(name).ok());
+    Ok(zone.unwrap_or_else(TimeZone::system))
 }
 
 /// Has the server, if one runs, leave the device alone until it is given back.
@@ -709,7 +771,10 @@ async fn list(json: bool, config: &Config) -> anyhow::Result<()> {
     let store = open_store(config).await?;
     let devices = store::views::devices::list(&store, None).await?;
     if json {
-        let devices: Vec<_> = devices.iter().map(json_of).collect();
+        let devices: Vec<_> = devices
+            .iter()
+            .map(|device| json_of(device, config))
+            .collect();
         println!("{}", serde_json::to_string_pretty(&devices)?);
         return Ok(());
     }
@@ -729,7 +794,7 @@ async fn list(json: bool, config: &Config) -> anyhow::Result<()> {
                 device
                     .last_contact_ms
                     .map_or("never".to_owned(), |ms| at_site(ms, device)),
-                condition(device),
+                condition(device, config),
             ]
         })
         .collect();
@@ -748,7 +813,7 @@ async fn list(json: bool, config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn json_of(device: &DeviceRow) -> serde_json::Value {
+fn json_of(device: &DeviceRow, config: &Config) -> serde_json::Value {
     let at = |ms: Option<i64>| ms.and_then(|ms| Timestamp::from_millisecond(ms).ok());
     serde_json::json!({
         "serial_number": device.serial_number,
@@ -757,13 +822,14 @@ fn json_of(device: &DeviceRow) -> serde_json::Value {
         "site": device.site,
         "address": device.address,
         "port": device.port,
+        "transport": device.transport,
         "username": device.username,
         "mode": device.mode,
         "enabled": device.enabled,
         "set_clock": device.set_clock,
         "direction": device.direction,
         "poll_interval_s": device.poll_interval_s,
-        "condition": condition(device),
+        "condition": condition(device, config),
         "needs_edit": device.needs_edit,
         "last_error": device.last_error,
         "last_error_step": device.last_error_step,
@@ -790,7 +856,7 @@ fn address_of(device: &DeviceRow) -> String {
 }
 
 /// What is the matter with a device, worst first.
-fn condition(device: &DeviceRow) -> String {
+fn condition(device: &DeviceRow, config: &Config) -> String {
     let step = device.last_error_step.as_deref();
     let step = step
         .and_then(terminal::stored_step_name)
@@ -803,6 +869,9 @@ fn condition(device: &DeviceRow) -> String {
         _ if !device.enabled => "disabled".to_owned(),
         _ if device.needs_edit => format!("waits for new credentials: {error}"),
         Some(since) => format!("failing since {}: {error}", at_site(since, device)),
+        None if device.address.is_none() && is_searched_for(&device.kind, config) => {
+            "searching".to_owned()
+        }
         None if device.last_contact_ms.is_none() && device.address.is_none() => {
             "waits for an address".to_owned()
         }
@@ -815,6 +884,12 @@ fn condition(device: &DeviceRow) -> String {
             _ => "ok".to_owned(),
         },
     }
+}
+
+/// Whether a server finds a device of this kind that has no address.
+fn is_searched_for(kind: &str, config: &Config) -> bool {
+    let kind = DeviceKind::from_name(kind);
+    !config.discover.subnets.is_empty() && kind.is_some_and(DeviceKind::can_be_found)
 }
 
 fn at_site(ms: i64, device: &DeviceRow) -> String {

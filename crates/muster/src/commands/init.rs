@@ -111,10 +111,14 @@ fn file_text(config: &Config, flags: &Flags) -> String {
          # [poll]\n\
          # interval_secs = {}   # for devices that have no interval of their own\n\
          # deadline_secs = {}    # one read of one terminal as a whole\n\
-         # concurrency = {}      # terminals read at the same time\n",
+         # concurrency = {}      # terminals read at the same time\n\n\
+         # [discover]\n\
+         # subnets = [\"10.0.0.0/24\"]   # where ZKTeco terminals that moved are found again; private, and nothing else is searched\n\
+         # every = {}                  # seconds between two searches\n",
         config.listen,
         defaults.poll.interval_secs,
         defaults.poll.deadline_secs,
-        defaults.poll.concurrency
+        defaults.poll.concurrency,
+        defaults.discover.every
     )
 }

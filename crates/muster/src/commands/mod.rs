@@ -1,6 +1,8 @@
 //! One file per command. Commands that use the database open it beside a running server.
 
 pub mod device;
+pub mod discover;
+pub mod doctor;
 pub mod employee;
 pub mod init;
 pub mod judge;

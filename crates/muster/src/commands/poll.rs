@@ -276,7 +276,7 @@ fn of_read(polled: ingest::Polled, earlier: Option<Outcome>) -> Outcome {
                 rejected: accepted.rejected,
             });
         }
-        Err(PollFailure { step, message }) => outcome.failed = Some(Failed::new(step, message)),
+        Err(PollFailure { step, message, .. }) => outcome.failed = Some(Failed::new(step, message)),
     }
     outcome
 }

@@ -137,6 +137,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             link_signs_in: Some(owner),
         },
         poller: ingest::PollerOptions::default(),
+        locator: ingest::LocatorOptions::default(),
     };
     let served = server::run_until_stopped(store, clock, listener, options).await;
     people.abort();

@@ -84,6 +84,7 @@ pub async fn seed(
                 site,
                 address: Some(address.ip().to_string()),
                 port: Some(address.port()),
+                transport: None,
                 username: registration.username.clone(),
                 mode: match registration.kind.tells_live() {
                     true => vec![Way::Poll, Way::Live],

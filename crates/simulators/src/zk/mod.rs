@@ -48,6 +48,7 @@ mod reply;
 mod running;
 mod seat;
 mod server;
+mod street;
 mod tcp;
 mod templates;
 #[cfg(test)]
@@ -70,6 +71,7 @@ pub use self::log::{Log, LogLayout, Record, Records};
 pub use self::network::Datagrams;
 pub use self::running::RunningTerminal;
 pub use self::server::Transports;
+pub use self::street::Street;
 pub use self::templates::Template;
 pub use self::users::{User, UserId, UserLayout, UserTable};
 

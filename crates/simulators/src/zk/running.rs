@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use jiff::civil::DateTime;
 
 use super::counts::Counts;
-use super::device::Device;
+use super::device::{Device, Keypad};
 use super::fault::Fault;
 use super::server::Server;
 use super::templates::Template;
@@ -167,6 +167,11 @@ impl RunningTerminal {
     /// Whether a client has disabled it, so that nobody can punch.
     pub fn is_disabled(&self) -> bool {
         self.server.device().is_disabled()
+    }
+
+    /// Whether it stays disabled until a client enables it; otherwise it does so itself.
+    pub fn is_disabled_for_good(&self) -> bool {
+        matches!(self.server.device().keypad, Keypad::Disabled)
     }
 
     /// Records in the log.

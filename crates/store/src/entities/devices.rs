@@ -49,6 +49,9 @@ pub struct Model {
     pub last_error: Option<String>,
     #[sea_orm(column_type = "Text", nullable)]
     pub last_error_step: Option<String>,
+    /// A name for what is the matter, in the words of the drivers.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub last_error_reason: Option<String>,
     /// Credentials were refused: nothing is tried again before a person edits the device.
     pub needs_edit: bool,
     /// The driver's own words. Opaque.

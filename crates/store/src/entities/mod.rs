@@ -32,6 +32,7 @@ pub mod setup_links;
 pub mod shifts;
 pub mod sign_in_sessions;
 pub mod sites;
+pub mod turns;
 pub mod week_pattern_days;
 pub mod week_patterns;
 pub mod weekly_off_days;
@@ -127,6 +128,7 @@ mod tests {
             check(&store, shifts::Entity).await;
             check(&store, sign_in_sessions::Entity).await;
             check(&store, sites::Entity).await;
+            check(&store, turns::Entity).await;
             check(&store, week_pattern_days::Entity).await;
             check(&store, week_patterns::Entity).await;
             check(&store, weekly_off_days::Entity).await;

@@ -120,6 +120,7 @@ CREATE TABLE devices (
   fail_count BIGINT NOT NULL DEFAULT 0,
   last_error TEXT,
   last_error_step TEXT,
+  last_error_reason TEXT,
   needs_edit BOOLEAN NOT NULL DEFAULT false,
   read_position TEXT NOT NULL DEFAULT '',
   last_contact_ms BIGINT,
@@ -361,6 +362,11 @@ CREATE TABLE device_failures (
 );
 CREATE INDEX device_failures_by_device_id_began_ms ON device_failures (device_id, began_ms);
 CREATE INDEX device_failures_by_ended_ms ON device_failures (ended_ms);
+
+CREATE TABLE turns (
+  work TEXT NOT NULL PRIMARY KEY,
+  until_ms BIGINT NOT NULL
+);
 
 CREATE TABLE poll_cycles (
   id {id},

@@ -17,6 +17,7 @@ pub struct DeviceRow {
     pub zone: String,
     pub address: Option<String>,
     pub port: Option<i64>,
+    pub transport: Option<String>,
     pub username: Option<String>,
     pub has_password: bool,
     pub has_comm_key: bool,
@@ -28,6 +29,7 @@ pub struct DeviceRow {
     pub needs_edit: bool,
     pub last_error: Option<String>,
     pub last_error_step: Option<String>,
+    pub last_error_reason: Option<String>,
     pub last_contact_ms: Option<i64>,
     /// Since when it is listened to; `None` also when whoever did so has died.
     pub live_since_ms: Option<i64>,
@@ -51,9 +53,9 @@ pub struct DeviceRow {
 fn devices(store: &Store, which: &str) -> String {
     let now = sql::now_ms(store.backend());
     format!(
-        "SELECT d.id, d.kind, d.serial_number, d.name, d.site_id, s.name AS site, s.zone AS zone, d.address, d.port, d.username,
+        "SELECT d.id, d.kind, d.serial_number, d.name, d.site_id, s.name AS site, s.zone AS zone, d.address, d.port, d.transport, d.username,
        (d.password_sealed IS NOT NULL) AS has_password, (d.comm_key_sealed IS NOT NULL) AS has_comm_key,
-       d.mode, d.enabled, d.direction, d.poll_interval_s, d.next_poll_ms, d.needs_edit, d.last_error, d.last_error_step,
+       d.mode, d.enabled, d.direction, d.poll_interval_s, d.next_poll_ms, d.needs_edit, d.last_error, d.last_error_step, d.last_error_reason,
        d.last_contact_ms, CASE WHEN d.lease_until_ms > {now} THEN d.live_since_ms END AS live_since_ms, d.first_verified_ms, d.retired_ms, d.clock_drift_s, d.set_clock, d.model, d.firmware, d.user_count, d.record_count, d.record_capacity,
        c.covered_to_ms,
        (SELECT MIN(f.began_ms) FROM device_failures f WHERE f.device_id = d.id AND f.ended_ms IS NULL) AS failing_since_ms

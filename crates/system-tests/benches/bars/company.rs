@@ -95,6 +95,7 @@ impl Company {
                     site: self.site,
                     address: address.map(|address| address.ip().to_string()),
                     port: address.map(|address| address.port()),
+                    transport: None,
                     username: None,
                     mode: vec![Way::Poll],
                     enabled: true,

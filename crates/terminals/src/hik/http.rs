@@ -100,7 +100,7 @@ impl Http {
             })?;
         let scheme = match target.transport {
             Transport::Tls => "https",
-            Transport::Tcp | Transport::Udp => "http",
+            Transport::Tcp | Transport::Udp | Transport::Unknown => "http",
         };
         Ok(Self {
             client,

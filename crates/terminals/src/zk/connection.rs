@@ -2,16 +2,17 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::Duration;
 
 use tokio::net::lookup_host;
 use zk_proto::bulk::{self, BulkError, Chunk, Prepared, Wanted};
-use zk_proto::{DecodeError, Incoming, Packet, PacketBuffer, Session, command, key, reply};
+use zk_proto::reply::{self, Condition};
+use zk_proto::{DecodeError, Incoming, Packet, PacketBuffer, Request, Session, command, key};
 
 use super::link::Link;
-use crate::steps::Steps;
-use crate::{Deadline, Step, Target, TerminalError};
+use crate::{Deadline, Lacking, Step, Target, TerminalError, Transport};
 
 const RESOLVE: Duration = Duration::from_secs(5);
 const CONNECT: Duration = Duration::from_secs(3);
@@ -33,6 +34,13 @@ const HEAD: usize = 64;
 
 /// What the scrambled key is salted with; the value common clients use.
 const SALT: u8 = 0x32;
+
+/// Whether a terminal is as well off with a request that comes twice as with one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Twice {
+    Harmless,
+    Harmful,
+}
 
 /// How long to wait for a packet.
 #[derive(Clone, Copy)]
@@ -61,7 +69,11 @@ pub(super) type Heard = (u16, Vec<u8>);
 
 impl Connection {
     /// Opens the socket. Nothing is sent: terminals that serve one connection would have lost it to a probe.
-    pub(super) async fn open(target: &Target, deadline: Deadline) -> Result<Self, TerminalError> {
+    pub(super) async fn open(
+        target: &Target,
+        transport: Transport,
+        deadline: Deadline,
+    ) -> Result<Self, TerminalError> {
         let address = target.address();
         let found = deadline
             .within(
@@ -80,10 +92,30 @@ impl Connection {
                 source,
             })?;
         let link = deadline
-            .within(Step::Connect, CONNECT, Link::open(target.transport, &found))
+            .within(Step::Connect, CONNECT, Link::open(transport, &found))
             .await?
             .map_err(|source| TerminalError::Unreachable { address, source })?;
-        Ok(Self {
+        Ok(Self::over(link, deadline))
+    }
+
+    /// Opens a TCP connection to a place that has `limit` to take it.
+    pub(super) async fn open_at(
+        place: SocketAddr,
+        limit: Duration,
+        deadline: Deadline,
+    ) -> Result<Self, TerminalError> {
+        let link = deadline
+            .within(Step::Connect, limit, Link::open(Transport::Tcp, &[place]))
+            .await?
+            .map_err(|source| TerminalError::Unreachable {
+                address: place.to_string(),
+                source,
+            })?;
+        Ok(Self::over(link, deadline))
+    }
+
+    fn over(link: Link, deadline: Deadline) -> Self {
+        Self {
             link,
             packets: PacketBuffer::new(),
             session: Session::new(),
@@ -91,15 +123,18 @@ impl Connection {
             out: Vec::new(),
             open: false,
             heard: None,
-        })
+        }
     }
 
-    /// Opens a session, with the comm key if the terminal wants one. The key is sent once.
-    pub(super) async fn sign_in(
-        &mut self,
-        comm_key: Option<u32>,
-        steps: &mut Steps<'_>,
-    ) -> Result<(), TerminalError> {
+    pub(super) fn transport(&self) -> Transport {
+        match self.link.loses() {
+            true => Transport::Udp,
+            false => Transport::Tcp,
+        }
+    }
+
+    /// Opens a session; whether the terminal wants a comm key for it.
+    pub(super) async fn greet(&mut self) -> Result<bool, TerminalError> {
         // From here on it may hold its only place for us, whatever it answers.
         self.open = true;
         let header = self
@@ -108,28 +143,30 @@ impl Connection {
             .header;
         self.session.opened(header.session_id);
         match header.command {
-            reply::ACK_OK | reply::ACK_UNAUTH => {}
-            code => return Err(refused(Step::Connect, code)),
+            reply::ACK_OK => Ok(false),
+            reply::ACK_UNAUTH => Ok(true),
+            code => Err(refused(Step::Connect, command::CONNECT, code)),
         }
-        steps.done(Step::Connect);
-        if header.command == reply::ACK_OK {
-            steps.done(Step::SignIn);
-            return Ok(());
-        }
+    }
+
+    /// Sends the comm key that the terminal wants, once.
+    pub(super) async fn sign_in(&mut self, comm_key: Option<u32>) -> Result<(), TerminalError> {
         // Without a configured key the factory value is worth the one try.
-        let scrambled = key::scramble(comm_key.unwrap_or(0), self.session.id(), SALT);
+        match (self.accepts_key(comm_key.unwrap_or(0)).await?, comm_key) {
+            (true, _) => Ok(()),
+            (false, None | Some(0)) => Err(TerminalError::KeyRequired),
+            (false, Some(_)) => Err(TerminalError::AuthRefused),
+        }
+    }
+
+    /// Sends a comm key, which is to be done once; whether it is right.
+    pub(super) async fn accepts_key(&mut self, key: u32) -> Result<bool, TerminalError> {
+        let scrambled = key::scramble(key, self.session.id(), SALT);
         let answer = self
             .exchange(Step::SignIn, command::AUTH, &scrambled)
             .await?;
-        match (answer.header.command, comm_key) {
-            (reply::ACK_OK, _) => {
-                steps.done(Step::SignIn);
-                Ok(())
-            }
-            // 2005, or some other code: not every model has the one for it.
-            (_, None | Some(0)) => Err(TerminalError::KeyRequired),
-            (_, Some(_)) => Err(TerminalError::AuthRefused),
-        }
+        // 2005, or some other code: not every model has the one for a wrong key.
+        Ok(answer.header.command == reply::ACK_OK)
     }
 
     /// Sends a command and gives the data of its answer.
@@ -142,7 +179,7 @@ impl Connection {
         let answer = self.exchange(step, command, data).await?;
         match answer.header.command {
             reply::ACK_OK => Ok(answer.data),
-            code => Err(refused(step, code)),
+            code => Err(refused(step, command, code)),
         }
     }
 
@@ -155,6 +192,76 @@ impl Connection {
     ) -> Result<Option<&[u8]>, TerminalError> {
         let answer = self.exchange(step, command, data).await?;
         Ok((answer.header.command == reply::ACK_OK).then_some(answer.data))
+    }
+
+    /// Has something changed, which may take the terminal a while. Where packets get lost, only what is harmless twice is asked
+    /// for again.
+    pub(super) async fn change(
+        &mut self,
+        request: &Request,
+        twice: Twice,
+    ) -> Result<(), TerminalError> {
+        let step = Step::Write;
+        let answer = match twice {
+            Twice::Harmless => {
+                self.exchange_within(step, request.command, &request.data, PROGRESS)
+                    .await?
+            }
+            Twice::Harmful => {
+                self.send(step, request.command, &request.data).await?;
+                self.reply_comes(step, Patience::Whole(PROGRESS)).await?;
+                self.reply(step)?
+            }
+        };
+        done(request, &answer)
+    }
+
+    /// Sends requests that only count together: parts of an upload, and what is to be done with it.
+    ///
+    /// A part that comes twice would spoil it, so each is sent once. Where one gets lost, or its answer, all of them are sent
+    /// again: the first lets the terminal forget what it has, and nothing is done before the last.
+    pub(super) async fn upload(&mut self, requests: &[Request]) -> Result<(), TerminalError> {
+        let mut tries = if self.link.loses() { TRIES } else { 1 };
+        loop {
+            tries -= 1;
+            match self.upload_once(requests).await {
+                Err(TerminalError::Timeout { .. }) if tries > 0 => {}
+                ended => return ended,
+            }
+        }
+    }
+
+    async fn upload_once(&mut self, requests: &[Request]) -> Result<(), TerminalError> {
+        let step = Step::Write;
+        let limit = if self.link.loses() { REPEAT } else { PROGRESS };
+        for request in requests {
+            self.send(step, request.command, &request.data).await?;
+            self.reply_comes(step, Patience::Whole(limit)).await?;
+            let answered = done(request, &self.reply(step)?);
+            if let Err(refused) = answered {
+                self.free(step).await;
+                return Err(refused);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends a request after which the terminal goes away: its answer, silence and a broken connection are all as good.
+    pub(super) async fn send_away(&mut self, request: &Request) -> Result<(), TerminalError> {
+        let step = Step::Write;
+        self.send(step, request.command, &request.data).await?;
+        match self.reply_comes(step, Patience::Whole(ANSWER)).await {
+            Ok(()) => done(request, &self.reply(step)?)?,
+            Err(TerminalError::Timeout { .. } | TerminalError::Cut { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        // The session is over: EXIT could only reach the next one.
+        self.open = false;
+        if !self.link.loses() {
+            // One that has answered is still there for a moment.
+            let _gone = self.reply_comes(step, Patience::Whole(ANSWER)).await;
+        }
+        Ok(())
     }
 
     /// Has the terminal prepare a large answer. One that is small comes at once and is put into `body`; otherwise its size
@@ -178,7 +285,8 @@ impl Connection {
         if answer.header.command == reply::ACK_ERROR && counted == Some(0) {
             return Ok(None);
         }
-        match Prepared::decode(&answer).map_err(|error| bulk_error(step, error))? {
+        let prepared = Prepared::decode(&answer);
+        match prepared.map_err(|error| bulk_error(step, command::PREPARE_BUFFER, error))? {
             Prepared::Inline(data) => {
                 body.extend_from_slice(data);
                 Ok(None)
@@ -288,7 +396,9 @@ impl Connection {
             self.reply_comes(step, Patience::Whole(REPEAT)).await?;
             let packet = self.reply(step)?;
             let data = bulk::datagram_part(&packet, length);
-            if let Some(data) = data.map_err(|error| bulk_error(step, error))? {
+            if let Some(data) =
+                data.map_err(|error| bulk_error(step, command::READ_BUFFER, error))?
+            {
                 part.clear();
                 part.extend_from_slice(data);
                 return Ok(());
@@ -339,7 +449,7 @@ impl Connection {
             let packet = self.reply(step)?;
             let received = chunk
                 .take(&packet)
-                .map_err(|error| bulk_error(step, error))?;
+                .map_err(|error| bulk_error(step, command::READ_BUFFER, error))?;
             if let Some(promised) = chunk.promised().filter(|promised| *promised > length) {
                 return Err(TerminalError::TooLarge {
                     step,
@@ -356,6 +466,15 @@ impl Connection {
 
     pub(super) fn renew(&mut self, deadline: Deadline) {
         self.deadline = deadline;
+    }
+
+    pub(super) fn deadline(&self) -> Deadline {
+        self.deadline
+    }
+
+    /// Whether packets may get lost.
+    pub(super) fn loses(&self) -> bool {
+        self.link.loses()
     }
 
     /// Keeps events from now on.
@@ -542,15 +661,36 @@ impl Drop for Connection {
     }
 }
 
-fn refused(step: Step, code: u16) -> TerminalError {
-    TerminalError::Refused {
+/// Whether the answer says that it is done.
+fn done(request: &Request, answer: &Packet<'_>) -> Result<(), TerminalError> {
+    match request.answer(answer) {
+        Ok(_) => Ok(()),
+        Err(refusal) => Err(refused(Step::Write, refusal.command, refusal.code)),
+    }
+}
+
+fn refused(step: Step, command: u16, code: u16) -> TerminalError {
+    let lacking = match Condition::of(command, code) {
+        Condition::LegacyRefused => Lacking::Protocol,
+        Condition::LogNotOffered => Lacking::Log,
+        Condition::NoLargeAnswers => Lacking::LargeAnswers,
+        condition => {
+            return TerminalError::Refused {
+                step,
+                detail: format!("it answered code {code}: {condition}"),
+            };
+        }
+    };
+    TerminalError::NotOffered {
         step,
-        detail: format!("it answered code {code}: {}", reply::meaning(code)),
+        lacking,
+        code,
     }
 }
 
 fn decode_error(step: Step, error: DecodeError) -> TerminalError {
     match error {
+        DecodeError::AccessPanel if step == Step::Connect => TerminalError::AccessPanel { step },
         DecodeError::TooLong { announced, limit } => TerminalError::TooLarge {
             step,
             announced: u64::from(announced),
@@ -563,9 +703,9 @@ fn decode_error(step: Step, error: DecodeError) -> TerminalError {
     }
 }
 
-fn bulk_error(step: Step, error: BulkError) -> TerminalError {
+fn bulk_error(step: Step, command: u16, error: BulkError) -> TerminalError {
     match error {
-        BulkError::Refused { code } => refused(step, code),
+        BulkError::Refused { code } => refused(step, command, code),
         error => TerminalError::Malformed {
             step,
             detail: error.to_string(),

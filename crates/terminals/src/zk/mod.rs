@@ -5,9 +5,11 @@
 
 mod clock;
 mod connection;
+mod discover;
 mod link;
 mod live;
 mod position;
+mod writing;
 
 use attendance::{DeviceUserId, Punch, PunchState, VerifyMode};
 use jiff::civil::DateTime;
@@ -23,10 +25,12 @@ use zk_proto::{
 use crate::steps::Steps;
 use crate::{
     Deadline, DeviceUser, Identity, OnStep, ParkedRecord, ReadPosition, Reading, Step, Target,
-    TerminalError,
+    TerminalError, Transport,
 };
 use connection::Connection;
 use position::{Position, hex, people};
+
+pub(crate) use discover::who_is_at;
 
 /// Far above the largest log sold, 200,000 records of at most 49 bytes.
 const MAX_LOG_LEN: u32 = 16 << 20;
@@ -44,6 +48,10 @@ pub struct ZkTerminal {
     identity: Identity,
     /// Whose internal numbers are whose, once live punches need it.
     numbers: Option<UserIndex>,
+    /// Where it is, to come back once more and unblock it.
+    target: Target,
+    /// Keypad and sensors are blocked by us.
+    blocked: bool,
 }
 
 /// What a streamed log was.
@@ -75,12 +83,28 @@ impl ZkTerminal {
         on_step: OnStep<'_>,
     ) -> Result<Self, TerminalError> {
         let mut steps = Steps::begin(on_step);
-        let mut terminal = Self {
-            connection: Connection::open(target, deadline).await?,
-            identity: Identity::default(),
-            numbers: None,
-        };
-        match terminal.introduce(target, &mut steps).await {
+        if target.transport != Transport::Unknown {
+            return Self::connect_by(target, target.transport, deadline, &mut steps).await;
+        }
+        let tcp = Self::connect_by(target, Transport::Tcp, deadline, &mut steps).await;
+        if !tcp.as_ref().is_err_and(is_unanswered) {
+            return tcp;
+        }
+        // Some old models answer over UDP alone.
+        match Self::connect_by(target, Transport::Udp, deadline, &mut steps).await {
+            Err(error) if is_unanswered(&error) => tcp,
+            udp => udp,
+        }
+    }
+
+    async fn connect_by(
+        target: &Target,
+        transport: Transport,
+        deadline: Deadline,
+        steps: &mut Steps<'_>,
+    ) -> Result<Self, TerminalError> {
+        let mut terminal = Self::open(target, transport, deadline).await?;
+        match terminal.introduce(target, steps).await {
             Ok(()) => Ok(terminal),
             Err(error) => {
                 terminal.close().await;
@@ -94,9 +118,49 @@ impl ZkTerminal {
         target: &Target,
         steps: &mut Steps<'_>,
     ) -> Result<(), TerminalError> {
-        self.connection
-            .sign_in(target.credentials.comm_key, steps)
-            .await?;
+        let wants_key = self.greet().await?;
+        steps.done(Step::Connect);
+        if wants_key {
+            self.sign_in(target.credentials.comm_key).await?;
+        }
+        steps.done(Step::SignIn);
+        self.identify(target).await?;
+        steps.done(Step::Identify);
+        Ok(())
+    }
+
+    /// Opens the socket and sends nothing.
+    pub(crate) async fn open(
+        target: &Target,
+        transport: Transport,
+        deadline: Deadline,
+    ) -> Result<Self, TerminalError> {
+        let connection = Connection::open(target, transport, deadline).await?;
+        Ok(Self::over(connection, target.clone()))
+    }
+
+    fn over(connection: Connection, target: Target) -> Self {
+        Self {
+            connection,
+            identity: Identity::default(),
+            numbers: None,
+            target,
+            blocked: false,
+        }
+    }
+
+    /// Opens a session; whether the terminal wants a comm key for it.
+    pub(crate) async fn greet(&mut self) -> Result<bool, TerminalError> {
+        self.connection.greet().await
+    }
+
+    /// Sends the comm key that the terminal wants, once.
+    pub(crate) async fn sign_in(&mut self, comm_key: Option<u32>) -> Result<(), TerminalError> {
+        self.connection.sign_in(comm_key).await
+    }
+
+    /// Reads who the terminal is and compares its serial number.
+    pub(crate) async fn identify(&mut self, target: &Target) -> Result<(), TerminalError> {
         self.identity.serial = self.serial().await?;
         if let Some(expected) = &target.serial {
             // Terminals and stickers disagree about case and blanks.
@@ -115,12 +179,16 @@ impl ZkTerminal {
             .await?;
         self.identity.firmware = version.map(options::text).unwrap_or_default();
         self.counters().await?;
-        steps.done(Step::Identify);
         Ok(())
     }
 
     pub fn identity(&self) -> &Identity {
         &self.identity
+    }
+
+    /// By which it answers.
+    pub fn transport(&self) -> Transport {
+        self.connection.transport()
     }
 
     /// The serial number, or where a model has none, its MAC address.
@@ -171,17 +239,35 @@ impl ZkTerminal {
     }
 
     async fn user_list(&mut self, counters: &Counters) -> Result<UserList, TerminalError> {
-        let step = Step::Users;
+        self.user_list_at(Step::Users, counters.users).await
+    }
+
+    async fn user_list_at(
+        &mut self,
+        step: Step,
+        counted: Option<u32>,
+    ) -> Result<UserList, TerminalError> {
+        let body = self
+            .whole(step, Wanted::Users, counted, MAX_USERS_LEN)
+            .await?;
+        users::decode(&body, counted).map_err(|error| TerminalError::Malformed {
+            step,
+            detail: error.to_string(),
+        })
+    }
+
+    /// A large answer in one piece.
+    async fn whole(
+        &mut self,
+        step: Step,
+        wanted: Wanted,
+        counted: Option<u32>,
+        limit: u32,
+    ) -> Result<Vec<u8>, TerminalError> {
         let mut body = Vec::new();
         let prepared = self
             .connection
-            .prepare(
-                step,
-                Wanted::Users,
-                counters.users,
-                MAX_USERS_LEN,
-                &mut body,
-            )
+            .prepare(step, wanted, counted, limit, &mut body)
             .await?;
         if let Some(size) = prepared {
             self.connection
@@ -192,10 +278,7 @@ impl ZkTerminal {
                 .await?;
             self.connection.free(step).await;
         }
-        users::decode(&body, counters.users).map_err(|error| TerminalError::Malformed {
-            step,
-            detail: error.to_string(),
-        })
+        Ok(body)
     }
 
     /// Reads the clock, the counters, the users where they may have changed, and the log where it may have changed.
@@ -280,6 +363,7 @@ impl ZkTerminal {
         }
         Ok(Reading {
             identity: self.identity.clone(),
+            transport: Some(self.transport()),
             clock,
             seen_at,
             users: list.as_ref().map(device_users),
@@ -399,6 +483,7 @@ impl ZkTerminal {
             // It cannot give a part alone. What it still sends of it is told apart by its number.
             Err(LogFailure::Terminal(
                 TerminalError::TooLarge { .. }
+                | TerminalError::NotOffered { .. }
                 | TerminalError::Refused { .. }
                 | TerminalError::Malformed { .. },
             )) => return Ok(Since::Refused),
@@ -515,6 +600,22 @@ impl ZkTerminal {
     pub async fn close(mut self) {
         self.connection.exit().await;
     }
+}
+
+/// Nothing at all came back: what answers by another transport is not known to be wrong.
+pub(crate) fn is_unanswered(error: &TerminalError) -> bool {
+    matches!(
+        error,
+        TerminalError::Unreachable { .. }
+            | TerminalError::Timeout {
+                step: Step::Connect,
+                ..
+            }
+            | TerminalError::Cut {
+                step: Step::Connect,
+                ..
+            }
+    )
 }
 
 /// What was read of a log.

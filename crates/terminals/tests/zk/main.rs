@@ -1,8 +1,11 @@
 //! The ZKTeco driver against virtual terminals: what it brings, what it asks, and how each fault ends.
 
 mod clock;
+mod discover;
 mod faults;
 mod live;
+mod transports;
+mod writing;
 
 use std::time::{Duration, Instant};
 
@@ -639,10 +642,10 @@ async fn faults_end_in_named_errors_at_once() {
         (Fault::RefuseConnection, Step::Connect, "Unreachable"),
         (Fault::Busy, Step::Connect, "Cut"),
         (Fault::Garbage, Step::Connect, "Malformed"),
-        (Fault::AccessPanel, Step::Connect, "Malformed"),
+        (Fault::AccessPanel, Step::Connect, "AccessPanel"),
         (Fault::HugeFrame, Step::Connect, "TooLarge"),
         (Fault::WrongChecksum, Step::Connect, "Malformed"),
-        (Fault::ConnectCode(6001), Step::Connect, "Refused"),
+        (Fault::ConnectCode(6001), Step::Connect, "NotOffered"),
         (Fault::RefuseKey, Step::SignIn, "KeyRequired"),
         (Fault::HangUp(11), Step::Identify, "Cut"),
         (Fault::HangUp(50), Step::Counters, "Cut"),
@@ -655,9 +658,9 @@ async fn faults_end_in_named_errors_at_once() {
         (Fault::HugeLog, Step::Punches, "TooLarge"),
         (Fault::WrongTotal(-40), Step::Punches, "Malformed"),
         (Fault::WrongTotal(40), Step::Punches, "Malformed"),
-        (Fault::LogCode(4989), Step::Punches, "Refused"),
+        (Fault::LogCode(4989), Step::Punches, "NotOffered"),
         (Fault::LogCode(2001), Step::Punches, "Refused"),
-        (Fault::LogCode(65535), Step::Punches, "Refused"),
+        (Fault::LogCode(65535), Step::Punches, "NotOffered"),
     ];
     for (fault, step, kind) in table {
         let terminal = start(builder(LogLayout::Forty, 3000)).await;
@@ -821,7 +824,7 @@ async fn an_abandoned_read_says_goodbye_too() {
 async fn only_the_buffered_read_is_used() {
     let terminal = start(builder(LogLayout::Forty, 30).reads(Reads::Direct)).await;
     let error = read(&terminal).await.expect_err("no buffered read");
-    check_error(&Fault::Busy, &error, Step::Users, "Refused");
+    check_error(&Fault::Busy, &error, Step::Users, "NotOffered");
     assert_eq!(terminal.counts().of(ATTLOG_DIRECT), 0);
 }
 

@@ -1,6 +1,8 @@
-//! `/devices` and `/devices/{serial}`: the condition of the terminals, and what to do with one. The form is in a module of its own.
+//! `/devices` and `/devices/{serial}`: the condition of the terminals, and what to do with one. The form and the doctor are in
+//! modules of their own.
 
 pub(super) mod clock;
+mod doctor;
 mod drift;
 pub(super) mod form;
 
@@ -10,7 +12,7 @@ use askama::Template;
 use attendance::DeviceId;
 use axum::extract::{Path, Query, State};
 use axum::response::{Redirect, Response};
-use ingest::{DeviceTest, PollFailure};
+use ingest::{Diagnosis, PollFailure};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use store::views::devices::{
@@ -307,52 +309,14 @@ struct DevicePage<'a> {
     counts: UserCounts,
     parked: Vec<Parked>,
     clock: ClockCard,
-    shown: &'a Shown<'a>,
+    shown: &'a Shown,
+    /// What the doctor found.
+    doctor: Option<Vec<doctor::Line>>,
+    /// The log gets full: what to do, and whether that is urgent.
+    filling: Option<(String, bool)>,
     /// Why it is not polled.
     not_polled: Option<Msg>,
     people: i64,
-}
-
-impl DevicePage<'_> {
-    fn tested(&self) -> Vec<(bool, String, String)> {
-        match self.shown.test {
-            None => Vec::new(),
-            Some(Err(failure)) => vec![(false, step(failure.step), sentence(&failure.message))],
-            Some(Ok(test)) => vec![
-                (
-                    true,
-                    msg("test-connected").to_string(),
-                    seconds(test.connecting),
-                ),
-                (
-                    true,
-                    msg("test-identified")
-                        .with("serial", &test.identity.serial)
-                        .to_string(),
-                    test.identity.model.clone(),
-                ),
-                (
-                    true,
-                    msg("test-clock").to_string(),
-                    drift(test.clock_drift_s),
-                ),
-                (
-                    true,
-                    msg("test-read")
-                        .count("punches", test.punches)
-                        .count("parked", test.parked)
-                        .to_string(),
-                    seconds(test.reading),
-                ),
-            ],
-        }
-    }
-}
-
-fn seconds(duration: std::time::Duration) -> String {
-    msg("duration-seconds")
-        .with("seconds", format!("{:.1}", duration.as_secs_f64()))
-        .to_string()
 }
 
 struct Cycle {
@@ -386,11 +350,12 @@ pub(crate) struct DeviceQuery {
 
 /// What a page of a device says beside what is known of it.
 #[derive(Default)]
-struct Shown<'a> {
+struct Shown {
     query: DeviceQuery,
     /// A shift of punches that is to be shown, and not made.
     shift: ShiftForm,
-    test: Option<&'a Result<DeviceTest, PollFailure>>,
+    /// What the doctor found.
+    diagnosis: Option<Result<Diagnosis, PollFailure>>,
     /// Why what was asked for was not done.
     refused: Option<String>,
 }
@@ -415,7 +380,7 @@ async fn page(
     state: &WebState,
     visitor: &Visitor,
     serial: &str,
-    shown: Shown<'_>,
+    shown: Shown,
 ) -> Result<Response, PageError> {
     let device = known(state, serial).await?;
     let ui = visitor.ui(state, Section::Devices);
@@ -437,7 +402,11 @@ async fn page(
             now,
             zone: zone.clone(),
         }),
-        trouble: trouble(&device, condition),
+        trouble: trouble(
+            &device,
+            condition,
+            state.engine.locator.searches(&device.kind),
+        ),
         not_polled: why_not_polled(&device),
         cycles: cycles
             .into_iter()
@@ -462,6 +431,8 @@ async fn page(
             .collect(),
         clock: clock::card(state, visitor, &device, &shown, now).await?,
         shown: &shown,
+        doctor: shown.diagnosis.as_ref().map(doctor::lines),
+        filling: filling(&device),
         people,
         device: &device,
         ui: &ui,
@@ -483,14 +454,15 @@ async fn in_use(state: &WebState, serial: &str) -> Result<DeviceRow, PageError> 
     }
 }
 
-/// What failed at which step; what to do.
-fn trouble(device: &DeviceRow, condition: Condition) -> Option<(String, String)> {
+/// What failed at which step; what to do. `searched`: a device of its kind is found without an address.
+fn trouble(device: &DeviceRow, condition: Condition, searched: bool) -> Option<(String, String)> {
     let error = device.last_error.as_ref().map(sentence).unwrap_or_default();
     let key = match condition {
         Condition::NoContact => "no-contact",
         Condition::Refused => "refused",
         Condition::NotIdentified => "not-identified",
         Condition::ReadingFails => "reading-fails",
+        Condition::WaitingForAddress if searched => "searching",
         Condition::WaitingForAddress => "waiting",
         Condition::ClockOff => "clock-off",
         _ => return None,
@@ -510,12 +482,28 @@ fn trouble(device: &DeviceRow, condition: Condition) -> Option<(String, String)>
         .with("drift", drift::long_drift(drift_s))
         .with("serial", &device.serial_number)
         .to_string();
-    let text = msg(format!("trouble-{key}-text")).to_string();
+    let reason = device.last_error_reason.as_deref().unwrap_or_default();
+    let text = match condition.is_down() {
+        true => doctor::advice(reason),
+        false => None,
+    };
+    let text = text
+        .unwrap_or_else(|| msg(format!("trouble-{key}-text")))
+        .to_string();
     let text = match condition {
         Condition::ClockOff | Condition::WaitingForAddress => text,
         _ => format!("{error} {text}"),
     };
     Some((title, text))
+}
+
+/// A log of which less than a fifth is free; less than a twentieth is urgent.
+fn filling(device: &DeviceRow) -> Option<(String, bool)> {
+    let records = u32::try_from(device.record_count?).ok()?;
+    let capacity = u32::try_from(device.record_capacity?).ok()?;
+    let percent = ingest::log_fullness(records, capacity)?;
+    let text = msg("device-filling").count("percent", percent);
+    Some((text.to_string(), percent >= 95))
 }
 
 fn cycle(row: CycleRow, now: Timestamp, zone: &jiff::tz::TimeZone) -> Cycle {
@@ -575,6 +563,14 @@ fn identity(device: &DeviceRow, now: Timestamp) -> Vec<(String, String)> {
             (Some(address), None) => address.clone(),
             _ => msg("device-no-address").to_string(),
         },
+    );
+    fact(
+        "transport",
+        device
+            .transport
+            .as_ref()
+            .map(|name| name.to_uppercase())
+            .unwrap_or_default(),
     );
     fact("site", format!("{}, {}", device.site, device.zone));
     let moment = |ms: Option<i64>| ms.map(|ms| format::moment(format::instant(ms), now, &zone));
@@ -637,17 +633,18 @@ pub(crate) async fn poll_all(
     Ok(Redirect::to(&format!("/devices?asked={asked}")))
 }
 
-/// Talks to a device and stores nothing.
-pub(crate) async fn test(
+/// Examines a device and stores nothing.
+pub(crate) async fn examine(
     State(state): State<WebState>,
     visitor: Visitor,
     Path(serial): Path<String>,
 ) -> Result<Response, PageError> {
     visitor.require(visitor.may().edit_devices)?;
     let device = in_use(&state, &serial).await?;
-    let tested = state.engine.poller.test(DeviceId(device.id)).await?;
+    let poller = &state.engine.poller;
+    let diagnosis = poller.examine(DeviceId(device.id), &mut |_| {}).await?;
     let shown = Shown {
-        test: Some(&tested),
+        diagnosis: Some(diagnosis),
         ..Shown::default()
     };
     page(&state, &visitor, &serial, shown).await

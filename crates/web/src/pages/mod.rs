@@ -37,7 +37,7 @@ pub(crate) fn routes() -> Router<WebState> {
         )
         .route("/devices/{serial}", get(devices::show))
         .route("/devices/{serial}/poll", post(devices::poll))
-        .route("/devices/{serial}/test", post(devices::test))
+        .route("/devices/{serial}/doctor", post(devices::examine))
         .route(
             "/devices/{serial}/edit",
             get(devices::form::edit).post(devices::form::save),

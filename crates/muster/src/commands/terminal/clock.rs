@@ -5,7 +5,8 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use terminals::{Target, Terminal, TerminalError};
 
-use super::{drift, drift_text, failure, wall_text};
+use super::advice::failure;
+use super::{drift, drift_text, wall_text};
 use crate::output::Usage;
 
 /// A look at the clock: what it shows, and how far it is ahead of ours, in seconds.

@@ -1,16 +1,20 @@
 //! `muster terminal`: talks to one terminal. Nothing is stored here.
 
+mod advice;
 mod clock;
 mod reading;
+mod writing;
 
 use std::process::ExitCode;
 
 use ingest::Clock;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use terminals::{DeviceKind, Step, Target, TerminalError};
+use terminals::Target;
 
-use crate::output::{Failure, Usage};
+use crate::output::Usage;
+
+pub use advice::{advice_for, fullness, stored_step_name, story};
 pub use reading::test;
 
 /// How far a terminal's clock may be off before it is worth a word.
@@ -87,6 +91,8 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    #[command(flatten)]
+    Write(writing::Command),
 }
 
 #[derive(clap::Args)]
@@ -141,6 +147,7 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
             zone,
             json,
         } => clock::run(&place.target()?, &zone_named(zone)?, set, json).await?,
+        Command::Write(command) => writing::run(command).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -158,12 +165,12 @@ fn zone_named(name: Option<String>) -> Result<TimeZone, Usage> {
 }
 
 /// The wall time as it is written everywhere.
-fn wall_text(clock: DateTime) -> String {
+pub fn wall_text(clock: DateTime) -> String {
     clock.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 /// How far a terminal's clock in that zone is ahead of ours, in seconds.
-fn drift(clock: DateTime, zone: &TimeZone) -> i64 {
+pub fn drift(clock: DateTime, zone: &TimeZone) -> i64 {
     let ours = zone.to_datetime(Clock::system().now());
     clock.duration_since(ours).as_secs_f64().round() as i64
 }
@@ -178,143 +185,6 @@ pub fn drift_text(seconds: i64) -> String {
         (0, 0, _) => format!("{minutes} min {rest} s {way}"),
         (0, ..) => format!("{hours} h {minutes} min {way}"),
         _ => format!("{days} d {hours} h {way}"),
-    }
-}
-
-fn failure(error: TerminalError, target: &Target) -> Failure {
-    Failure {
-        what: format!("{} failed at {}", step_name(error.step()), target.address()),
-        next: advice(&error, target),
-        source: Some(Box::new(error)),
-    }
-}
-
-/// The step as people say it.
-fn step_name(step: Step) -> &'static str {
-    match step {
-        Step::Resolve => "finding the address",
-        Step::Connect => "connecting",
-        Step::SignIn => "signing in",
-        Step::Identify => "reading the serial number",
-        Step::Clock => "reading the clock",
-        Step::Counters => "reading the counters",
-        Step::Users => "reading the users",
-        Step::Punches => "reading the punches",
-        Step::Live => "listening",
-    }
-}
-
-/// The same for the name that is stored with a failure; `None` for what is no step of a conversation.
-pub fn stored_step_name(name: &str) -> Option<&'static str> {
-    let steps = [
-        Step::Resolve,
-        Step::Connect,
-        Step::SignIn,
-        Step::Identify,
-        Step::Clock,
-        Step::Counters,
-        Step::Users,
-        Step::Punches,
-        Step::Live,
-    ];
-    let step = steps.into_iter().find(|step| step.as_str() == name)?;
-    Some(step_name(step))
-}
-
-/// An error with its causes in one sentence.
-fn story(error: &TerminalError) -> String {
-    let mut story = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        story = format!("{story}: {error}");
-        cause = error.source();
-    }
-    let first_word = story.split(' ').next().unwrap_or_default();
-    // A host name keeps its case.
-    if first_word.chars().all(|letter| letter.is_ascii_lowercase())
-        && let Some(first) = story.get_mut(..1)
-    {
-        first.make_ascii_uppercase();
-    }
-    format!("{story}.")
-}
-
-/// What it means and what to do. A target with a serial number is a configured device.
-fn advice(error: &TerminalError, target: &Target) -> String {
-    let device = target.serial.as_deref();
-    let edit = |flag: &str| match device {
-        Some(serial) => format!("Set it with `muster device edit {serial} {flag}`."),
-        None => "Correct it in the URL.".to_owned(),
-    };
-    let once =
-        "Muster tried it once and will not try again by itself, so the terminal does not lock.";
-    match error {
-        TerminalError::Resolve { .. } => {
-            "Check the spelling of the host name, or use the IP address from the terminal's network menu.".to_owned()
-        }
-        TerminalError::Unreachable { .. }
-        | TerminalError::Timeout {
-            step: Step::Resolve | Step::Connect,
-            ..
-        } => format!(
-            "The terminal does not answer at {}, port {}. Check its power and network cable, and the address in its network menu.{}",
-            target.host,
-            target.port,
-            match target.kind {
-                DeviceKind::Zk => " Some terminals serve one connection at a time: stop other software that reads it.",
-                DeviceKind::Hik => "",
-            }
-        ),
-        TerminalError::AuthRefused if target.kind == DeviceKind::Zk => {
-            format!("Comm key refused. {once} Compare it with the terminal's menu Comm. › PC connection. {}", edit("--comm-key-stdin"))
-        }
-        TerminalError::AuthRefused | TerminalError::SignInRepeated => {
-            format!("User name or password refused. {once} {}", edit("--username NAME --password-stdin"))
-        }
-        TerminalError::KeyRequired => {
-            let set = match device {
-                Some(_) => edit("--comm-key-stdin"),
-                None => "Put it before the host: zk://COMMKEY@HOST.".to_owned(),
-            };
-            format!("The key is in the terminal's menu Comm. › PC connection. {set}")
-        }
-        TerminalError::Locked { for_secs } | TerminalError::LockedOut { for_secs } => {
-            let wait = match for_secs {
-                Some(seconds) => format!("{} min", seconds.div_ceil(60)),
-                None => "half an hour".to_owned(),
-            };
-            format!("Somebody tried wrong passwords. Wait {wait}, then try again with the right one.")
-        }
-        TerminalError::SignInUnanswered { .. } => format!(
-            "The terminal answered until the password was sent. It may have locked us out: compare user name and password, wait half an \
-             hour, then try again. {}",
-            edit("--username NAME --password-stdin")
-        ),
-        TerminalError::WrongSerial { found, expected, .. } => format!(
-            "{} answers as {}, but {expected} is registered there. No punch was taken. Find where {expected} is now and set its \
-             address, or register the terminal that answers as a device of its own.",
-            target.host,
-            if found.is_empty() { "a terminal without serial number" } else { found }
-        ),
-        TerminalError::Timeout { .. } | TerminalError::Cut { .. } => {
-            "The terminal was reached and then fell silent. Nothing of an interrupted reading is kept, and nothing is lost: it is still \
-             on the terminal. Check the network between, and try again."
-                .to_owned()
-        }
-        TerminalError::Refused { step: Step::SignIn, .. } if target.kind == DeviceKind::Hik => {
-            edit("--username NAME --password-stdin")
-        }
-        TerminalError::Refused { .. } => {
-            "The terminal answered and said no. It may be busy: try again in a minute. If it stays so, its firmware or the account does \
-             not allow this step."
-                .to_owned()
-        }
-        TerminalError::Malformed { .. } | TerminalError::TooLarge { .. } => format!(
-            "Something answers at {}, but not as {} terminals do. Check address and port; if they are right, the firmware speaks in a way \
-             that this version does not know.",
-            target.address(),
-            target.kind.brand()
-        ),
     }
 }
 

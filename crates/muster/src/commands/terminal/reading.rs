@@ -13,7 +13,8 @@ use serde::Serialize;
 use terminals::{Deadline, DeviceUser, Live, LogRead, Step, Target, Terminal, TerminalError};
 use tokio::sync::Notify;
 
-use super::{CLOCK_TOLERANCE_S, Format, advice, drift, drift_text, failure, story, wall_text};
+use super::advice::{advice, failure, story};
+use super::{CLOCK_TOLERANCE_S, Format, drift, drift_text, wall_text};
 use crate::output::{self, count, plain};
 
 /// A test reads the log for so long; the rest is not needed to know that it can be read.

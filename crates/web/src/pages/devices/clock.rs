@@ -95,7 +95,7 @@ pub(super) async fn card(
     state: &WebState,
     visitor: &Visitor,
     device: &DeviceRow,
-    shown: &Shown<'_>,
+    shown: &Shown,
     now: Timestamp,
 ) -> Result<ClockCard, PageError> {
     let zone = format::zone(&device.zone);

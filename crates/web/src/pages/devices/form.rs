@@ -21,6 +21,9 @@ use crate::session::Visitor;
 use crate::text::msg;
 use crate::ui::{Section, Ui};
 
+/// Those of ZKTeco terminals; the others have that of their port.
+const TRANSPORTS: [&str; 2] = ["tcp", "udp"];
+
 /// Not `Debug`: it holds secrets.
 #[derive(Clone, Deserialize)]
 #[serde(default)]
@@ -31,6 +34,8 @@ pub(crate) struct DeviceForm {
     pub site: i64,
     pub address: String,
     pub port: String,
+    /// Empty lets the next reading find it out.
+    pub transport: String,
     pub username: String,
     /// Empty keeps what is stored.
     pub password: String,
@@ -54,6 +59,7 @@ impl Default for DeviceForm {
             site: 0,
             address: String::new(),
             port: String::new(),
+            transport: String::new(),
             username: String::new(),
             password: String::new(),
             comm_key: String::new(),
@@ -82,6 +88,7 @@ impl DeviceForm {
             site: device.site_id,
             address: device.address.clone().unwrap_or_default(),
             port: device.port.map(|port| port.to_string()).unwrap_or_default(),
+            transport: device.transport.clone().unwrap_or_default(),
             username: device.username.clone().unwrap_or_default(),
             direction: device.direction.clone(),
             interval_min: (device.poll_interval_s / 60).max(1).to_string(),
@@ -139,6 +146,8 @@ impl DeviceForm {
             site: SiteId(self.site),
             address: filled(&self.address),
             port,
+            transport: filled(&self.transport)
+                .filter(|name| self.kind == "zk" && TRANSPORTS.contains(&name.as_str())),
             username: filled(&self.username),
             mode,
             enabled: self.existing.is_none() || self.enabled.is_some(),

@@ -1,0 +1,510 @@
+//! Finds devices that are not reached where they should be: asks the addresses of the configured subnets, compares serial
+//! numbers, and writes where they are now.
+//!
+//! Nothing is asked outside these subnets, nor at the address of a device that is in contact, being read, or switched off.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use attendance::{DeviceId, Way};
+use store::entities::devices;
+use store::locating::Sighting;
+use store::{Author, Store, StoreError};
+use terminals::discover::{self, Answer, ScanKeys, ScanLimits};
+use terminals::{DeviceKind, Step, Subnet};
+use tokio::task::JoinHandle;
+
+use crate::{Change, Changes, Clock, Poller};
+
+/// Where and how often devices are searched for.
+#[derive(Clone, Debug)]
+pub struct LocatorOptions {
+    /// Nothing is ever asked outside them.
+    pub subnets: Vec<Subnet>,
+    /// Between the end of a search and the beginning of the next one, in real time and among all nodes.
+    pub every: Duration,
+    pub limits: ScanLimits,
+}
+
+impl Default for LocatorOptions {
+    fn default() -> Self {
+        Self {
+            subnets: Vec::new(),
+            every: Duration::from_secs(300),
+            limits: ScanLimits::default(),
+        }
+    }
+}
+
+/// The name of the turn that nodes take.
+const WORK: &str = "search for devices";
+/// A search that runs shows so often that it does.
+const RENEW: Duration = Duration::from_secs(20);
+/// How often it is looked whether a device is missing.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+const AFTER_ERROR: Duration = Duration::from_secs(30);
+
+/// Finds devices. Cheap to clone; clones share what they know of refused keys.
+#[derive(Clone, Debug)]
+pub struct Locator(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    store: Store,
+    clock: Clock,
+    changes: Changes,
+    poller: Poller,
+    options: LocatorOptions,
+    keys: ScanKeys,
+    /// Devices that were found and stay where they are, and what was said about it. Said once.
+    doubted: Mutex<BTreeMap<DeviceId, String>>,
+}
+
+/// What is to be searched for, and where.
+#[derive(Clone, Debug)]
+pub struct Search {
+    pub missing: Vec<devices::Model>,
+    addresses: Vec<Ipv4Addr>,
+    ports: BTreeSet<(&'static str, u16)>,
+    keys: ScanKeys,
+    /// Addresses of the subnets that are not asked, because a registered device is there.
+    pub spared: usize,
+    /// A device in contact whose address is not known now, because its host name cannot be resolved. It could be disturbed.
+    pub unresolved: Option<devices::Model>,
+}
+
+/// A missing device that was found.
+#[derive(Clone, Debug)]
+pub struct Located {
+    pub device: devices::Model,
+    pub at: SocketAddr,
+    pub outcome: Outcome,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Its address is that now.
+    Moved,
+    /// It has that address already.
+    There,
+    /// It stays where it is, for the reason that is shown as its failure.
+    Doubted(String),
+    /// It was edited, removed or read meanwhile.
+    Overtaken,
+}
+
+impl Locator {
+    pub(crate) fn new(
+        store: Store,
+        clock: Clock,
+        changes: Changes,
+        poller: Poller,
+        options: LocatorOptions,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            store,
+            clock,
+            changes,
+            poller,
+            options,
+            keys: ScanKeys::default(),
+            doubted: Mutex::default(),
+        }))
+    }
+
+    pub fn subnets(&self) -> &[Subnet] {
+        &self.0.options.subnets
+    }
+
+    /// Whether a device of this kind is found by its serial number if it has no address.
+    pub fn searches(&self, kind: &str) -> bool {
+        let kind = DeviceKind::from_name(kind);
+        !self.subnets().is_empty() && kind.is_some_and(DeviceKind::can_be_found)
+    }
+
+    /// Searches whenever a device is missing and it is time, for ever.
+    pub(crate) async fn run(self) {
+        if self.subnets().is_empty() {
+            return;
+        }
+        loop {
+            let wait = match self.search().await {
+                Ok(_) => LOOK_AGAIN,
+                Err(error) => {
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "missing devices cannot be searched for; trying again"
+                    );
+                    AFTER_ERROR
+                }
+            };
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// One search of all configured subnets for all missing devices; `None` when none is missing, or it is not time yet, or
+    /// another node is searching.
+    pub async fn search(&self) -> Result<Option<Vec<Located>>, StoreError> {
+        let inner = &*self.0;
+        if self.subnets().is_empty() {
+            return Ok(None);
+        }
+        let now = inner.clock.real_now();
+        if !inner.store.turn_is_free(WORK, now).await? {
+            return Ok(None);
+        }
+        let devices = inner.store.devices().await?;
+        if !devices.iter().any(is_missing) {
+            return Ok(None);
+        }
+        let tx = inner.store.begin_claim().await?;
+        let ours = tx.take_turn(WORK, now, now + inner.options.every).await?;
+        tx.commit_quietly().await?;
+        if !ours {
+            return Ok(None);
+        }
+        let search = self.plan_for(devices, self.subnets(), None).await;
+        if let Some(device) = &search.unresolved {
+            tracing::warn!(
+                device.id = device.id,
+                "missing devices are not searched for now: the host name of device {} cannot be resolved, and it must not be \
+                 disturbed",
+                device.name
+            );
+            return Ok(None);
+        }
+        let renewing = Renewing::begin(self.clone());
+        let mut found = Vec::new();
+        self.scan(&search, &mut |place, answer| match answer {
+            Answer::Nothing => {}
+            answer => found.push((place, answer)),
+        })
+        .await;
+        drop(renewing);
+        tracing::debug!(
+            addresses = search.asked(),
+            missing = search.missing.len(),
+            answers = found.len(),
+            "searched for missing devices"
+        );
+        let located = self.relocate(&search, &found).await?;
+        self.prolong().await?;
+        Ok(Some(located))
+    }
+
+    /// What a search of these subnets, which must be configured ones or parts of them, would be about. It asks at the port
+    /// that is usual and those of the missing devices, or only at `port`.
+    pub async fn plan(&self, subnets: &[Subnet], port: Option<u16>) -> Result<Search, StoreError> {
+        let devices = self.0.store.devices().await?;
+        Ok(self.plan_for(devices, subnets, port).await)
+    }
+
+    async fn plan_for(
+        &self,
+        devices: Vec<devices::Model>,
+        subnets: &[Subnet],
+        port: Option<u16>,
+    ) -> Search {
+        let configured = self.subnets();
+        let allowed = subnets
+            .iter()
+            .filter(|subnet| configured.iter().any(|whole| whole.covers(subnet)));
+        let mut addresses: BTreeSet<Ipv4Addr> = allowed.flat_map(Subnet::hosts).collect();
+        let all = addresses.len();
+        let (mut missing, mut unresolved) = (Vec::new(), None);
+        for device in devices {
+            if self.must_be_spared(&device) {
+                let found = discover::addresses_of(host(&device)).await;
+                if found.is_empty() && is_in_contact(&device) {
+                    unresolved = Some(device);
+                    break;
+                }
+                for address in found {
+                    if let IpAddr::V4(address) = address.to_canonical() {
+                        addresses.remove(&address);
+                    }
+                }
+            }
+            if is_missing(&device) {
+                missing.push(device);
+            }
+        }
+        let findable = DeviceKind::ALL.iter().filter(|kind| kind.can_be_found());
+        let mut ports: BTreeSet<_> = findable
+            .map(|kind| (kind.as_str(), port.unwrap_or(kind.default_port())))
+            .collect();
+        if port.is_none() {
+            ports.extend(missing.iter().filter_map(|device| {
+                let kind = DeviceKind::from_name(&device.kind)?;
+                Some((kind.as_str(), port_of(device, kind)))
+            }));
+        }
+        Search {
+            keys: self.0.keys.with(self.comm_keys(&missing)),
+            missing,
+            spared: all - addresses.len(),
+            addresses: addresses.into_iter().collect(),
+            ports,
+            unresolved,
+        }
+    }
+
+    /// Whether a search stays away from where a device is registered: only where it fails may somebody else be there.
+    fn must_be_spared(&self, device: &devices::Model) -> bool {
+        let now = self.0.clock.real_now().as_millisecond();
+        let is_read = device.lease_until_ms.is_some_and(|until| until > now);
+        let fails = device.last_error_step.is_some();
+        !host(device).is_empty() && (is_read || !device.enabled || !fails)
+    }
+
+    fn comm_keys(&self, missing: &[devices::Model]) -> Vec<u32> {
+        let key = |device| {
+            let sealed = self.0.store.device_credentials(device).ok()?;
+            sealed.comm_key?.expose().trim().parse().ok()
+        };
+        missing.iter().filter_map(key).collect()
+    }
+
+    /// Asks all addresses; `on_host` is told of each, in any order.
+    pub async fn scan(
+        &self,
+        search: &Search,
+        on_host: &mut (dyn FnMut(SocketAddr, Answer) + Send),
+    ) {
+        let limits = self.0.options.limits;
+        for (kind, port) in &search.ports {
+            if let Some(kind) = DeviceKind::from_name(kind) {
+                let addresses = search.addresses.iter().copied();
+                discover::scan(kind, addresses, *port, limits, &search.keys, on_host).await;
+            }
+        }
+    }
+
+    /// Writes where the missing devices were found. One that answers at two places, or has a host name, stays where it is.
+    pub async fn relocate(
+        &self,
+        search: &Search,
+        found: &[(SocketAddr, Answer)],
+    ) -> Result<Vec<Located>, StoreError> {
+        let mut located = Vec::new();
+        for device in &search.missing {
+            let places = places_of(device, found);
+            if let Some(at) = places.first() {
+                let outcome = self.conclude(device, &places).await?;
+                located.push(Located {
+                    device: device.clone(),
+                    at: *at,
+                    outcome,
+                });
+            }
+        }
+        Ok(located)
+    }
+
+    async fn conclude(
+        &self,
+        device: &devices::Model,
+        places: &[SocketAddr],
+    ) -> Result<Outcome, StoreError> {
+        match places {
+            [place] if is_at(device, *place) => Ok(Outcome::There),
+            [place] if !has_host_name(device) => self.relocate_to(device, *place).await,
+            [place] => {
+                let message = format!(
+                    "it answers at {place}, but its host name {} leads elsewhere: correct the name server, or enter the address",
+                    host(device)
+                );
+                let step = device.last_error_step.as_deref();
+                let step = step.unwrap_or(Step::Resolve.as_str());
+                self.doubt(device, step, message).await
+            }
+            several => {
+                let places: Vec<_> = several.iter().map(ToString::to_string).collect();
+                let message = format!(
+                    "{} terminals answer with its serial number, at {}: its address stays as it is until only one does",
+                    places.len(),
+                    places.join(" and ")
+                );
+                self.doubt(device, Step::Identify.as_str(), message).await
+            }
+        }
+    }
+
+    async fn relocate_to(
+        &self,
+        device: &devices::Model,
+        place: SocketAddr,
+    ) -> Result<Outcome, StoreError> {
+        let inner = &*self.0;
+        let kind = DeviceKind::from_name(&device.kind);
+        let usual = kind.is_some_and(|kind| kind.default_port() == place.port());
+        let port = (!usual || device.port.is_some()).then_some(place.port());
+        let message = format!("it was found at {place} and is read there next");
+        let sighting = Sighting {
+            before: device,
+            message: &message,
+        };
+        let author = Author {
+            account: None,
+            at: inner.clock.now(),
+        };
+        let tx = inner.store.begin_write().await?;
+        let address = place.ip().to_string();
+        if !tx.move_device(sighting, &address, port, author).await? {
+            tx.rollback().await?;
+            return Ok(Outcome::Overtaken);
+        }
+        tx.commit().await?;
+        tracing::info!(
+            device.id = device.id,
+            "device {} was found at {place}; its address was {}",
+            device.name,
+            match host(device) {
+                "" => "not known",
+                before => before,
+            }
+        );
+        self.doubted().remove(&DeviceId(device.id));
+        self.tell(device);
+        inner.poller.wake();
+        Ok(Outcome::Moved)
+    }
+
+    async fn doubt(
+        &self,
+        device: &devices::Model,
+        step: &str,
+        message: String,
+    ) -> Result<Outcome, StoreError> {
+        let inner = &*self.0;
+        let sighting = Sighting {
+            before: device,
+            message: &message,
+        };
+        let tx = inner.store.begin_write().await?;
+        if !tx.doubt_device(sighting, step, inner.clock.now()).await? {
+            tx.rollback().await?;
+            return Ok(Outcome::Overtaken);
+        }
+        tx.commit().await?;
+        let mut doubted = inner
+            .doubted
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if doubted
+            .insert(DeviceId(device.id), message.clone())
+            .as_ref()
+            != Some(&message)
+        {
+            tracing::warn!(device.id = device.id, "device {}: {message}", device.name);
+        }
+        drop(doubted);
+        self.tell(device);
+        Ok(Outcome::Doubted(message))
+    }
+
+    fn doubted(&self) -> MutexGuard<'_, BTreeMap<DeviceId, String>> {
+        let doubted = self.0.doubted.lock();
+        doubted.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, device: &devices::Model) {
+        self.0.changes.publish(Change {
+            devices: vec![DeviceId(device.id)],
+            ..Change::default()
+        });
+    }
+
+    async fn prolong(&self) -> Result<(), StoreError> {
+        let inner = &*self.0;
+        let until = inner.clock.real_now() + inner.options.every;
+        let tx = inner.store.begin_claim().await?;
+        tx.prolong_turn(WORK, until).await?;
+        tx.commit_quietly().await
+    }
+}
+
+impl Search {
+    /// How many times an address is asked.
+    pub fn asked(&self) -> usize {
+        self.addresses.len() * self.ports.len()
+    }
+}
+
+/// A search that runs keeps its turn.
+struct Renewing(JoinHandle<()>);
+
+impl Renewing {
+    fn begin(locator: Locator) -> Self {
+        Self(tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(RENEW).await;
+                if let Err(error) = locator.prolong().await {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "the turn to search for devices could not be kept; trying again"
+                    );
+                }
+            }
+        }))
+    }
+}
+
+impl Drop for Renewing {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Whether a device is to be searched for: one that should be polled and is not reached, or answers as another.
+fn is_missing(device: &devices::Model) -> bool {
+    let lost = [Step::Resolve, Step::Connect, Step::Identify].map(Step::as_str);
+    let step = device.last_error_step.as_deref();
+    let mut ways = device.mode.split(',');
+    DeviceKind::from_name(&device.kind).is_some_and(DeviceKind::can_be_found)
+        && device.enabled
+        && !device.needs_edit
+        && device.retired_ms.is_none()
+        && ways.any(|way| way == Way::Poll.as_str())
+        && (host(device).is_empty() || step.is_some_and(|step| lost.contains(&step)))
+}
+
+fn is_in_contact(device: &devices::Model) -> bool {
+    device.enabled && device.last_contact_ms.is_some() && device.last_error_step.is_none()
+}
+
+fn host(device: &devices::Model) -> &str {
+    device.address.as_deref().unwrap_or_default().trim()
+}
+
+fn has_host_name(device: &devices::Model) -> bool {
+    !host(device).is_empty() && host(device).parse::<IpAddr>().is_err()
+}
+
+fn port_of(device: &devices::Model, kind: DeviceKind) -> u16 {
+    let port = device.port.and_then(|port| u16::try_from(port).ok());
+    port.unwrap_or(kind.default_port())
+}
+
+fn is_at(device: &devices::Model, place: SocketAddr) -> bool {
+    let port = DeviceKind::from_name(&device.kind).map(|kind| port_of(device, kind));
+    host(device).parse() == Ok(place.ip()) && port == Some(place.port())
+}
+
+fn places_of(device: &devices::Model, found: &[(SocketAddr, Answer)]) -> Vec<SocketAddr> {
+    let wanted = device.serial_number.trim();
+    let mut places: Vec<SocketAddr> = found
+        .iter()
+        .filter(|(_, answer)| match answer {
+            // Terminals and stickers disagree about case and blanks.
+            Answer::Terminal { serial, .. } => serial.trim().eq_ignore_ascii_case(wanted),
+            _ => false,
+        })
+        .map(|(place, _)| *place)
+        .collect();
+    places.sort_unstable();
+    places.dedup();
+    places
+}

@@ -1,0 +1,164 @@
+//! What the doctor found, in lines, and what to do about what failed.
+
+use ingest::{Check, Checked, Diagnosis, Found, PollFailure, Seen};
+
+use super::{drift, step};
+use crate::pages::form::sentence;
+use crate::text::{Msg, msg};
+
+/// How far a clock may be off before it is worth a word, in seconds.
+const CLOCK_TOLERANCE_S: i64 = 30;
+
+/// One check.
+pub(super) struct Line {
+    /// `pass`, `fail`, `none` (not offered) or `skip-step` (not tried).
+    pub class: &'static str,
+    pub icon: &'static str,
+    pub title: String,
+    pub detail: String,
+    pub advice: Option<Msg>,
+    pub took: String,
+}
+
+/// All checks in their order, or why there are none.
+pub(super) fn lines(diagnosis: &Result<Diagnosis, PollFailure>) -> Vec<Line> {
+    match diagnosis {
+        Ok(diagnosis) => diagnosis
+            .checks
+            .iter()
+            .map(|one| line(one, diagnosis))
+            .collect(),
+        Err(failure) => vec![Line {
+            class: "fail",
+            icon: "circle-x",
+            title: step(failure.step),
+            detail: sentence(&failure.message),
+            advice: None,
+            took: String::new(),
+        }],
+    }
+}
+
+fn line(one: &Checked, diagnosis: &Diagnosis) -> Line {
+    let (class, icon, detail) = match &one.found {
+        Found::Good(seen) => ("pass", "circle-check", seen_text(seen, diagnosis)),
+        Found::Failed(failure) => ("fail", "circle-x", sentence(&failure.message)),
+        Found::NotOffered => ("none", "dots", msg("check-not-offered").to_string()),
+        Found::NotTried => ("skip-step", "dots", msg("check-not-tried").to_string()),
+    };
+    let advice = match &one.found {
+        Found::Failed(failure) if !is_said_before(one.check, failure, diagnosis) => {
+            advice(failure.reason)
+        }
+        _ => None,
+    };
+    Line {
+        class,
+        icon,
+        title: msg(format!("check-{}", one.check.as_str())).to_string(),
+        detail,
+        advice,
+        took: match one.found {
+            Found::NotTried => String::new(),
+            _ => msg("duration-ms")
+                .count(
+                    "ms",
+                    u64::try_from(one.took.as_millis()).unwrap_or(u64::MAX),
+                )
+                .to_string(),
+        },
+    }
+}
+
+/// TCP and UDP mostly fail for the same reason.
+fn is_said_before(check: Check, failure: &PollFailure, diagnosis: &Diagnosis) -> bool {
+    let earlier = diagnosis.checks.iter().take_while(|one| one.check != check);
+    earlier
+        .filter_map(|one| match &one.found {
+            Found::Failed(earlier) => Some(earlier.reason),
+            _ => None,
+        })
+        .any(|reason| reason == failure.reason)
+}
+
+fn seen_text(seen: &Seen, diagnosis: &Diagnosis) -> String {
+    match seen {
+        Seen::Nothing => String::new(),
+        Seen::Addresses(addresses) => {
+            let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+            addresses.join(", ")
+        }
+        Seen::Key { wanted: true } => msg("seen-key-accepted").to_string(),
+        Seen::Key { wanted: false } => msg("seen-key-none").to_string(),
+        Seen::Identity(identity) => {
+            let parts = [&identity.serial, &identity.model, &identity.firmware];
+            let parts = parts.into_iter().filter(|part| !part.is_empty());
+            parts.cloned().collect::<Vec<_>>().join(", ")
+        }
+        Seen::Clock { shows, .. } => {
+            let off = diagnosis.clock_drift_s.unwrap_or_default();
+            let key = match off.abs() > CLOCK_TOLERANCE_S {
+                true => "seen-clock-off",
+                false => "seen-clock",
+            };
+            msg(key)
+                .with("clock", shows.strftime("%Y-%m-%d %H:%M:%S"))
+                .with("drift", drift(off))
+                .to_string()
+        }
+        Seen::Counters {
+            users,
+            records,
+            capacity,
+        } => {
+            let told = |number: &Option<u32>| match number {
+                Some(number) => msg("number").count("number", *number).to_string(),
+                None => msg("seen-not-told").to_string(),
+            };
+            msg("seen-counters")
+                .with("users", told(users))
+                .with("records", told(records))
+                .with("capacity", told(capacity))
+                .to_string()
+        }
+        Seen::Users(users) => msg("seen-users").count("users", *users).to_string(),
+        Seen::Log {
+            punches,
+            rejected,
+            whole,
+        } => {
+            let key = match whole {
+                true => "seen-log",
+                false => "seen-log-part",
+            };
+            msg(key)
+                .count("punches", *punches)
+                .count("rejected", *rejected)
+                .to_string()
+        }
+    }
+}
+
+/// What to do about what the drivers name so; `None` for what they do not name.
+pub(super) fn advice(reason: &str) -> Option<Msg> {
+    const REASONS: [&str; 15] = [
+        "resolve",
+        "unreachable",
+        "silent",
+        "credentials",
+        "key_required",
+        "locked",
+        "sign_in_unanswered",
+        "sign_in_refused",
+        "wrong_serial",
+        "no_protocol",
+        "no_log",
+        "no_large_answers",
+        "access_panel",
+        "refused",
+        "not_understood",
+    ];
+    REASONS
+        .contains(&reason)
+        .then(|| msg(format!("advice-{reason}")))
+}
