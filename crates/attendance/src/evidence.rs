@@ -211,8 +211,11 @@ impl<'a> Evidence<'a> {
         }
     }
 
-    /// R30.
+    /// R30, R31.
     fn is_quarantined(&mut self, punch: &EvidencePunch, policy: &Policy, now: i64) -> bool {
+        if punch.released {
+            return false;
+        }
         if punch.suspect || punch.wall.date() < policy.clock_min {
             return true;
         }
@@ -302,6 +305,7 @@ mod tests {
             state,
             source: Source::Device,
             suspect: false,
+            released: false,
         }
     }
 
@@ -414,7 +418,10 @@ mod tests {
         old.wall = "2010-01-01T00:00:00".parse().unwrap();
         check(&inputs(vec![old.clone()]), "a | ");
         old.suspect = true;
-        check(&inputs(vec![old]), " | a quarantined");
+        check(&inputs(vec![old.clone()]), " | a quarantined");
+        old.released = true;
+        old.received_at = Some(timestamp(at("02 07:00")));
+        check(&inputs(vec![old]), "a | ");
     }
 
     #[test]

@@ -85,6 +85,8 @@ pub struct EvidencePunch {
     pub state: PunchState,
     pub source: Source,
     pub suspect: bool,
+    /// A person has said when it was made, so it is in no quarantine (R31).
+    pub released: bool,
 }
 
 #[derive(Clone, Debug)]

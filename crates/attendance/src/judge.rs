@@ -46,6 +46,28 @@ pub fn judge_unexplained(
     })
 }
 
+/// The windows (R20) of what is planned on these days, holidays and leave notwithstanding; of an automatic day from the
+/// earliest to the latest that could be.
+pub fn planned_windows(
+    employee: &Employee,
+    days: &[Date],
+    inputs: &Inputs,
+    policy: &Policy,
+) -> Vec<(Timestamp, Timestamp)> {
+    let evidence = evidence(inputs, policy, 0);
+    let zone = zone_around(employee, days, &evidence);
+    let planner = Planner {
+        zone: &zone,
+        inputs,
+        policy,
+    };
+    let plans = days.iter().map(|date| planner.plan(Day::of(*date)));
+    plans
+        .filter(|plan| plan.kind != Kind::Off)
+        .map(|plan| (timestamp(plan.judged.from), timestamp(plan.judged.to)))
+        .collect()
+}
+
 /// What all days of a judgement share.
 #[derive(Debug)]
 pub(crate) struct Judging<'j, 'a> {

@@ -42,7 +42,7 @@ pub use inputs::{
     EvidencePunch, Gap, Inputs, PlannedShift, Relevance, Roster, RosterOverride, RosterValue,
     Source, WeeklyOff,
 };
-pub use judge::{judge, judge_unexplained};
+pub use judge::{judge, judge_unexplained, planned_windows};
 pub use policy::{
     EarlyCountFrom, LateCountFrom, OvertimeBasis, OvertimeCountFrom, Policy, PolicyError,
     PunchPolicy, Rounding, TieBreak, UnpunchedBreak,

@@ -80,6 +80,36 @@ pub(crate) fn judge_days(
     }))
 }
 
+/// The windows around `day` in which the people of the evidence are planned to come or go.
+pub(crate) fn windows(
+    evidence: &Evidence,
+    day: Date,
+) -> Result<Vec<(Timestamp, Timestamp)>, IngestError> {
+    let plans = Plans::of(evidence)?;
+    // A night shift of the day before, and the window before the first shift of the day after.
+    let days = [-1, 0, 1].map(|away| after(day, away));
+    let mut windows = Vec::new();
+    for person in evidence.people.values() {
+        let employee = Employee {
+            zone: person.zone.clone(),
+            employed_from: None,
+            employed_to: None,
+        };
+        let inputs = Inputs {
+            shifts: Arc::clone(&plans.shifts),
+            roster: plans.roster(evidence, person),
+            ..Inputs::default()
+        };
+        windows.extend(attendance::planned_windows(
+            &employee,
+            &days,
+            &inputs,
+            &plans.policy,
+        ));
+    }
+    Ok(windows)
+}
+
 /// Below so many days a thread costs more than it saves.
 const WORTH_SHARING: usize = 64;
 
@@ -308,6 +338,7 @@ impl Happened {
                     state: punch.state,
                     source: Source::Device,
                     suspect: punch.suspect,
+                    released: punch.released,
                 };
                 (date(punch.instant), punch)
             })
@@ -327,6 +358,7 @@ impl Happened {
                         state: if out { PunchState::Out } else { PunchState::In },
                         source: Source::RollCall,
                         suspect: false,
+                        released: false,
                     };
                     punches.push((on, called));
                     continue;

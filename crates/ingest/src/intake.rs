@@ -9,6 +9,7 @@ use attendance::{DeviceId, EmployeeId, Match, Punch, PunchId, Way};
 use jiff::civil::{Date, DateTime};
 use jiff::tz::{AmbiguousOffset, Offset};
 use jiff::{SignedDuration, Span, Timestamp};
+use store::clocks::{ClockEvent, ClockNote};
 use store::coverage::GapCause;
 use store::identity::{Candidates, ListedUser};
 use store::parked::Unreadable;
@@ -17,6 +18,7 @@ use store::punches::{CLOCK_MIN, PunchRow, TouchedPunch};
 use store::{Store, StoreError, WriteTx};
 use terminals::{DeviceUser, ParkedRecord, Reading, Step};
 
+use crate::clock_notes::ClockNotes;
 use crate::judge::Storing;
 use crate::{Change, Changes, Clock, Judge, log_order};
 
@@ -107,6 +109,8 @@ pub struct Accepted {
     pub missing: u64,
     /// The read was a part of a long log; the next one goes on from there.
     pub more: bool,
+    /// The newest note of the terminal's clock.
+    pub(crate) clock_note: Option<ClockNote>,
 }
 
 impl Accepted {
@@ -199,6 +203,7 @@ pub struct Intake {
     clock: Clock,
     judge: Judge,
     changes: Changes,
+    clock_notes: ClockNotes,
 }
 
 impl Intake {
@@ -208,6 +213,7 @@ impl Intake {
             clock,
             judge,
             changes,
+            clock_notes: ClockNotes::default(),
         }
     }
 
@@ -233,6 +239,9 @@ impl Intake {
 
     /// To be called after the commit of what [`Intake::store_in`] stored.
     pub(crate) fn stored(&self, device: DeviceId, accepted: &Accepted) {
+        if let Some(note) = accepted.clock_note {
+            self.clock_notes.know(device, note);
+        }
         self.judge.wake();
         self.changes.publish(Change {
             punches: accepted.punches.clone(),
@@ -287,8 +296,20 @@ impl Intake {
             Way::Import => log_order::suspects(&log, None),
             Way::Push | Way::Live => log_order::Suspects::none(log.len()),
         };
+        let looked = match batch.contact {
+            None => None,
+            Some(contact) => {
+                let looked = Looked::at(contact, &zones);
+                let is_wrong = looked.ahead().abs() > tx.clock_tolerance().await?;
+                Some((looked, is_wrong))
+            }
+        };
+        // What is in a file may have been recorded at any time.
+        let may_be_wrong = batch.way != Way::Import && looked.is_none_or(|(_, wrong)| wrong);
+        let still_wrong =
+            may_be_wrong && !rows.is_empty() && tx.wrong_clock_seen(batch.device).await?.is_some();
         for (row, suspect) in rows.iter_mut().zip(suspects.flags) {
-            row.suspect = suspect;
+            row.suspect = suspect || still_wrong;
         }
         let inserted = tx
             .insert_punches(batch.device, batch.way, received, &rows)
@@ -319,20 +340,18 @@ impl Intake {
             .collect();
         tx.park(batch.device, batch.way, &parked, received).await?;
 
-        let contact = batch.contact.map(|contact| {
-            let (name, zone) = zones.at(contact.clock);
-            let shows = zone
-                .to_ambiguous_timestamp(contact.clock)
-                .compatible()
-                .unwrap_or(contact.seen_at);
-            (contact.seen_at, shows, name)
-        });
         let mut clock_fault = placed.iter().find_map(|placed| placed.conflict.clone());
-        if let Some((seen_at, shows, zone)) = contact {
-            let ahead = shows.duration_since(seen_at);
-            if ahead.abs() > tx.clock_tolerance().await? {
-                tx.open_clock_gap(batch.device, seen_at).await?;
-                let zone = zone.to_owned();
+        let mut clock_note = None;
+        if let Some((looked, is_wrong)) = looked {
+            let Looked { seen_at, shows, .. } = looked;
+            let seen = looked.note();
+            clock_note = Some(self.clock_notes.note(tx, batch.device, &seen).await?);
+            if is_wrong {
+                // What the rest of a long log brings was not all recorded since.
+                if batch.complete {
+                    tx.open_clock_gap(batch.device, seen_at, received).await?;
+                }
+                let (ahead, zone) = (looked.ahead(), looked.zone.to_owned());
                 clock_fault.get_or_insert(ClockFault::Wrong { ahead, zone });
             }
             let good = |row: &&PunchRow<'_>| !row.suspect && row.clock.date() >= CLOCK_MIN;
@@ -358,11 +377,11 @@ impl Intake {
             duplicate: read - new,
             rejected: batch.rejected,
             punches: inserted.new.iter().map(|punch| punch.id).collect(),
-            clock_drift_s: contact
-                .map(|(seen_at, shows, _)| shows.duration_since(seen_at).as_secs()),
+            clock_drift_s: looked.map(|(looked, _)| looked.ahead().as_secs()),
             clock_fault,
             missing: batch.missing,
             more: batch.way == Way::Poll && batch.contact.is_some() && !batch.complete,
+            clock_note,
         };
         Ok((accepted, to_mark))
     }
@@ -408,6 +427,38 @@ impl Intake {
         });
         to_mark.listed.extend(spans);
         Ok(candidates)
+    }
+}
+
+/// A look at a terminal's clock, in the zone in which it is read.
+#[derive(Clone, Copy)]
+struct Looked<'z> {
+    seen_at: Timestamp,
+    shows: Timestamp,
+    zone: &'z str,
+}
+
+impl<'z> Looked<'z> {
+    fn at(contact: Contact, zones: &'z DeviceZones) -> Self {
+        let (name, zone) = zones.at(contact.clock);
+        let shows = zone.to_ambiguous_timestamp(contact.clock).compatible();
+        Self {
+            seen_at: contact.seen_at,
+            shows: shows.unwrap_or(contact.seen_at),
+            zone: name,
+        }
+    }
+
+    fn ahead(&self) -> SignedDuration {
+        self.shows.duration_since(self.seen_at)
+    }
+
+    fn note(&self) -> ClockNote {
+        ClockNote {
+            at: self.seen_at,
+            drift_s: self.ahead().as_secs(),
+            event: ClockEvent::None,
+        }
     }
 }
 

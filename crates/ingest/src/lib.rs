@@ -5,6 +5,8 @@
 
 mod changes;
 mod clock;
+mod clock_notes;
+mod clock_setting;
 mod engine;
 mod error;
 mod evidence;
@@ -17,13 +19,17 @@ mod poller;
 
 pub use changes::{Change, Changes, Subscription};
 pub use clock::Clock;
+pub use clock_setting::{
+    CLOCK_TOLERANCE, ClockChange, ClockFacts, NotSet, SetBy, SetClockError, may_set, set_clock,
+};
 pub use engine::{Engine, Watching, Workers};
 pub use error::IngestError;
 pub use intake::{Accepted, Batch, ClockFault, Contact, Intake};
 pub use judge::{Difference, Judge, Preview};
 pub use locator::{Located, Locator, LocatorOptions, Outcome, Search};
 pub use poller::{
-    Checked, Diagnosis, Done, Found, Operation, PollFailure, Polled, Poller, PollerOptions, Taken,
+    Checked, Diagnosis, Done, Found, Operation, PollFailure, Polled, Poller, PollerOptions,
+    SetClockFailure, Taken,
 };
 pub use terminals::doctor::{Check, Seen};
 pub use terminals::{Effect, Privilege, UserChange, UserDetails, Written, log_fullness};

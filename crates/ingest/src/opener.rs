@@ -15,6 +15,8 @@ const TICK: Duration = Duration::from_secs(1);
 const AFTER_ERROR: Duration = Duration::from_secs(5);
 /// Cycles are kept for so long.
 const CYCLES_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// So is how far clocks were off.
+const CLOCKS_KEPT: SignedDuration = SignedDuration::from_hours(180 * 24);
 const FORGET_EVERY: Duration = Duration::from_secs(3600);
 
 /// Opens days and marks reports whose time has come.
@@ -85,6 +87,7 @@ impl Opener {
         if self.forgot.is_none_or(|at| at.elapsed() >= FORGET_EVERY) {
             let tx = self.store.begin_write().await?;
             tx.forget_cycles(now - CYCLES_KEPT).await?;
+            tx.forget_clock_notes(now - CLOCKS_KEPT).await?;
             tx.commit_quietly().await?;
             self.forgot = Some(Instant::now());
         }

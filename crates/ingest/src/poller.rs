@@ -1,5 +1,6 @@
 //! Reads terminals when they are due: many at once, each with a deadline of its own, so that a bad one delays nobody.
 
+mod clocks;
 mod doctor;
 mod live;
 mod operations;
@@ -18,12 +19,13 @@ use store::failures::Outage;
 use store::polling::{Cycle, ReadOutcome, ReadState};
 use store::{Store, StoreError, WriteTx};
 use terminals::{
-    Credentials, DeviceKind, Identity, ReadPosition, Reading, Retry, Step, Target, TerminalError,
-    Transport,
+    Credentials, Deadline, DeviceKind, Identity, ReadPosition, Reading, Retry, Step, Target,
+    Terminal, TerminalError, Transport,
 };
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinSet;
 
+pub use clocks::SetClockFailure;
 pub use doctor::{Checked, Diagnosis, Found};
 pub use operations::{Done, Operation};
 pub use taken::Taken;
@@ -426,24 +428,12 @@ impl Poller {
         let row = self.row(device).await?;
         let began = self.0.clock.now();
         let started = Instant::now();
-        let position = ReadPosition(row.read_position.clone());
         let result = match self.target(&row) {
             Err(failure) => {
                 self.keep_failure(&row, began, failure, Retry::NextPoll)
                     .await?
             }
-            Ok(target) => {
-                let clock = self.0.clock.clone();
-                let now = move || clock.now();
-                match terminals::read(&target, &position, self.0.options.deadline, &now).await {
-                    Ok(reading) => self.keep_reading(&row, began, reading, None).await?,
-                    Err(error) => {
-                        let failure = PollFailure::of(&error);
-                        self.keep_failure(&row, began, failure, error.retry())
-                            .await?
-                    }
-                }
-            }
+            Ok(target) => self.read_target(&row, began, &target).await?,
         };
         Ok(result.map(|result| Polled {
             device,
@@ -452,6 +442,43 @@ impl Poller {
             took: started.elapsed(),
             result,
         }))
+    }
+
+    async fn read_target(
+        &self,
+        row: &devices::Model,
+        began: Timestamp,
+        target: &Target,
+    ) -> Result<Option<Result<Accepted, PollFailure>>, StoreError> {
+        let failed = async |error: TerminalError| {
+            let failure = PollFailure::of(&error);
+            self.keep_failure(row, began, failure, error.retry()).await
+        };
+        let deadline = Deadline::after(self.0.options.deadline);
+        let mut terminal = match Terminal::connect_within(target, deadline).await {
+            Ok(terminal) => terminal,
+            Err(error) => return failed(error).await,
+        };
+        let clock = self.0.clock.clone();
+        let position = ReadPosition(row.read_position.clone());
+        let reading = match terminal.read(&position, &move || clock.now()).await {
+            Ok(reading) => reading,
+            Err(error) => {
+                terminal.close().await;
+                return failed(error).await;
+            }
+        };
+        // A terminal does not wait for our disk, unless it is asked for something afterwards.
+        if !row.set_clock {
+            terminal.close().await;
+            return self.keep_reading(row, began, reading, None).await;
+        }
+        let kept = self.keep_reading(row, began, reading, None).await;
+        if let Ok(Some(Ok(accepted))) = &kept {
+            self.set_clock_if_off(&mut terminal, row, accepted).await;
+        }
+        terminal.close().await;
+        kept
     }
 
     /// Where a device is and how to sign in; a failure that names what is missing.

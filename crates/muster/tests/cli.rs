@@ -590,6 +590,64 @@ async fn what_cannot_be_asked_for_is_wrong_usage() {
 }
 
 #[tokio::test]
+async fn a_clock_is_shown_and_set() {
+    let office = Office::open().await;
+    let ahead = zk::VirtualTerminal::new("AHEAD1").clock(Arc::new(|| {
+        let now = ingest::Clock::system().now() + SignedDuration::from_secs(5 * 3600 + 95);
+        TimeZone::UTC.to_datetime(now)
+    }));
+    let terminal = ahead.start("127.0.0.1:0").await.expect("a free port");
+    let url = zk_url(&terminal);
+    let shown = office.run(&["terminal", "clock", &url]).await.done();
+    assert!(
+        shown.out.trim_end().ends_with(", 5 h 1 min ahead"),
+        "{}",
+        shown.out
+    );
+    assert_eq!(terminal.counts().of(202), 0);
+    let set = [
+        "terminal",
+        "clock",
+        &url,
+        "--set",
+        "--zone",
+        "Asia/Karachi",
+        "--json",
+    ];
+    let set: Value = serde_json::from_str(&office.run(&set).await.done().out).expect("JSON");
+    assert_eq!(set["set"], true);
+    let drift = |name: &str| set[name].as_i64().expect("a number");
+    assert!((94..=96).contains(&drift("clock_drift_before_s")), "{set}");
+    assert!(drift("clock_drift_s").abs() <= 2, "{set}");
+    let wrong = office
+        .run(&["terminal", "clock", &url, "--zone", "Mars/Olympus"])
+        .await;
+    assert_eq!(wrong.code, 2);
+    terminal.set_fault(zk::Fault::IgnoreWrites);
+    let failed = office.run(&["terminal", "clock", &url, "--set"]).await;
+    assert_eq!(failed.code, 1);
+    assert!(
+        failed.err.contains("setting the clock failed at") && failed.err.contains("and shows"),
+        "{}",
+        failed.err
+    );
+    let refused = office
+        .run(&[
+            "terminal",
+            "clock",
+            "hik://admin:Abc12345@127.0.0.1:1",
+            "--set",
+        ])
+        .await;
+    assert_eq!(refused.code, 2);
+    assert!(
+        refused.err.contains("is not offered yet"),
+        "{}",
+        refused.err
+    );
+}
+
+#[tokio::test]
 async fn an_unreachable_terminal_fails_at_connecting_and_delays_nobody() {
     let office = Office::open().await;
     let (gone, good) = (zk_terminal("GONE1").await, zk_terminal("GOOD1").await);

@@ -131,23 +131,44 @@ impl WriteTx {
     }
 
     /// A device's clock was seen to be wrong: what it records cannot be dated from when it was last read with a right one until
-    /// [`WriteTx::close_clock_gap`].
+    /// [`WriteTx::close_clock_gap`]. What is stored after `stored` is set aside.
     pub async fn open_clock_gap(
         &self,
         device: DeviceId,
         seen: Timestamp,
+        stored: Timestamp,
     ) -> Result<(), StoreError> {
-        let open = sql::one(
-            &self.tx,
-            "SELECT 1 FROM device_gaps WHERE device_id = $1 AND cause = $2 AND to_ms IS NULL",
-            [device.0.into(), GapCause::Clock.as_str().into()],
-        )
-        .await?;
-        if open.is_some() {
+        if self.wrong_clock_seen(device).await?.is_some() {
             return Ok(());
         }
         let from = self.covered(device).await?.map_or(seen, |(_, to)| to);
-        self.add_gap(device, from, None, GapCause::Clock).await
+        self.add_gap(device, from, None, GapCause::Clock).await?;
+        sql::run(
+            &self.tx,
+            "UPDATE device_gaps SET set_aside_from_ms = $3 WHERE device_id = $1 AND cause = $2 AND to_ms IS NULL",
+            [
+                device.0.into(),
+                GapCause::Clock.as_str().into(),
+                stored.as_millisecond().into(),
+            ],
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Since when what a device brings is set aside: its clock was seen to be wrong then, and not to be right since.
+    pub async fn wrong_clock_seen(
+        &self,
+        device: DeviceId,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let row = sql::one(
+            &self.tx,
+            "SELECT COALESCE(set_aside_from_ms, from_ms) FROM device_gaps WHERE device_id = $1 AND cause = $2 AND to_ms IS NULL",
+            [device.0.into(), GapCause::Clock.as_str().into()],
+        )
+        .await?;
+        row.map(|row| Ok(instant(row.try_get_by_index(0)?)))
+            .transpose()
     }
 
     /// A device's clock was seen to be right again.

@@ -12,9 +12,11 @@ use jiff::{SignedDuration, Timestamp};
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, Set};
 
 use crate::audit::Author;
+use crate::clocks::{ClockEvent, ClockNote};
 use crate::entities::{device_zones, devices, sites};
 use crate::marks::Whose;
 use crate::people::{tidy_option, tidy_text, time_zone};
+use crate::polling::DeviceZones;
 use crate::punches::{TouchedPunch, quarantined};
 use crate::secrets::{Place, Secret, SecretError};
 use crate::sql::Column;
@@ -45,6 +47,8 @@ pub struct DeviceFields {
     /// `none`, `states`, `in` or `out`: how punches get their direction (R40).
     pub direction: String,
     pub poll_interval_secs: u32,
+    /// Its clock is set when it is off, outside the shifts.
+    pub set_clock: bool,
 }
 
 /// A device to be registered.
@@ -316,6 +320,7 @@ impl WriteTx {
         time_zone(zone)?;
         let serial = self.device_row(device).await?.serial_number;
         let from_clock = from.map(wall_text).unwrap_or_default();
+        let before = self.device_zones(device).await?;
         sql::run(
             &self.tx,
             "INSERT INTO device_zones (device_id, from_clock, zone) VALUES ($1, $2, $3) \
@@ -337,9 +342,40 @@ impl WriteTx {
             .await?;
         // The next read says whether the clock was wrong or only its zone.
         self.forget_open_clock_gap(device).await?;
+        self.note_zone(device, &before, author.at).await?;
         let detail = serde_json::json!({ "from": from_clock, "zone": zone, "punches": changed });
         self.audit(author, "device.zone", &serial, detail).await?;
         Ok(changed)
+    }
+
+    /// A clock that is read in another zone has not moved, but it is as far from ours as if it had.
+    async fn note_zone(
+        &self,
+        device: DeviceId,
+        before: &DeviceZones,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let Some(last) = self.last_clock_note(device).await? else {
+            return Ok(());
+        };
+        let showed = now
+            .checked_add(SignedDuration::from_secs(last.drift_s))
+            .unwrap_or(now);
+        let (_, zone) = before.at(DateTime::MAX);
+        let showed = zone.to_datetime(showed);
+        let after = self.device_zones(device).await?;
+        let (_, zone) = after.at(showed);
+        let note = ClockNote {
+            at: now,
+            drift_s: instant_of(showed, zone, false)
+                .duration_since(now)
+                .as_secs(),
+            event: ClockEvent::Zone,
+        };
+        match note.drift_s == last.drift_s {
+            true => Ok(()),
+            false => self.note_clock(device, &note).await,
+        }
     }
 
     async fn rewrite_zone(
@@ -351,10 +387,12 @@ impl WriteTx {
         now: Timestamp,
     ) -> Result<usize, StoreError> {
         let tz = time_zone(zone)?;
+        // What was set aside because the clock seemed wrong was perhaps only read in the wrong zone.
+        let wrong_since = self.wrong_clock_seen(device).await?;
         let rows = sql::all(
             &self.tx,
-            "SELECT id, clock, fold, instant_ms, employee_id, suspect, received_ms FROM punches \
-             WHERE device_id = $1 AND clock >= $2 AND clock < $3 AND zone <> $4",
+            "SELECT id, COALESCE(shifted, clock), fold, instant_ms, employee_id, suspect, received_ms, shift_id FROM punches \
+             WHERE device_id = $1 AND COALESCE(shifted, clock) >= $2 AND COALESCE(shifted, clock) < $3 AND zone <> $4",
             [
                 device.0.into(),
                 from.into(),
@@ -374,27 +412,34 @@ impl WriteTx {
             let moved_from = instant(row.try_get_by_index(3)?);
             let first = moved.min(moved_from);
             earliest = Some(earliest.map_or(first, |earliest| earliest.min(first)));
-            rewritten.push((id, moved.as_millisecond()));
             let employee = row.try_get_by_index::<Option<i64>>(4)?.map(EmployeeId);
             let (suspect, received) = (row.try_get_by_index(5)?, instant(row.try_get_by_index(6)?));
-            touched.extend([moved_from, moved].map(|at| TouchedPunch {
+            let shift: Option<i64> = row.try_get_by_index(7)?;
+            let doubtful = suspect && wrong_since.is_none_or(|since| received <= since);
+            rewritten.push((id, moved.as_millisecond(), doubtful));
+            let before_and_after = [(moved_from, suspect), (moved, doubtful)];
+            touched.extend(before_and_after.map(|(at, suspect)| TouchedPunch {
                 id: PunchId(id),
                 employee,
                 instant: at,
-                quarantined: quarantined(suspect, clock, at, received),
+                quarantined: quarantined(shift.is_some(), suspect, clock, at, received),
             }));
         }
         let table = sql::json_rows(
             self.backend(),
             2,
             "r",
-            &[("id", Column::Int), ("instant_ms", Column::Int)],
+            &[
+                ("id", Column::Int),
+                ("instant_ms", Column::Int),
+                ("suspect", Column::Bool),
+            ],
         );
         for batch in rewritten.chunks(REWRITE_BATCH) {
             sql::run(
                 &self.tx,
                 &format!(
-                    "UPDATE punches SET zone = $1, instant_ms = r.instant_ms FROM {table} WHERE punches.id = r.id"
+                    "UPDATE punches SET zone = $1, instant_ms = r.instant_ms, suspect = r.suspect FROM {table} WHERE punches.id = r.id"
                 ),
                 [zone.into(), sql::json(batch)],
             )
@@ -556,6 +601,7 @@ impl DeviceFields {
             enabled: Set(self.enabled),
             direction: Set(self.direction.clone()),
             poll_interval_s: Set(i64::from(self.poll_interval_secs)),
+            set_clock: Set(self.set_clock),
             ..Default::default()
         }
     }
@@ -580,6 +626,7 @@ impl DeviceFields {
             "enabled": self.enabled,
             "direction": self.direction,
             "poll_interval_s": self.poll_interval_secs,
+            "set_clock": self.set_clock,
         })
     }
 }
@@ -599,6 +646,7 @@ impl From<&devices::Model> for DeviceFields {
             enabled: row.enabled,
             direction: row.direction.clone(),
             poll_interval_secs: row.poll_interval_s.try_into().unwrap_or(u32::MAX),
+            set_clock: row.set_clock,
         }
     }
 }
@@ -630,7 +678,7 @@ impl SealedColumn {
 }
 
 /// R4: in a gap the offset before the change applies; a repeated wall time is its first occurrence unless `fold`.
-fn instant_of(clock: DateTime, zone: &TimeZone, fold: bool) -> Timestamp {
+pub(crate) fn instant_of(clock: DateTime, zone: &TimeZone, fold: bool) -> Timestamp {
     let ambiguous = zone.to_ambiguous_timestamp(clock);
     let found = if fold {
         ambiguous.later()
@@ -987,6 +1035,22 @@ mod tests {
                 .collect();
             assert_eq!(marked, ["2026-05-04", "2026-05-05", "2026-05-06", "2026-05-07"]);
             assert_eq!(store.device_zones(id).await.unwrap().len(), 3);
+        }
+
+        async fn a_corrected_zone_explains_a_step_of_the_clock(store: Store) {
+            let tx = store.begin_write().await.unwrap();
+            let site = site(&tx).await;
+            let id = device(&tx, site, "A1").await;
+            let note = |drift_s, event| ClockNote { at: author().at, drift_s, event };
+            tx.set_device_zone(id, None, "Europe/London", author()).await.unwrap();
+            assert_eq!(tx.last_clock_note(id).await.unwrap(), None, "never seen");
+            tx.note_clock(id, &note(3602, ClockEvent::None)).await.unwrap();
+            tx.set_device_zone(id, None, "Europe/Berlin", author()).await.unwrap();
+            assert_eq!(tx.last_clock_note(id).await.unwrap(), Some(note(2, ClockEvent::Zone)));
+            let past = Some("2020-01-01 00:00:00".parse().unwrap());
+            tx.set_device_zone(id, past, "Europe/Berlin", author()).await.unwrap();
+            tx.set_device_zone(id, None, "Asia/Tokyo", author()).await.unwrap();
+            assert_eq!(tx.last_clock_note(id).await.unwrap(), Some(note(2, ClockEvent::Zone)), "it holds no more");
         }
     }
 

@@ -749,7 +749,8 @@ impl WriteTx {
         let stored = sql::all(
             &self.tx,
             &format!(
-                "SELECT p.id, p.device_id, p.user_id, p.clock, p.instant_ms, p.employee_id, p.suspect, p.received_ms FROM {table} \
+                "SELECT p.id, p.device_id, p.user_id, COALESCE(p.shifted, p.clock), p.instant_ms, p.employee_id, p.suspect, \
+                 p.received_ms, p.shift_id FROM {table} \
                  CROSS JOIN punches p WHERE p.device_id = r.device_id AND p.user_id = r.user_id"
             ),
             [pairs],
@@ -791,7 +792,9 @@ impl WriteTx {
             }
             moved.entry(after).or_default().push(id);
             let received = instant(row.try_get_by_index(7)?);
-            let quarantined = quarantined(row.try_get_by_index(6)?, clock, at, received);
+            let shift: Option<i64> = row.try_get_by_index(8)?;
+            let suspect = row.try_get_by_index(6)?;
+            let quarantined = quarantined(shift.is_some(), suspect, clock, at, received);
             for employee in [before, after].into_iter().flatten() {
                 touched.push(TouchedPunch {
                     id: PunchId(id),

@@ -6,6 +6,8 @@
 pub mod accounts;
 pub mod audit;
 pub mod calendar;
+pub mod clock_shifts;
+pub mod clocks;
 pub mod corrections;
 pub mod coverage;
 mod database;

@@ -46,25 +46,31 @@ pub const CLOCK_MIN: Date = Date::constant(2010, 1, 1);
 /// A clock that is further from ours than this is wrong: a missed change of summer time and some minutes are less.
 pub const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(75);
 
+/// A person who has shifted its time has released it.
 pub(crate) fn quarantined(
+    shifted: bool,
     suspect: bool,
     clock: DateTime,
     instant: Timestamp,
     received: Timestamp,
 ) -> bool {
-    suspect || clock.date() < CLOCK_MIN || instant.duration_since(received) > CLOCK_TOLERANCE
+    !shifted
+        && (suspect
+            || clock.date() < CLOCK_MIN
+            || instant.duration_since(received) > CLOCK_TOLERANCE)
 }
 
 /// The opposite of [`quarantined`] for a row of `punches`.
 pub(crate) fn believed() -> String {
     format!(
-        "(NOT suspect AND clock >= '{CLOCK_MIN}' AND instant_ms <= received_ms + {})",
+        "(shift_id IS NOT NULL OR NOT suspect AND clock >= '{CLOCK_MIN}' AND instant_ms <= received_ms + {})",
         CLOCK_TOLERANCE.as_millis()
     )
 }
 
 /// What [`WriteTx::touched`] reads of a row of `punches`.
-const TOUCHED: &str = "id, employee_id, instant_ms, CAST(suspect AS integer), clock, received_ms";
+const TOUCHED: &str =
+    "id, employee_id, instant_ms, CAST(suspect AS integer), clock, received_ms, shift_id";
 
 /// What [`WriteTx::insert_punches`] did.
 #[derive(Clone, Debug, Default)]
@@ -268,8 +274,12 @@ impl WriteTx {
             .await
     }
 
-    async fn touched(&self, which: &str, value: Value) -> Result<Vec<TouchedPunch>, StoreError> {
-        let punches = sql::list::<(i64, Option<i64>, i64, i64, String, i64), _>(
+    pub(crate) async fn touched(
+        &self,
+        which: &str,
+        value: Value,
+    ) -> Result<Vec<TouchedPunch>, StoreError> {
+        let punches = sql::list::<(i64, Option<i64>, i64, i64, String, i64, Option<i64>), _>(
             &self.tx,
             &format!(
                 "SELECT {} FROM punches WHERE {which}",
@@ -280,13 +290,19 @@ impl WriteTx {
         .await?;
         Ok(punches
             .into_iter()
-            .map(|(id, employee, at, suspect, clock, received)| {
+            .map(|(id, employee, at, suspect, clock, received, shift)| {
                 let (at, received) = (instant(at), instant(received));
                 TouchedPunch {
                     id: PunchId(id),
                     employee: employee.map(EmployeeId),
                     instant: at,
-                    quarantined: quarantined(suspect != 0, wall(&clock), at, received),
+                    quarantined: quarantined(
+                        shift.is_some(),
+                        suspect != 0,
+                        wall(&clock),
+                        at,
+                        received,
+                    ),
                 }
             })
             .collect())

@@ -71,11 +71,14 @@ pub struct Person {
 pub struct PunchEvidence {
     pub id: i64,
     pub device: DeviceId,
+    /// As the device showed it, or as a person has shifted it.
     pub clock: DateTime,
     pub instant: Timestamp,
     pub received: Timestamp,
     pub state: PunchState,
     pub suspect: bool,
+    /// A person has shifted its time, and so released it from quarantine.
+    pub released: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -696,6 +699,7 @@ struct PunchColumns {
     received_ms: i64,
     state: String,
     suspect: i64,
+    shift_id: Option<i64>,
 }
 
 async fn punches<C: ConnectionTrait>(
@@ -704,7 +708,8 @@ async fn punches<C: ConnectionTrait>(
     table: &str,
     spans: sea_orm::Value,
 ) -> Result<(), StoreError> {
-    let columns = "p.id, p.device_id, p.clock, p.instant_ms, p.received_ms, p.state, CAST(p.suspect AS integer)";
+    let columns = "p.id, p.device_id, COALESCE(p.shifted, p.clock), p.instant_ms, p.received_ms, p.state, CAST(p.suspect AS integer), \
+                   p.shift_id";
     let text = format!(
         "SELECT r.employee_id, (SELECT {} FROM punches p \
          WHERE p.employee_id = r.employee_id AND p.instant_ms >= r.from_ms AND p.instant_ms < r.to_ms) FROM {table}",
@@ -719,6 +724,7 @@ async fn punches<C: ConnectionTrait>(
             received: instant(punch.received_ms),
             state: PunchState::from_name(&punch.state).unwrap_or_default(),
             suspect: punch.suspect != 0,
+            released: punch.shift_id.is_some(),
         };
         let date = TimeZone::UTC.to_datetime(punch.instant).date();
         person.punched_on.push((date, punch.device));

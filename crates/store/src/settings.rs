@@ -24,18 +24,23 @@ impl Store {
     }
 }
 
+impl Store {
+    /// The general policy; what cannot be understood of it is as if it had not been set.
+    pub(crate) async fn policy(&self) -> Result<Policy, StoreError> {
+        stored_policy(self.read()).await
+    }
+}
+
 impl WriteTx {
+    pub(crate) async fn policy(&self) -> Result<Policy, StoreError> {
+        stored_policy(&self.tx).await
+    }
+
     /// How far from ours a terminal's clock may be before nothing is concluded from what it does not record: where the policy
     /// puts punches in quarantine earlier, that is too far already.
     pub async fn clock_tolerance(&self) -> Result<SignedDuration, StoreError> {
-        let query = "SELECT value FROM settings WHERE key = $1";
-        let row = sql::one(&self.tx, query, [POLICY.into()]).await?;
-        let stored: Option<String> = row.map(|row| row.try_get_by_index(0)).transpose()?;
-        let limit = stored
-            .and_then(|json| policy(&json).ok())
-            .map_or(CLOCK_TOLERANCE, |policy| {
-                SignedDuration::from_mins(policy.future_limit_min.into())
-            });
+        let limit = self.policy().await?.future_limit_min;
+        let limit = SignedDuration::from_mins(limit.into());
         Ok(limit.min(CLOCK_TOLERANCE))
     }
 
@@ -81,6 +86,15 @@ impl WriteTx {
 }
 
 const POLICY: &str = "policy";
+
+async fn stored_policy<C: sea_orm::ConnectionTrait>(db: &C) -> Result<Policy, StoreError> {
+    let query = "SELECT value FROM settings WHERE key = $1";
+    let row = sql::one(db, query, [POLICY.into()]).await?;
+    let stored: Option<String> = row.map(|row| row.try_get_by_index(0)).transpose()?;
+    Ok(stored
+        .and_then(|json| policy(&json).ok())
+        .unwrap_or_default())
+}
 
 /// The general policy with what was stored of it.
 fn policy(json: &str) -> Result<Policy, String> {

@@ -236,6 +236,7 @@ pub fn device_fields(site: SiteId, serial_number: &str) -> DeviceFields {
         mode: vec![Way::Poll],
         enabled: true,
         direction: "none".to_owned(),
+        set_clock: false,
         poll_interval_secs: 300,
     }
 }

@@ -23,7 +23,7 @@ pub use reading::{DeviceUser, Identity, Live, ParkedRecord, ReadPosition, Readin
 pub use steps::OnStep;
 pub use subnet::{Subnet, SubnetError};
 pub use target::{Credentials, DeviceKind, Target, Transport};
-pub use terminal::{Terminal, read};
+pub use terminal::{ClockSet, Terminal, read};
 pub use writing::{
     Effect, FingerKind, Fingerprint, Fingerprints, Privilege, UserChange, UserDetails, WriteError,
     Written,

@@ -40,6 +40,14 @@ impl DeviceKind {
         }
     }
 
+    /// Whether [`crate::Terminal::set_clock`] works with it.
+    pub fn sets_clock(self) -> bool {
+        match self {
+            Self::Zk => true,
+            Self::Hik => false,
+        }
+    }
+
     /// Whether [`crate::discover::scan`] finds it by its serial number.
     pub fn can_be_found(self) -> bool {
         match self {

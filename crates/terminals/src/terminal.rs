@@ -98,6 +98,25 @@ impl Terminal {
         }
     }
 
+    /// Sets the terminal's clock to what `wall` says when it is sent, and reads what it shows then. Its log stays as it is.
+    ///
+    /// # Errors
+    /// See [`TerminalError`]; `Refused` by terminals whose clock we do not set, and when it shows another time afterwards.
+    pub async fn set_clock(
+        &mut self,
+        wall: &(dyn Fn() -> DateTime + Send + Sync),
+    ) -> Result<ClockSet, TerminalError> {
+        match self {
+            Self::Zk(terminal) => terminal.set_clock(wall).await,
+            Self::Hik(_) => Err(TerminalError::Refused {
+                step: Step::Clock,
+                detail: "setting the clock of a Hikvision terminal is not offered yet: set it on the terminal, or let it ask \
+                         a time server"
+                    .to_owned(),
+            }),
+        }
+    }
+
     /// The terminal's whole user list, in its order.
     ///
     /// # Errors
@@ -171,6 +190,27 @@ impl Terminal {
             Self::Hik(terminal) => terminal.close().await,
         }
     }
+}
+
+/// What a terminal showed after its clock was set, and what it should have shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockSet {
+    pub shows: DateTime,
+    pub should: DateTime,
+}
+
+/// Setting it takes a moment, and a clock has whole seconds.
+const CLOCK_SET_WITHIN_S: u64 = 2;
+
+pub(crate) fn checked(shows: DateTime, should: DateTime) -> Result<ClockSet, TerminalError> {
+    let off = shows.duration_since(should).as_secs();
+    if off.unsigned_abs() > CLOCK_SET_WITHIN_S {
+        return Err(TerminalError::Refused {
+            step: Step::Clock,
+            detail: format!("it was set to {should} and shows {shows}"),
+        });
+    }
+    Ok(ClockSet { shows, should })
 }
 
 fn only_polled() -> TerminalError {

@@ -514,8 +514,72 @@ trouble-waiting-title = The device has no address yet.
 trouble-waiting-text = Enter its address. Until then it waits, and nobody is unknown because of it.
 trouble-searching-title = Searching for the device.
 trouble-searching-text = It has no address yet. The subnets of muster.toml are searched for a terminal with its serial number. You can also enter the address.
-trouble-clock-off-title = The clock is off by { $drift } s (tolerance 30 s).
-trouble-clock-off-text = Punches are kept with both times. Set the clock on the terminal.
+trouble-clock-off-title = The clock of { $name } is off by { $drift } (tolerance 30 s).
+trouble-clock-off-text = Punches are kept as it dates them. Set the clock.
+clock-card = Clock
+clock-card-sub = terminal minus server; the band is the tolerance of 30 s
+clock-now = Now
+clock-set-now = Set the clock
+clock-empty = The clock has not been read yet.
+clock-drift = Off by
+clock-happened = What happened
+clock-by-itself = Muster sets it by itself when it is more than 30 s off, outside the shifts, and never back over a punch.
+clock-event-set = Clock set
+clock-event-jump = Clock moved to { $drift }
+clock-event-reset = Clock reset
+clock-event-zone = Zone corrected
+clock-was-set = The clock is set; it was off by { $drift }. The device is read again.
+clock-is-right = The clock is right within 30 s, so it was left alone.
+clock-over-punch = The clock was not set: it would go back over a punch it has dated { $time }. Try again after that.
+clock-not-set = The clock was not set. { $step }: { $why }
+drift-conclusion = The clock was { $drift } off when it was noted last; { $events ->
+    [0] nothing happened to it.
+    [one] 1 event.
+   *[other] { $events } events.
+ }
+drift-mark = { $event } { $time }
+shifts-title = Punches of a wrong clock
+shifts-sub = they count in no day until somebody says when they were made
+run-of-day = { $punches ->
+    [one] 1 punch dated { $date } is set aside
+   *[other] { $punches } punches dated { $date } are set aside
+ }, no day was changed.
+run-of-days = { $punches ->
+    [one] 1 punch dated { $date } is set aside
+   *[other] { $punches } punches dated { $date } to { $until } are set aside
+ }, no day was changed.
+run-span = The first at { $first }, the last at { $last } of its clock. Shift them by a fixed amount, or leave them.
+shift-open = Shift these by …
+shift-from = From, on the wrong clock
+shift-to = To, on the wrong clock
+shift-by = Shift by
+shift-by-hint = For example +9:30 or −2 days 3:00. 0 h lets them count as they are.
+shift-really = Or: the first was really at
+shift-really-hint = Somebody may remember it. All others move with it.
+shift-show = Show what it does
+shift-preview = Shifted by { $shift }
+shift-said = The device said
+shift-counts = It will count as
+shift-first = First
+shift-last = Last
+shift-apply = { $punches ->
+    [one] Shift 1 punch by { $shift }
+   *[other] Shift { $punches } punches by { $shift }
+ }
+shift-range-wrong = Enter two times of the wrong clock, the earlier first.
+shift-by-wrong = Enter an amount like +9:30, −45 min or 2 days 3:00.
+shift-really-wrong = Enter a date and a time.
+shift-one-of-both = Enter the amount, or when the first of them really was.
+shift-reason-missing = Enter a reason; it is kept with the shift.
+shift-refused = Nothing was shifted. { $why }
+shift-title = { $punches ->
+    [0] No punch
+    [one] 1 punch
+   *[other] { $punches } punches
+ } from { $from } to { $to }, shifted by { $shift }
+shift-made = { $author }, { $time }: { $reason }
+shift-nobody = Command line
+shift-undone = taken back { $time }
 pick-zk = A ZKTeco terminal
 pick-zk-text = Read over the network, usually on port 4370
 pick-hik = A Hikvision terminal
@@ -539,6 +603,7 @@ device-interval-min = Poll every … minutes
 device-interval-hint = From 1 to 1440.
 device-interval-wrong = Enter a number of minutes from 1 to 1440.
 device-listen = ZKTeco: also listen for punches as they are made, on the same connection
+device-set-clock = Set its clock when it is more than 30 s off: outside the shifts, never back over a punch. ZKTeco only
 device-enabled = In use: it is read, and people depend on it
 device-clear-secrets = Forget the stored password and comm key
 device-remove-title = Remove this device
@@ -615,6 +680,12 @@ method = Method
 key = Key
 received-after = Received after
 suspect = doubtful date
+punch-shifted = shifted by { $shift }; the device said { $clock }
+shift-hours = { $time } h
+shift-days = { $days ->
+    [one] 1 day
+   *[other] { $days } days
+ } { $time } h
 known-to = Known to devices
 known-to-sub = as which device user
 known-to-empty = No device knows this person yet.

@@ -138,6 +138,31 @@ pub fn duration(length: SignedDuration) -> String {
     }
 }
 
+/// A device's wall time as stored, with its date: `6 May 08:58:00`.
+pub fn short_wall(wall: &str, today: Date) -> String {
+    match stored_date(wall) {
+        Some(date) => format!("{} {}", short_date(date, today), wall_seconds(wall)),
+        None => wall.to_owned(),
+    }
+}
+
+/// By how much times are shifted, exactly: `+9:30:00 h`, `−2 days 0:10:05 h`.
+pub fn shift(seconds: i64) -> String {
+    let sign = match seconds {
+        1.. => "+",
+        0 => "",
+        _ => "−",
+    };
+    let left = seconds.unsigned_abs();
+    let (days, left) = (left / 86_400, left % 86_400);
+    let time = format!("{}:{:02}:{:02}", left / 3600, left % 3600 / 60, left % 60);
+    let text = match days {
+        0 => msg("shift-hours"),
+        days => msg("shift-days").count("days", days),
+    };
+    format!("{sign}{}", text.with("time", time))
+}
+
 /// An age that the page counts on by itself: `46 s ago`, after an hour the clock time, then the date.
 #[derive(Clone, Debug)]
 pub struct Ago {
@@ -308,6 +333,16 @@ mod tests {
         assert_eq!(text(2 * 3600 + 20 * 60), "2 h 20");
         assert_eq!(text(3 * 86_400), "3 days");
         assert_eq!(text(-5), "0 s"); // a terminal that is ahead is never younger than now
+    }
+
+    #[test]
+    fn shifts_are_exact() {
+        let text = |secs| shift(secs).replace('\u{a0}', " ");
+        assert_eq!(text(0), "0:00:00 h");
+        assert_eq!(text(9 * 3600 + 1800), "+9:30:00 h");
+        assert_eq!(text(-605), "−0:10:05 h");
+        assert_eq!(text(86_400 + 61), "+1 day 0:01:01 h");
+        assert_eq!(text(-9620 * 86_400), "−9620 days 0:00:00 h");
     }
 
     #[test]

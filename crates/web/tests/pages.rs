@@ -693,6 +693,159 @@ async fn a_device_that_is_not_polled_says_why() {
 }
 
 #[tokio::test]
+async fn punches_of_a_wrong_clock_are_shifted_and_taken_back() {
+    let company = Company::of_ten().await;
+    company.state_is_fresh().await;
+    let cookie = company.owner().await;
+    for clock in ["2000-01-01T00:10:00", "2000-01-01T08:20:00"] {
+        company.punch("2001", clock).await;
+    }
+    let get = async |path: &str| company.get(path, Some(&cookie)).await.body;
+    let shifts = async |query: &str| part(&get(&format!("/devices/A1{query}")).await, "shifts");
+    let list = shifts("").await;
+    assert!(
+        list.contains("2 punches dated 1 Jan 2000 are set aside, no day was changed."),
+        "{list}"
+    );
+    let range = "from=2000-01-01T00:10:00&to=2000-01-01T08:20:00";
+    for (asked, told) in [
+        ("by=9&really=&reason=x", "Enter an amount like"),
+        ("by=&really=&reason=x", "Enter the amount, or when"),
+        ("by=0%20h&really=&reason=", "Enter a reason"),
+    ] {
+        let page = shifts(&format!("?{range}&{asked}")).await;
+        assert!(
+            page.contains(told) && !page.contains("name=\"shift_s\""),
+            "{page}"
+        );
+    }
+    let preview = shifts(&format!(
+        "?{range}&by=&really=2026-05-11T08:40:00&reason=battery"
+    ))
+    .await;
+    assert!(
+        preview.contains("Mon 11 May 08:40:00") && preview.contains("Mon 11 May 16:50:00"),
+        "{preview}"
+    );
+    let at = preview
+        .find("name=\"shift_s\" value=\"")
+        .expect("the shift")
+        + 22;
+    let shift_s: i64 = preview[at..]
+        .split('"')
+        .next()
+        .expect("a value")
+        .parse()
+        .expect("seconds");
+    let form = format!("{range}&shift_s={shift_s}&reason=battery");
+    let shifted = company
+        .post("/devices/A1/shift", &form, Some(&cookie))
+        .await;
+    assert_eq!(
+        shifted.location.as_deref(),
+        Some("/devices/A1#shifts"),
+        "{}",
+        shifted.body
+    );
+    let list = shifts("").await;
+    assert!(
+        !list.contains("are set aside")
+            && list.contains("2 punches from")
+            && list.contains("battery"),
+        "{list}"
+    );
+    let person = part(&get("/people/CT-1001").await, "punches");
+    assert!(person.contains("Mon 11 May 08:40:00"), "{person}");
+    assert!(
+        person.contains("the device said Sat 1 Jan 2000 00:10:00"),
+        "{person}"
+    );
+    // Into the future, or what is shifted already.
+    let again = company
+        .post("/devices/A1/shift", &form, Some(&cookie))
+        .await;
+    assert!(
+        again.body.contains("Nothing was shifted."),
+        "{}",
+        again.body
+    );
+
+    let foreign = company
+        .post("/devices/B2/shift/1/undo", "", Some(&cookie))
+        .await;
+    assert_eq!(foreign.status, StatusCode::NOT_FOUND);
+    let undone = company
+        .post("/devices/A1/shift/1/undo", "", Some(&cookie))
+        .await;
+    assert_eq!(undone.status, StatusCode::SEE_OTHER);
+    let list = shifts("").await;
+    assert!(
+        list.contains("are set aside") && list.contains("taken back") && !list.contains("/undo"),
+        "{list}"
+    );
+
+    let account = company.store.accounts().await.expect("accounts")[0].id;
+    store::testing::set_roles(&company.store, account, Role::Owner.as_str()).await;
+    let list = shifts("").await;
+    assert!(
+        list.contains("are set aside") && !list.contains("<form"),
+        "{list}"
+    );
+    for path in [
+        "/devices/A1/shift",
+        "/devices/A1/shift/1/undo",
+        "/devices/A1/clock",
+    ] {
+        let refused = company.post(path, &form, Some(&cookie)).await;
+        assert_eq!(refused.status, StatusCode::NOT_FOUND, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_clock_is_drawn_and_listed() {
+    let company = Company::of_ten().await;
+    company.state_is_fresh().await;
+    let cookie = company.owner().await;
+    let now = company.engine.clock.now();
+    let tx = company.store.begin_write().await.expect("a transaction");
+    for (hours_ago, drift_s, event) in [
+        (50, 41, store::clocks::ClockEvent::None),
+        (26, 0, store::clocks::ClockEvent::Set),
+        (2, 3700, store::clocks::ClockEvent::Jump),
+    ] {
+        let at = now - jiff::SignedDuration::from_hours(hours_ago);
+        let note = store::clocks::ClockNote { at, drift_s, event };
+        tx.note_clock(company.gate, &note).await.expect("kept");
+    }
+    tx.commit().await.expect("committed");
+    let get = async |path: &str| part(&company.get(path, Some(&cookie)).await.body, "clock");
+    let drawn = get("/devices/A1").await;
+    assert!(
+        drawn.contains("class=\"band\"") && drawn.contains("Clock moved to"),
+        "{drawn}"
+    );
+    assert!(drawn.contains("action=\"/devices/A1/clock\""), "{drawn}");
+    let listed = get("/devices/A1?clock=table").await;
+    assert!(
+        !listed.contains("class=\"band\"") && listed.contains("Clock set"),
+        "{listed}"
+    );
+    // The picture of it that comes every 15 s is the same.
+    let page = company
+        .get("/devices/A1?clock=table", Some(&cookie))
+        .await
+        .body;
+    assert!(page.contains("hx-get=\"/devices/A1?clock=table\""));
+    // There is no terminal.
+    let failed = company.post("/devices/A1/clock", "", Some(&cookie)).await;
+    assert!(
+        failed.body.contains("The clock was not set."),
+        "{}",
+        failed.body
+    );
+}
+
+#[tokio::test]
 async fn a_device_without_address_is_searched_for_where_that_is_allowed() {
     let mut company = Company::of_ten().await;
     company.state_is_fresh().await;

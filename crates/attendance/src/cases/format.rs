@@ -326,6 +326,8 @@ struct PunchSpec {
     received_at: Option<String>,
     #[serde(default)]
     suspect: bool,
+    #[serde(default)]
+    released: bool,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Deserialize)]
@@ -644,6 +646,7 @@ impl PunchSpec {
                 SourceSpec::RollCall => Source::RollCall,
             },
             suspect: self.suspect,
+            released: self.released,
         })
     }
 }

@@ -366,6 +366,7 @@ fn add(inputs: &mut Inputs, tap: &Tap, number: usize, first: Date, zone: &TimeZo
             Source::Device
         },
         suspect: tap.kind == 2,
+        released: false,
     });
 }
 

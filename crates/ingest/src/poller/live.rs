@@ -18,7 +18,7 @@ use crate::Batch;
 use crate::intake::Contact;
 
 /// A device that keeps a question waiting for so long is gone.
-const ANSWER: Duration = Duration::from_secs(10);
+pub(super) const ANSWER: Duration = Duration::from_secs(10);
 
 /// Whether a device is to be listened to.
 pub(super) fn is_asked_for(row: &devices::Model) -> bool {
@@ -120,8 +120,10 @@ impl Poller {
             };
             let since = *live_since.get_or_insert_with(|| self.0.clock.now());
             let kept = self.keep_reading(&row, began, reading, Some(since));
-            if kept.await?.is_none() {
-                return Ok(End::LetGo);
+            match kept.await? {
+                None => return Ok(End::LetGo),
+                Some(Ok(accepted)) => self.set_clock_if_off(terminal, &row, &accepted).await,
+                Some(Err(_)) => {}
             }
             if let Some(end) = self.listen(terminal, device, to_read).await? {
                 return Ok(end);

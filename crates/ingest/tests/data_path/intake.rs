@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use store::testing::count_rows;
 use store::{Store, on_both_databases};
 
+use crate::clocks::suspects;
 use crate::company::{Company, at, punch, wall};
 
 on_both_databases! {
@@ -286,7 +287,11 @@ on_both_databases! {
         zone("Europe/London").await;
         assert!(company.read(0, vec![punch("1001", "2026-03-02 08:58:00", 0)]).await.clock_fault.is_some());
         assert_ne!(company.status(0, "2026-03-02").await, "present", "five hours from now");
+        company.clock.set(at("2026-03-02 09:05:00"));
+        company.read(0, vec![punch("1001", "2026-03-02 08:59:00", 1)]).await;
+        assert_eq!(suspects(&company).await, ["2026-03-02 08:59:00"]);
         zone(crate::company::ZONE).await;
+        assert_eq!(suspects(&company).await, Vec::<String>::new());
         assert_eq!(company.read(0, Vec::new()).await.clock_fault, None);
         assert_eq!(company.status(0, "2026-03-02").await, "present");
         assert_eq!(count_rows(&company.store, "device_gaps").await, 0);
@@ -294,7 +299,7 @@ on_both_databases! {
 }
 
 /// Punches of three people at few times, so that many coincide, in the order of their log.
-fn logs() -> impl Strategy<Value = Vec<attendance::Punch>> {
+pub fn logs() -> impl Strategy<Value = Vec<attendance::Punch>> {
     let punch =
         (1001..1004_u16, 2..5_u8, 7..20_u8, 0..60_u8).prop_map(|(user, day, hour, minute)| {
             let clock = format!("2026-03-{day:02} {hour:02}:{minute:02}:00");
@@ -309,7 +314,7 @@ fn logs() -> impl Strategy<Value = Vec<attendance::Punch>> {
     })
 }
 
-fn on_a_fresh_company(test: impl AsyncFnOnce(Company)) {
+pub fn on_a_fresh_company(test: impl AsyncFnOnce(Company)) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(store::testing::on_sqlite(async |store| {
         test(Company::new(store, 3, 2, "2026-03-06 12:00:00").await).await;

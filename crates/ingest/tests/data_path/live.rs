@@ -48,7 +48,7 @@ async fn row(company: &Company) -> devices::Model {
         .unwrap()
 }
 
-async fn until(what: &str, done: impl AsyncFn() -> bool) {
+pub async fn until(what: &str, done: impl AsyncFn() -> bool) {
     let began = Instant::now();
     while !done().await {
         assert!(

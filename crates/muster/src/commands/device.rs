@@ -181,6 +181,12 @@ struct Habits {
     /// Seconds between two readings; of a new device as configured if not said.
     #[arg(long, value_name = "SECS", value_parser = clap::value_parser!(u32).range(10..=86_400))]
     interval: Option<u32>,
+    /// Sets its clock when it is more than 30 s off: outside the shifts, and never back over a punch.
+    #[arg(long, conflicts_with = "no_set_clock")]
+    set_clock: bool,
+    /// Only reports how far its clock is off.
+    #[arg(long)]
+    no_set_clock: bool,
 }
 
 #[derive(clap::Args)]
@@ -348,6 +354,7 @@ struct Description {
     direction: Option<String>,
     transport: Option<String>,
     interval: Option<u32>,
+    set_clock: bool,
 }
 
 impl Description {
@@ -361,6 +368,9 @@ impl Description {
         }
         if let Some(zone) = &self.zone {
             check_zone(zone)?;
+        }
+        if self.set_clock {
+            check_sets_clock(self.kind)?;
         }
         let site = sites.find(self.site.as_deref())?;
         let (host, port) = self
@@ -387,11 +397,22 @@ impl Description {
                 enabled: true,
                 direction: self.direction.unwrap_or_else(|| "none".to_owned()),
                 poll_interval_secs: self.interval.unwrap_or(config.poll.interval_secs),
+                set_clock: self.set_clock,
             },
             password: self.password.map(Secret::new),
             comm_key: self.comm_key.map(Secret::new),
             zone: self.zone,
         })
+    }
+}
+
+fn check_sets_clock(kind: DeviceKind) -> Result<(), String> {
+    match kind.sets_clock() {
+        true => Ok(()),
+        false => Err(format!(
+            "the clock of a {} terminal is not set by Muster yet: let the terminal ask a time server",
+            kind.brand()
+        )),
     }
 }
 
@@ -451,6 +472,7 @@ async fn add(args: AddArgs, config: &Config) -> anyhow::Result<()> {
         direction: args.habits.direction,
         transport: args.habits.transport,
         interval: args.habits.interval,
+        set_clock: args.habits.set_clock,
     };
     let store = open_store(config).await?;
     let tx = store.begin_write().await?;
@@ -550,6 +572,7 @@ fn described(line: &Line) -> Result<Description, String> {
         direction: None,
         transport: None,
         interval: None,
+        set_clock: false,
     })
 }
 
@@ -628,6 +651,10 @@ async fn edit(args: EditArgs, config: &Config) -> anyhow::Result<()> {
         fields.mode = modes.of(kind).map_err(Usage)?;
     }
     fields.direction = args.habits.direction.unwrap_or(fields.direction);
+    if args.habits.set_clock {
+        check_sets_clock(kind).map_err(Usage)?;
+    }
+    fields.set_clock = (fields.set_clock || args.habits.set_clock) && !args.habits.no_set_clock;
     if let Some(name) = args.habits.transport {
         fields.transport = transport(&name, kind).map_err(Usage)?;
     }
@@ -799,6 +826,7 @@ fn json_of(device: &DeviceRow, config: &Config) -> serde_json::Value {
         "username": device.username,
         "mode": device.mode,
         "enabled": device.enabled,
+        "set_clock": device.set_clock,
         "direction": device.direction,
         "poll_interval_s": device.poll_interval_s,
         "condition": condition(device, config),

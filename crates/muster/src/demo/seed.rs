@@ -93,6 +93,7 @@ pub async fn seed(
                 enabled: true,
                 direction: "none".into(),
                 poll_interval_secs,
+                set_clock: false,
             },
             password: registration.password.as_deref().map(Secret::new),
             comm_key: registration

@@ -13,6 +13,8 @@ pub struct Model {
     pub to_ms: Option<i64>,
     #[sea_orm(column_type = "Text")]
     pub cause: String,
+    /// Of a wrong clock: what is stored later is set aside while it lasts.
+    pub set_aside_from_ms: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -63,6 +63,8 @@ pub struct Model {
     pub last_read_ms: Option<i64>,
     /// Terminal minus server, at the last contact.
     pub clock_drift_s: Option<i64>,
+    /// Its clock is set by us when it is off, outside the shifts.
+    pub set_clock: bool,
     #[sea_orm(column_type = "Text")]
     pub model: String,
     #[sea_orm(column_type = "Text")]

@@ -1,4 +1,5 @@
-//! What a device or file said. Never edited or deleted by people. `zone`, `instant_ms` and `employee_id` are derived and may be rewritten.
+//! What a device or file said. Never edited or deleted by people. `zone`, `instant_ms`, `employee_id`,
+//! `shift_id` and `shifted` are derived and may be rewritten.
 
 use sea_orm::entity::prelude::*;
 
@@ -32,6 +33,11 @@ pub struct Model {
     pub suspect: bool,
     /// `None` while nobody, or nobody certain, is matched.
     pub employee_id: Option<i64>,
+    /// By which of `clock_shifts` a person has moved its time, and so released it from quarantine.
+    pub shift_id: Option<i64>,
+    /// The wall time that holds instead of `clock` then.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub shifted: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

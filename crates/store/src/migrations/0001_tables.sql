@@ -127,6 +127,7 @@ CREATE TABLE devices (
   live_since_ms BIGINT,
   last_read_ms BIGINT,
   clock_drift_s BIGINT,
+  set_clock BOOLEAN NOT NULL DEFAULT false,
   model TEXT NOT NULL DEFAULT '',
   firmware TEXT NOT NULL DEFAULT '',
   user_count BIGINT,
@@ -144,6 +145,29 @@ CREATE TABLE device_zones (
   zone TEXT NOT NULL,
   PRIMARY KEY (device_id, from_clock)
 );
+
+CREATE TABLE device_clocks (
+  device_id BIGINT NOT NULL,
+  at_ms BIGINT NOT NULL,
+  drift_s BIGINT NOT NULL,
+  event TEXT NOT NULL DEFAULT '',
+  PRIMARY KEY (device_id, at_ms)
+) {without_rowid};
+CREATE INDEX device_clocks_by_at_ms ON device_clocks (at_ms);
+
+CREATE TABLE clock_shifts (
+  id {id},
+  device_id BIGINT NOT NULL REFERENCES devices (id),
+  from_clock {day} NOT NULL,
+  to_clock {day} NOT NULL,
+  shift_s BIGINT NOT NULL,
+  reason TEXT NOT NULL,
+  author_id BIGINT,
+  made_ms BIGINT NOT NULL,
+  undone_ms BIGINT,
+  undone_by BIGINT
+);
+CREATE INDEX clock_shifts_by_device_id ON clock_shifts (device_id);
 
 CREATE TABLE device_users (
   device_id BIGINT NOT NULL REFERENCES devices (id),
@@ -192,12 +216,16 @@ CREATE TABLE punches (
   verify TEXT NOT NULL,
   suspect BOOLEAN NOT NULL DEFAULT false,
   employee_id BIGINT,
+  shift_id BIGINT,
+  shifted {day},
   UNIQUE (device_id, user_id, clock, fold)
 );
 CREATE INDEX punches_by_employee_id_instant_ms ON punches (employee_id, instant_ms);
 CREATE INDEX punches_by_device_id_instant_ms ON punches (device_id, instant_ms);
 -- With the column that is always NULL in it, else SQLite takes another index of that column.
 CREATE INDEX punches_of_nobody ON punches (employee_id, device_id, user_id, clock) WHERE employee_id IS NULL;
+
+CREATE INDEX punches_shifted ON punches (shift_id) WHERE shift_id IS NOT NULL;
 
 CREATE TABLE punch_sightings (
   punch_id BIGINT NOT NULL,
@@ -233,7 +261,8 @@ CREATE TABLE device_gaps (
   device_id BIGINT NOT NULL,
   from_ms BIGINT NOT NULL,
   to_ms BIGINT,
-  cause TEXT NOT NULL
+  cause TEXT NOT NULL,
+  set_aside_from_ms BIGINT
 );
 CREATE INDEX device_gaps_by_device_id_from_ms ON device_gaps (device_id, from_ms);
 

@@ -194,7 +194,7 @@ fn recent_text(backend: DbBackend) -> String {
     // The newest of each device by index: the newest of a quiet site may lie behind millions of others.
     let newest = |columns: &str| {
         format!(
-            "(SELECT {columns} FROM punches q WHERE q.device_id = d.id AND q.instant_ms <= $2 AND NOT q.suspect
+            "(SELECT {columns} FROM punches q WHERE q.device_id = d.id AND q.instant_ms <= $2 AND (NOT q.suspect OR q.shift_id IS NOT NULL)
               ORDER BY q.instant_ms DESC, q.id DESC LIMIT $3)"
         )
     };
@@ -203,7 +203,7 @@ fn recent_text(backend: DbBackend) -> String {
         _ => format!("punches p ON p.id IN {}", newest("q.id")), // it has no LATERAL
     };
     format!(
-        "SELECT p.id, p.user_id, p.clock, p.instant_ms, p.source, p.device_id, d.name AS device, u.name AS user_name,
+        "SELECT p.id, p.user_id, COALESCE(p.shifted, p.clock) AS clock, p.instant_ms, p.source, p.device_id, d.name AS device, u.name AS user_name,
            p.employee_id, e.code, e.first_name, e.last_name
          FROM devices d CROSS JOIN {punches}
          LEFT JOIN device_users u ON u.device_id = p.device_id AND u.user_id = p.user_id

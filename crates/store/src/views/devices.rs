@@ -38,6 +38,7 @@ pub struct DeviceRow {
     /// Since when it is removed.
     pub retired_ms: Option<i64>,
     pub clock_drift_s: Option<i64>,
+    pub set_clock: bool,
     pub model: String,
     pub firmware: String,
     pub user_count: Option<i64>,
@@ -55,7 +56,7 @@ fn devices(store: &Store, which: &str) -> String {
         "SELECT d.id, d.kind, d.serial_number, d.name, d.site_id, s.name AS site, s.zone AS zone, d.address, d.port, d.transport, d.username,
        (d.password_sealed IS NOT NULL) AS has_password, (d.comm_key_sealed IS NOT NULL) AS has_comm_key,
        d.mode, d.enabled, d.direction, d.poll_interval_s, d.next_poll_ms, d.needs_edit, d.last_error, d.last_error_step, d.last_error_reason,
-       d.last_contact_ms, CASE WHEN d.lease_until_ms > {now} THEN d.live_since_ms END AS live_since_ms, d.first_verified_ms, d.retired_ms, d.clock_drift_s, d.model, d.firmware, d.user_count, d.record_count, d.record_capacity,
+       d.last_contact_ms, CASE WHEN d.lease_until_ms > {now} THEN d.live_since_ms END AS live_since_ms, d.first_verified_ms, d.retired_ms, d.clock_drift_s, d.set_clock, d.model, d.firmware, d.user_count, d.record_count, d.record_capacity,
        c.covered_to_ms,
        (SELECT MIN(f.began_ms) FROM device_failures f WHERE f.device_id = d.id AND f.ended_ms IS NULL) AS failing_since_ms
      FROM devices d JOIN sites s ON s.id = d.site_id LEFT JOIN device_coverage c ON c.device_id = d.id {which}"

@@ -24,7 +24,8 @@ pub struct WaitingUser {
 
 const WAITING: &str = "SELECT w.device_id, d.name AS device, s.zone AS zone, w.user_id, COALESCE(u.name, '') AS name,
        COALESCE(u.ambiguous, FALSE) AS ambiguous, COALESCE(u.first_seen_ms, 0) AS first_seen_ms, w.punches, w.first_clock, w.last_clock
-     FROM (SELECT device_id, user_id, COUNT(*) AS punches, MIN(clock) AS first_clock, MAX(clock) AS last_clock
+     FROM (SELECT device_id, user_id, COUNT(*) AS punches, MIN(COALESCE(shifted, clock)) AS first_clock,
+             MAX(COALESCE(shifted, clock)) AS last_clock
            FROM punches WHERE employee_id IS NULL GROUP BY device_id, user_id) AS w
      JOIN devices d ON d.id = w.device_id JOIN sites s ON s.id = d.site_id
      LEFT JOIN device_users u ON u.device_id = w.device_id AND u.user_id = w.user_id";

@@ -3,6 +3,7 @@
 //! Everything here is read only and takes the time as an argument. Days are text `YYYY-MM-DD`, as they are stored.
 
 pub mod board;
+pub mod clocks;
 pub mod day;
 pub mod devices;
 pub mod inbox;

@@ -152,6 +152,9 @@ pub struct PersonPunch {
     pub state: String,
     pub verify: String,
     pub suspect: bool,
+    /// The wall time that holds instead of `clock`, because a person has shifted it; and by how many seconds.
+    pub shifted: Option<String>,
+    pub shift_s: Option<i64>,
     pub user_id: String,
     pub device: String,
     pub serial_number: String,
@@ -163,9 +166,9 @@ pub async fn punches(
     employee_id: i64,
     limit: i64,
 ) -> Result<Vec<PersonPunch>, StoreError> {
-    let text = "SELECT p.id, p.clock, p.zone, p.instant_ms, p.received_ms, p.source, p.state, p.verify, p.suspect, p.user_id,
-           d.name AS device, d.serial_number
-         FROM punches p JOIN devices d ON d.id = p.device_id WHERE p.employee_id = $1
+    let text = "SELECT p.id, p.clock, p.zone, p.instant_ms, p.received_ms, p.source, p.state, p.verify, p.suspect, p.shifted, s.shift_s,
+           p.user_id, d.name AS device, d.serial_number
+         FROM punches p JOIN devices d ON d.id = p.device_id LEFT JOIN clock_shifts s ON s.id = p.shift_id WHERE p.employee_id = $1
          ORDER BY p.instant_ms DESC, p.id DESC LIMIT $2";
     Ok(sql::fetch(store.read(), text, [employee_id.into(), limit.into()]).await?)
 }

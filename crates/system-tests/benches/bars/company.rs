@@ -101,6 +101,7 @@ impl Company {
                     enabled: true,
                     direction: "none".to_owned(),
                     poll_interval_secs,
+                    set_clock: false,
                 },
                 password: None,
                 comm_key: None,

@@ -114,7 +114,8 @@ fn rules_and_store_know_no_brand() {
     );
 }
 
-/// P4: what is derived from a punch may be rewritten (zone and instant, whose it is, the state by the best way), what the device
+/// P4: what is derived from a punch may be rewritten (zone and instant, by how much a person shifts it, whether it is doubted, whose
+/// it is, the state by the best way), what the device
 /// said never; and no punch goes.
 #[test]
 fn punches_are_neither_edited_nor_deleted() {
@@ -127,7 +128,8 @@ fn punches_are_neither_edited_nor_deleted() {
         ],
     );
     let mut derived = vec![
-        "UPDATE punches SET zone = $1, instant_ms = r.instant_ms FROM",
+        "UPDATE punches SET zone = $1, instant_ms = r.instant_ms, suspect = r.suspect FROM",
+        "UPDATE punches SET shift_id = r.shift_id, shifted = r.shifted, zone = r.zone, instant_ms = r.instant_ms",
         "UPDATE punches SET employee_id = $2 WHERE",
         "UPDATE punches SET state = {best} WHERE",
     ];

@@ -3,6 +3,7 @@
 //! Owns the order of the conversation and what the terminal's numbers mean in our words. Reading changes nothing: the
 //! terminal is never disabled, no option is written, no log is cleared. Protocol facts: `docs/devices/zkteco.md`.
 
+mod clock;
 mod connection;
 mod discover;
 mod link;
@@ -15,7 +16,6 @@ use jiff::civil::DateTime;
 use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use zk_proto::bulk::Wanted;
-use zk_proto::clock::PackedClock;
 use zk_proto::users::UserList;
 use zk_proto::{
     Counters, Entry, Layout, LogDecoder, LogError, LogHints, LogSummary, Record, UserIndex,
@@ -212,28 +212,6 @@ impl ZkTerminal {
             )
             .await?;
         Ok(answer.and_then(options::value))
-    }
-
-    /// The terminal's wall clock.
-    ///
-    /// # Errors
-    /// `Malformed` when it shows no date.
-    pub async fn clock(&mut self) -> Result<DateTime, TerminalError> {
-        let step = Step::Clock;
-        let answer = self
-            .connection
-            .ask(step, command::GET_TIME, &[])
-            .await?
-            .first_chunk::<4>()
-            .map(|bytes| PackedClock(u32::from_le_bytes(*bytes)))
-            .ok_or_else(|| TerminalError::Malformed {
-                step,
-                detail: "the clock has four bytes".to_owned(),
-            })?;
-        answer.unpack().ok_or_else(|| TerminalError::Malformed {
-            step,
-            detail: format!("impossible date {answer}"),
-        })
     }
 
     /// How much the terminal holds. One that does not tell is no failure.

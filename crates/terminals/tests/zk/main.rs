@@ -1,5 +1,6 @@
 //! The ZKTeco driver against virtual terminals: what it brings, what it asks, and how each fault ends.
 
+mod clock;
 mod discover;
 mod faults;
 mod live;

@@ -1,7 +1,9 @@
 //! `/devices` and `/devices/{serial}`: the condition of the terminals, and what to do with one. The form and the doctor are in
 //! modules of their own.
 
+pub(super) mod clock;
 mod doctor;
+mod drift;
 pub(super) mod form;
 
 use std::collections::BTreeMap;
@@ -17,6 +19,7 @@ use store::views::devices::{
     self, CycleRow, DeviceRow, DeviceUserRow, FailureRow, Outage, ParkedRow, UserCounts,
 };
 
+use self::clock::{ClockCard, ShiftForm};
 use super::form::sentence;
 use crate::WebState;
 use crate::board::path_part;
@@ -305,11 +308,12 @@ struct DevicePage<'a> {
     users: Vec<DeviceUserRow>,
     counts: UserCounts,
     parked: Vec<Parked>,
+    clock: ClockCard,
+    shown: &'a Shown,
     /// What the doctor found.
     doctor: Option<Vec<doctor::Line>>,
     /// The log gets full: what to do, and whether that is urgent.
     filling: Option<(String, bool)>,
-    asked: bool,
     /// Why it is not polled.
     not_polled: Option<Msg>,
     people: i64,
@@ -333,10 +337,27 @@ struct Parked {
     count: i64,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 pub(crate) struct DeviceQuery {
     /// A read was asked for a moment ago.
     asked: Option<u8>,
+    /// The clock was set a moment ago, and was ahead by so many seconds.
+    set: Option<i64>,
+    /// `table` instead of the drawing.
+    clock: Option<String>,
+}
+
+/// What a page of a device says beside what is known of it.
+#[derive(Default)]
+struct Shown {
+    query: DeviceQuery,
+    /// A shift of punches that is to be shown, and not made.
+    shift: ShiftForm,
+    /// What the doctor found.
+    diagnosis: Option<Result<Diagnosis, PollFailure>>,
+    /// Why what was asked for was not done.
+    refused: Option<String>,
 }
 
 pub(crate) async fn show(
@@ -344,17 +365,22 @@ pub(crate) async fn show(
     visitor: Visitor,
     Path(serial): Path<String>,
     Query(query): Query<DeviceQuery>,
+    Query(shift): Query<ShiftForm>,
 ) -> Result<Response, PageError> {
     visitor.require(visitor.may().devices)?;
-    page(&state, &visitor, &serial, None, query.asked.is_some()).await
+    let shown = Shown {
+        query,
+        shift,
+        ..Shown::default()
+    };
+    page(&state, &visitor, &serial, shown).await
 }
 
 async fn page(
     state: &WebState,
     visitor: &Visitor,
     serial: &str,
-    diagnosis: Option<Result<Diagnosis, PollFailure>>,
-    asked: bool,
+    shown: Shown,
 ) -> Result<Response, PageError> {
     let device = known(state, serial).await?;
     let ui = visitor.ui(state, Section::Devices);
@@ -403,9 +429,10 @@ async fn page(
                 count: row.count,
             })
             .collect(),
-        doctor: diagnosis.map(|diagnosis| doctor::lines(&diagnosis)),
+        clock: clock::card(state, visitor, &device, &shown, now).await?,
+        shown: &shown,
+        doctor: shown.diagnosis.as_ref().map(doctor::lines),
         filling: filling(&device),
-        asked,
         people,
         device: &device,
         ui: &ui,
@@ -448,15 +475,11 @@ fn trouble(device: &DeviceRow, condition: Condition, searched: bool) -> Option<(
         (Some(address), None) => address.clone(),
         _ => String::new(),
     };
+    let drift_s = device.clock_drift_s.unwrap_or_default();
     let title = msg(format!("trouble-{key}-title"))
         .with("address", place)
-        .with(
-            "drift",
-            device
-                .clock_drift_s
-                .map(|s| s.abs().to_string())
-                .unwrap_or_default(),
-        )
+        .with("name", &device.name)
+        .with("drift", drift::long_drift(drift_s))
         .with("serial", &device.serial_number)
         .to_string();
     let reason = device.last_error_reason.as_deref().unwrap_or_default();
@@ -620,7 +643,11 @@ pub(crate) async fn examine(
     let device = in_use(&state, &serial).await?;
     let poller = &state.engine.poller;
     let diagnosis = poller.examine(DeviceId(device.id), &mut |_| {}).await?;
-    page(&state, &visitor, &serial, Some(diagnosis), false).await
+    let shown = Shown {
+        diagnosis: Some(diagnosis),
+        ..Shown::default()
+    };
+    page(&state, &visitor, &serial, shown).await
 }
 
 /// Removes a device; its punches stay.

@@ -42,6 +42,12 @@ pub(crate) fn routes() -> Router<WebState> {
             "/devices/{serial}/edit",
             get(devices::form::edit).post(devices::form::save),
         )
+        .route("/devices/{serial}/clock", post(devices::clock::set))
+        .route("/devices/{serial}/shift", post(devices::clock::shift))
+        .route(
+            "/devices/{serial}/shift/{id}/undo",
+            post(devices::clock::undo),
+        )
         .route("/devices/{serial}/remove", post(devices::retire))
         .route("/login", get(door::login).post(door::sign_in))
         .route("/logout", post(door::sign_out))

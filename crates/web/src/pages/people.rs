@@ -192,6 +192,8 @@ struct Punch {
     after: String,
     slow: bool,
     suspect: bool,
+    /// What the device said, where a person has shifted it.
+    shifted: Option<String>,
 }
 
 async fn show(
@@ -312,18 +314,18 @@ fn day_line(day: &PersonDay, site: i64, said: &[CorrectionRow], today: Date) -> 
     }
 }
 
-/// As the device recorded it: its own wall time, not that of the site.
+/// On the device's own wall time, not that of the site: as it recorded it, or as it was shifted.
 fn punch(punch: PersonPunch, today: Date) -> Punch {
     let after =
         format::instant(punch.received_ms).duration_since(format::instant(punch.instant_ms));
-    let clock = match format::stored_date(&punch.clock) {
-        Some(date) => format!(
-            "{} {}",
-            format::short_date(date, today),
-            format::wall_seconds(&punch.clock)
-        ),
-        None => punch.clock,
-    };
+    let shifted = punch.shifted.as_ref().map(|_| {
+        msg("punch-shifted")
+            .with("shift", format::shift(punch.shift_s.unwrap_or_default()))
+            .with("clock", format::short_wall(&punch.clock, today))
+            .to_string()
+    });
+    let clock = punch.shifted.as_ref().unwrap_or(&punch.clock);
+    let clock = format::short_wall(clock, today);
     Punch {
         id: punch.id,
         clock,
@@ -337,6 +339,7 @@ fn punch(punch: PersonPunch, today: Date) -> Punch {
         way: msg(format!("way-{}", punch.source)).to_string(),
         after: format::duration(after),
         slow: after > SLOW,
-        suspect: punch.suspect,
+        suspect: punch.suspect && shifted.is_none(),
+        shifted,
     }
 }

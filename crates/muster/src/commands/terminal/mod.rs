@@ -1,6 +1,7 @@
 //! `muster terminal`: talks to one terminal. Nothing is stored here.
 
 mod advice;
+mod clock;
 mod reading;
 mod writing;
 
@@ -74,6 +75,22 @@ pub enum Command {
         #[arg(long, value_enum, default_value_t = Format::Table)]
         format: Format,
     },
+    /// Shows the terminal's clock and how far it is off, or sets it.
+    ///
+    /// Example: muster terminal clock zk://10.0.0.9 --set --zone Asia/Karachi
+    Clock {
+        #[command(flatten)]
+        place: Place,
+        /// Sets it to the time in its zone, and reads it back. The log stays as it is.
+        #[arg(long)]
+        set: bool,
+        /// The zone of the terminal's clock; this machine's by default.
+        #[arg(long, value_name = "ZONE")]
+        zone: Option<String>,
+        /// Prints one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
     #[command(flatten)]
     Write(writing::Command),
 }
@@ -114,14 +131,7 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Info { place, json } => reading::info(&place.target()?, json).await?,
         Command::Test { place, zone } => {
-            let zone = match zone {
-                Some(name) => TimeZone::get(&name).map_err(|_| {
-                    Usage(format!(
-                        "{name:?} is no time zone; expected a name like Europe/Berlin"
-                    ))
-                })?,
-                None => TimeZone::system(),
-            };
+            let zone = zone_named(zone)?;
             return Ok(reading::test(&place.target()?, &zone).await);
         }
         Command::Punches {
@@ -131,9 +141,27 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
         } => reading::punches(&place.target()?, format, since).await?,
         Command::Listen { place, format } => reading::listen(&place.target()?, format).await?,
         Command::Users { place, format } => reading::users(&place.target()?, format).await?,
+        Command::Clock {
+            place,
+            set,
+            zone,
+            json,
+        } => clock::run(&place.target()?, &zone_named(zone)?, set, json).await?,
         Command::Write(command) => writing::run(command).await?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// This machine's without a name.
+fn zone_named(name: Option<String>) -> Result<TimeZone, Usage> {
+    match name {
+        Some(name) => TimeZone::get(&name).map_err(|_| {
+            Usage(format!(
+                "{name:?} is no time zone; expected a name like Europe/Berlin"
+            ))
+        }),
+        None => Ok(TimeZone::system()),
+    }
 }
 
 /// The wall time as it is written everywhere.

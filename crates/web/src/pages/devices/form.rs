@@ -45,6 +45,7 @@ pub(crate) struct DeviceForm {
     pub interval_min: String,
     /// Checkboxes send nothing when they are not ticked; the form of an existing device says that it has one.
     pub live: Option<String>,
+    pub set_clock: Option<String>,
     pub enabled: Option<String>,
     pub existing: Option<String>,
 }
@@ -66,6 +67,7 @@ impl Default for DeviceForm {
             direction: "none".into(),
             interval_min: "5".into(),
             live: None,
+            set_clock: None,
             enabled: None,
             existing: None,
         }
@@ -91,6 +93,7 @@ impl DeviceForm {
             direction: device.direction.clone(),
             interval_min: (device.poll_interval_s / 60).max(1).to_string(),
             live: ways(device).contains(&Way::Live).then(|| "1".into()),
+            set_clock: device.set_clock.then(|| "1".into()),
             enabled: device.enabled.then(|| "1".into()),
             existing: Some("1".into()),
             ..Self::default()
@@ -150,6 +153,7 @@ impl DeviceForm {
             enabled: self.existing.is_none() || self.enabled.is_some(),
             direction: direction(&self.direction).to_owned(),
             poll_interval_secs: minutes.unwrap_or(5) * 60,
+            set_clock: self.set_clock.is_some() && self.kind == "zk",
         }
     }
 

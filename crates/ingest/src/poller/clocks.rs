@@ -1,0 +1,138 @@
+//! Clocks that are set: by themselves after a reading, or because a person wants it now.
+
+use attendance::{AccountId, DeviceId};
+use store::StoreError;
+use store::entities::devices;
+use terminals::{Deadline, Retry, Terminal};
+
+use super::live::ANSWER;
+use super::{PollFailure, Poller};
+use crate::clock_setting::{CLOCK_TOLERANCE, ClockChange, NotSet, SetBy, SetClockError, set_clock};
+use crate::error::story;
+use crate::{Accepted, Change};
+
+/// Why a clock was not set as a person wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SetClockFailure {
+    NotSet(NotSet),
+    Failed(PollFailure),
+}
+
+impl Poller {
+    /// Sets the clock of a device. Who reads or listens to it steps aside meanwhile, and reads it again afterwards. Goes on when
+    /// nobody waits for the answer any more.
+    pub async fn set_clock(
+        &self,
+        device: DeviceId,
+        account: Option<AccountId>,
+    ) -> Result<Result<ClockChange, SetClockFailure>, StoreError> {
+        let poller = self.clone();
+        let task = tokio::spawn(async move { poller.set_clock_now(device, account).await });
+        match task.await {
+            Ok(set) => set,
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        }
+    }
+
+    async fn set_clock_now(
+        &self,
+        device: DeviceId,
+        account: Option<AccountId>,
+    ) -> Result<Result<ClockChange, SetClockFailure>, StoreError> {
+        let taken = match self.take(device).await? {
+            Ok(taken) => taken,
+            Err(failure) => return Ok(Err(SetClockFailure::Failed(failure))),
+        };
+        let set = self.set_clock_of_taken(device, account).await;
+        taken.give_back().await?;
+        set
+    }
+
+    async fn set_clock_of_taken(
+        &self,
+        device: DeviceId,
+        account: Option<AccountId>,
+    ) -> Result<Result<ClockChange, SetClockFailure>, StoreError> {
+        let row = self.row(device).await?;
+        let target = match self.target(&row) {
+            Ok(target) => target,
+            Err(failure) => return Ok(Err(SetClockFailure::Failed(failure))),
+        };
+        let (store, clock) = (&self.0.store, &self.0.clock);
+        let deadline = Deadline::after(self.0.options.deadline);
+        let set = match Terminal::connect_within(&target, deadline).await {
+            Err(error) => Err(error.into()),
+            Ok(mut terminal) => {
+                let by = SetBy::Person(account);
+                let set = set_clock(store, clock, &mut terminal, &row, by).await;
+                terminal.close().await;
+                set
+            }
+        };
+        let failure = match set {
+            Ok(change) => {
+                tell(&row, change);
+                self.0.changes.publish(Change {
+                    devices: vec![device],
+                    ..Change::default()
+                });
+                return Ok(Ok(change));
+            }
+            Err(SetClockError::Store(error)) => return Err(error),
+            Err(SetClockError::NotSet(why)) => SetClockFailure::NotSet(why),
+            Err(SetClockError::Terminal(error)) => {
+                if error.retry() == Retry::AfterEdit {
+                    self.keep_refusal(&row, &error).await?;
+                }
+                SetClockFailure::Failed(PollFailure::of(&error))
+            }
+            Err(error @ SetClockError::Plans(_)) => SetClockFailure::Failed(PollFailure {
+                step: "store",
+                reason: "",
+                message: story(&error),
+            }),
+        };
+        Ok(Err(failure))
+    }
+
+    /// After a complete reading that is stored. That a clock cannot be set is no failure of the device: it was read.
+    pub(super) async fn set_clock_if_off(
+        &self,
+        terminal: &mut Terminal,
+        row: &devices::Model,
+        accepted: &Accepted,
+    ) {
+        let tolerated = CLOCK_TOLERANCE.as_secs().unsigned_abs();
+        let is_off = accepted
+            .clock_drift_s
+            .is_some_and(|drift| drift.unsigned_abs() > tolerated);
+        if !row.set_clock || !is_off || accepted.more {
+            return;
+        }
+        terminal.renew(Deadline::after(ANSWER));
+        let (store, clock) = (&self.0.store, &self.0.clock);
+        match set_clock(store, clock, terminal, row, SetBy::Itself).await {
+            Ok(change) => tell(row, change),
+            Err(SetClockError::NotSet(why)) => tracing::debug!(
+                device.id = row.id,
+                "the clock of device {} is left alone: {why}",
+                row.name
+            ),
+            Err(error) => tracing::warn!(
+                device.id = row.id,
+                "the clock of device {} could not be set: {}",
+                row.name,
+                story(&error)
+            ),
+        }
+    }
+}
+
+fn tell(row: &devices::Model, change: ClockChange) {
+    tracing::info!(
+        device.id = row.id,
+        before_s = change.before_s,
+        "the clock of device {} was set",
+        row.name
+    );
+}

@@ -1,0 +1,84 @@
+//! `muster terminal clock`: what it shows, and setting it. Whoever calls this decides when; nothing is waited for.
+
+use ingest::Clock;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use terminals::{Target, Terminal, TerminalError};
+
+use super::advice::failure;
+use super::{drift, drift_text, wall_text};
+use crate::output::Usage;
+
+/// A look at the clock: what it shows, and how far it is ahead of ours, in seconds.
+struct Look {
+    shows: DateTime,
+    drift_s: i64,
+}
+
+pub async fn run(target: &Target, zone: &TimeZone, set: bool, json: bool) -> anyhow::Result<()> {
+    if set && !target.kind.sets_clock() {
+        return Err(Usage(format!(
+            "setting the clock of a {} terminal is not offered yet: set it on the terminal, or let it ask a time server",
+            target.kind.brand()
+        ))
+        .into());
+    }
+    let mut terminal = Terminal::connect(target)
+        .await
+        .map_err(|error| failure(error, target))?;
+    let looked = look(&mut terminal, zone).await;
+    let after = match (&looked, set) {
+        (Ok(_), true) => Some(set_to_now(&mut terminal, zone).await),
+        _ => None,
+    };
+    terminal.close().await;
+    let before = looked.map_err(|error| failure(error, target))?;
+    let after = after.transpose().map_err(|error| {
+        let mut failure = failure(error, target);
+        failure.what = format!("setting the clock failed at {}", target.address());
+        failure
+    })?;
+    let now = after.as_ref().unwrap_or(&before);
+    if json {
+        let answer = serde_json::json!({
+            "clock": wall_text(now.shows),
+            "clock_drift_s": now.drift_s,
+            "set": after.is_some(),
+            "clock_drift_before_s": after.is_some().then_some(before.drift_s),
+        });
+        println!("{answer}");
+        return Ok(());
+    }
+    println!(
+        "{}, {}",
+        wall_text(before.shows),
+        drift_text(before.drift_s)
+    );
+    if let Some(after) = after {
+        println!(
+            "set to {}, {}",
+            wall_text(after.shows),
+            drift_text(after.drift_s)
+        );
+    }
+    Ok(())
+}
+
+async fn look(terminal: &mut Terminal, zone: &TimeZone) -> Result<Look, TerminalError> {
+    let shows = terminal.clock().await?;
+    Ok(Look {
+        shows,
+        drift_s: drift(shows, zone),
+    })
+}
+
+async fn set_to_now(terminal: &mut Terminal, zone: &TimeZone) -> Result<Look, TerminalError> {
+    let clock = Clock::system();
+    let set = terminal
+        .set_clock(&|| zone.to_datetime(clock.now()))
+        .await?;
+    Ok(Look {
+        shows: set.shows,
+        drift_s: set.shows.duration_since(set.should).as_secs_f64().round() as i64,
+    })
+}
