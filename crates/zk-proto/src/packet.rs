@@ -1,6 +1,7 @@
 //! Packets and their framing on TCP. A TCP connection is a stream of bytes: one read may hold half a packet or five.
 
 use std::fmt;
+use std::ops::Range;
 
 /// What precedes every packet on TCP.
 pub const MAGIC: [u8; 4] = [0x50, 0x50, 0x82, 0x7d];
@@ -220,6 +221,24 @@ impl PacketBuffer {
         Ok(Some(Packet::split(head, data)))
     }
 
+    /// The packet that [`Self::peek`] showed; it stays in the buffer.
+    pub fn peeked(&self) -> Option<Packet<'_>> {
+        self.ready.map(|len| self.packet_of(len))
+    }
+
+    /// Gives the packet that [`Self::peek`] showed away without copying it: `into` becomes the buffer it lies in, and the place
+    /// of its data there is returned. What has come after it is copied instead.
+    pub fn give_away(&mut self, into: &mut Vec<u8>) -> Option<Range<usize>> {
+        let len = self.ready.take()?;
+        let core = self.start + PREFIX_LEN;
+        let data = core + HEADER_LEN..core + len;
+        std::mem::swap(&mut self.buf, into);
+        self.buf.clear();
+        self.buf.extend_from_slice(&into[data.end..]);
+        self.start = 0;
+        Some(data)
+    }
+
     /// Drops the packet that [`Self::peek`] showed.
     pub fn skip(&mut self) {
         if let Some(len) = self.ready.take() {
@@ -389,6 +408,35 @@ mod tests {
         let first = buffer.next_packet().map(|_| ());
         assert!(matches!(first, Err(DecodeError::Checksum { .. })));
         assert_eq!(buffer.next_packet().map(|_| ()), first);
+    }
+
+    proptest! {
+        #[test]
+        fn a_packet_given_away_is_the_one_that_comes_next(
+            datas in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..50), 1..6),
+            skipped in 0..5usize,
+        ) {
+            let mut bytes = Vec::new();
+            for data in &datas {
+                sample(data).encode_framed(&mut bytes);
+            }
+            let mut buffer = PacketBuffer::new();
+            buffer.extend(&bytes);
+            for (at, data) in datas.iter().enumerate() {
+                prop_assert!(buffer.peek().expect("packets").is_some());
+                let shown = buffer.peeked().map(|packet| packet.data.to_vec());
+                prop_assert_eq!(shown.as_ref(), Some(data));
+                if at == skipped {
+                    let mut into = b"old".to_vec();
+                    let place = buffer.give_away(&mut into).expect("a packet");
+                    prop_assert_eq!(&into[place], &data[..]);
+                } else {
+                    buffer.skip();
+                }
+            }
+            prop_assert_eq!(buffer.peek(), Ok(None));
+            prop_assert_eq!(buffer.give_away(&mut Vec::new()), None);
+        }
     }
 
     fn sample(data: &[u8]) -> Packet<'_> {

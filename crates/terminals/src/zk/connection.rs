@@ -32,6 +32,9 @@ const MOST_HEARD: usize = 1000;
 /// So many bytes at the head of two parts are equal only if the terminal sends the same part again.
 const HEAD: usize = 64;
 
+/// A packet with so many bytes of data is worth a second buffer to save the copy.
+const WORTH_SWAPPING: usize = 4096;
+
 /// What the scrambled key is salted with; the value common clients use.
 const SALT: u8 = 0x32;
 
@@ -350,15 +353,19 @@ impl Connection {
             return Ok(());
         }
         self.send(step, command, data).await?;
-        match self.receive_chunk(step, limit, body).await {
+        let mut part = Part::default();
+        let received = self.receive_chunk(step, limit, &mut part).await;
+        body.extend_from_slice(part.bytes());
+        match received {
             Err(TerminalError::Refused { .. } | TerminalError::NotOffered { .. }) => Err(unknown),
-            Ok(()) if !wanted.fits_directly(body, held) => Err(TerminalError::Malformed {
-                step,
-                detail: format!(
-                    "it cannot prepare answers, and asked directly it sends {} bytes, which are not the {held} records it counts",
-                    body.len()
-                ),
-            }),
+            Ok(()) if !wanted.fits_directly(body, held) => {
+                tracing::debug!(
+                    bytes = body.len(),
+                    held,
+                    "asked directly, it sends something else than it counts"
+                );
+                Err(unknown)
+            }
             received => received,
         }
     }
@@ -377,7 +384,7 @@ impl Connection {
             return self.download_by_datagrams(step, bytes, feed).await;
         }
         let length_at = |offset: u32| bulk::TCP_CHUNK.min(bytes.end - offset);
-        let mut part = Vec::new();
+        let mut part = Part::default();
         let mut head = Head::default();
         let mut offset = bytes.start;
         if !bytes.is_empty() {
@@ -387,20 +394,20 @@ impl Connection {
         while offset < bytes.end {
             let length = length_at(offset);
             self.receive_chunk(step, length, &mut part).await?;
-            if part.len() != length as usize {
+            if part.bytes().len() != length as usize {
                 let detail = format!(
                     "{length} bytes from {offset} were asked for and {} came",
-                    part.len()
+                    part.bytes().len()
                 );
                 return Err(TerminalError::Malformed { step, detail }.into());
             }
-            head.follow(step, &part)?;
+            head.follow(step, part.bytes())?;
             offset += length;
             if offset < bytes.end {
                 self.send_chunk_request(step, offset, length_at(offset))
                     .await?;
             }
-            feed(&part)?;
+            feed(part.bytes())?;
         }
         Ok(())
     }
@@ -503,16 +510,17 @@ impl Connection {
         &mut self,
         step: Step,
         length: u32,
-        part: &mut Vec<u8>,
+        part: &mut Part,
     ) -> Result<(), TerminalError> {
         part.clear();
         let mut chunk = Chunk::new();
         loop {
             self.reply_comes(step, Patience::Idle(PROGRESS)).await?;
-            let packet = self.reply(step)?;
+            let packet = self.packets.peeked().expect("a packet that has come");
             let received = chunk
                 .take(&packet)
                 .map_err(|error| bulk_error(step, command::READ_BUFFER, error))?;
+            let last = received.last;
             if let Some(promised) = chunk.promised().filter(|promised| *promised > length) {
                 return Err(TerminalError::TooLarge {
                     step,
@@ -520,8 +528,14 @@ impl Connection {
                     limit: u64::from(length),
                 });
             }
-            part.extend_from_slice(received.data);
-            if received.last {
+            match part.bytes().is_empty() && received.data.len() >= WORTH_SWAPPING {
+                true => part.take_over(&mut self.packets),
+                false => {
+                    part.add(received.data);
+                    self.packets.skip();
+                }
+            }
+            if last {
                 return Ok(());
             }
         }
@@ -689,6 +703,35 @@ impl Connection {
                 })?
                 .map_err(|source| TerminalError::Cut { step, source })?;
         }
+    }
+}
+
+/// One part of a large answer, in the buffer of the packet that brought it where that is long.
+#[derive(Default)]
+struct Part {
+    buffer: Vec<u8>,
+    data: Range<usize>,
+}
+
+impl Part {
+    fn bytes(&self) -> &[u8] {
+        &self.buffer[self.data.clone()]
+    }
+
+    fn clear(&mut self) {
+        self.buffer.clear();
+        self.data = 0..0;
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        self.buffer.truncate(self.data.end);
+        self.buffer.extend_from_slice(bytes);
+        self.data.end += bytes.len();
+    }
+
+    /// The data of the packet that stands first.
+    fn take_over(&mut self, packets: &mut PacketBuffer) {
+        self.data = packets.give_away(&mut self.buffer).unwrap_or_default();
     }
 }
 

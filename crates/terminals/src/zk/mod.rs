@@ -36,6 +36,8 @@ pub(crate) use discover::who_is_at;
 const MAX_LOG_LEN: u32 = 16 << 20;
 /// Likewise: 200,000 users.
 const MAX_USERS_LEN: u32 = 16 << 20;
+/// Punches that [`ZkTerminal::punches`] hands out together: few enough to stay in the processor's nearest cache.
+const BATCH: usize = 256;
 /// How many records that cannot be understood [`ZkTerminal::punches`] shows.
 const PARKED_SHOWN: usize = 100;
 /// How many of them a read hands on with their bytes; the others are counted.
@@ -574,12 +576,17 @@ impl ZkTerminal {
             .prepare_log(Counted::of(hints.count), &mut body)
             .await?;
         let mut read = LogRead::default();
-        let mut batch = Vec::new();
+        let mut batch = Vec::with_capacity(BATCH);
         let mut decoder = LogDecoder::new(hints);
         self.stream_log(prepared, &body, |part| {
-            batch.clear();
             decoder.feed(part, |entry| match entry {
-                Entry::Record(record) => batch.push(punch(&record)),
+                Entry::Record(record) => {
+                    if batch.len() == BATCH {
+                        on_batch(&batch);
+                        batch.clear();
+                    }
+                    batch.push(punch(&record));
+                }
                 Entry::Rejected { bytes, reason, .. } => {
                     if read.parked.len() < PARKED_SHOWN {
                         read.parked.push(ParkedRecord {
@@ -588,13 +595,12 @@ impl ZkTerminal {
                         });
                     }
                 }
-            })?;
-            if !batch.is_empty() {
-                on_batch(&batch);
-            }
-            Ok(())
+            })
         })
         .await?;
+        if !batch.is_empty() {
+            on_batch(&batch);
+        }
         let summary = decoder.finish()?;
         read.records = summary.records;
         read.rejected = summary.rejected;

@@ -88,7 +88,9 @@ async fn read_with(notation: &str, transport: Transport) {
     terminal.set_fault(fault);
     let held = terminal.record_count().min(RECORDS);
     let target = over(transport, &terminal);
-    let whole = Duration::from_secs(4);
+    let fatal = FATAL.contains(&notation);
+    // Of the fatal ones some end by the deadline; the others are to be borne, however busy the machine is.
+    let whole = Duration::from_secs(if fatal { 4 } else { 30 });
     let position = ReadPosition::default();
     let read = read_within(&target, &position, whole);
     let read = tokio::time::timeout(whole + Duration::from_secs(3), read)
@@ -98,7 +100,7 @@ async fn read_with(notation: &str, transport: Transport) {
     assert!(requests < REQUESTS, "{what}: {requests} requests");
     match read {
         Ok(reading) => check_exact(&what, &reading, held),
-        Err(error) => assert!(FATAL.contains(&notation), "{what}: {error}"),
+        Err(error) => assert!(fatal, "{what}: {error}"),
     }
 }
 

@@ -846,10 +846,16 @@ async fn firmware_that_prepares_nothing_is_asked_directly_and_believed_if_exact(
         terminal.set_fault(notation.parse().expect("a notation"));
         read(&terminal).await.expect_err("it is not exact")
     };
-    let error = direct("counters=8:29").await;
-    check_error(&Fault::Busy, &error, Step::Punches, "Malformed");
-    let error = direct("command-code=13:2001").await;
-    check_error(&Fault::Busy, &error, Step::Punches, "NotOffered");
+    for notation in ["counters=8:29", "command-code=13:2001"] {
+        let error = direct(notation).await;
+        check_error(&Fault::Busy, &error, Step::Punches, "NotOffered");
+    }
+    // Colour terminals answer with unrelated memory.
+    let terminal = start(builder(LogLayout::Forty, 30)).await;
+    let refuses = "command-code=1503:65535";
+    terminal.set_fault(refuses.parse().expect("a notation"));
+    let error = read(&terminal).await.expect_err("memory is no user list");
+    check_error(&Fault::Busy, &error, Step::Users, "NotOffered");
 
     let terminal = start(builder(LogLayout::Forty, 3000)).await;
     read(&terminal).await.expect("a read");
