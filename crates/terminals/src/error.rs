@@ -179,6 +179,10 @@ impl TerminalError {
             | Self::Timeout {
                 step: Step::Resolve | Step::Connect,
                 ..
+            }
+            | Self::Cut {
+                step: Step::Connect,
+                ..
             } => "unreachable",
             Self::Timeout {
                 step: Step::Write, ..

@@ -4,8 +4,10 @@ use store::views::devices::DeviceRow;
 
 use crate::text::{Msg, msg};
 
-/// How far a terminal's clock may differ from ours, in seconds, before it is called off.
-const CLOCK_TOLERANCE_S: i64 = 30;
+/// Whether a clock that is so many seconds ahead of ours is called off.
+pub fn is_off(drift_s: i64) -> bool {
+    drift_s.unsigned_abs() > ingest::CLOCK_TOLERANCE.unsigned_abs().as_secs()
+}
 
 /// What is the matter with a device, worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +52,7 @@ impl Condition {
             Self::WaitingForAddress
         } else if device.last_contact_ms.is_none() {
             Self::NotReadYet
-        } else if device.clock_drift_s.unwrap_or(0).abs() > CLOCK_TOLERANCE_S {
+        } else if device.clock_drift_s.is_some_and(is_off) {
             Self::ClockOff
         } else {
             Self::Well

@@ -572,6 +572,9 @@ fn identity(device: &DeviceRow, now: Timestamp) -> Vec<(String, String)> {
             .map(|name| name.to_uppercase())
             .unwrap_or_default(),
     );
+    if device.kind == "zk" && device.last_contact_ms.is_some() && !device.has_comm_key {
+        fact("key", msg("device-key-none").to_string());
+    }
     fact("site", format!("{}, {}", device.site, device.zone));
     let moment = |ms: Option<i64>| ms.map(|ms| format::moment(format::instant(ms), now, &zone));
     fact("live", moment(device.live_since_ms).unwrap_or_default());

@@ -17,6 +17,7 @@ use super::drift::{Drift, long_drift};
 use super::{Shown, in_use, page, step};
 use crate::WebState;
 use crate::board::path_part;
+use crate::devices::is_off;
 use crate::error::PageError;
 use crate::format;
 use crate::pages::form::{Errors, filled, sentence};
@@ -112,9 +113,7 @@ pub(super) async fn card(
     Ok(ClockCard {
         drift: Drift::new(notes, now, zone.clone()),
         now: device.clock_drift_s.map(long_drift),
-        off: device.clock_drift_s.is_some_and(|drift| {
-            drift.unsigned_abs() > ingest::CLOCK_TOLERANCE.unsigned_abs().as_secs()
-        }),
+        off: device.clock_drift_s.is_some_and(is_off),
         as_table: shown.query.clock.as_deref() == Some("table"),
         can_set: visitor.may().edit_devices
             && device.retired_ms.is_none()

@@ -3,20 +3,19 @@
 use ingest::{Check, Checked, Diagnosis, Found, PollFailure, Seen};
 
 use super::{drift, step};
+use crate::devices::is_off;
 use crate::pages::form::sentence;
 use crate::text::{Msg, msg};
 
-/// How far a clock may be off before it is worth a word, in seconds.
-const CLOCK_TOLERANCE_S: i64 = 30;
-
 /// One check.
 pub(super) struct Line {
-    /// `pass`, `fail`, `none` (not offered) or `skip-step` (not tried).
+    /// `pass`, `fail` or `skip-step`.
     pub class: &'static str,
     pub icon: &'static str,
     pub title: String,
     pub detail: String,
     pub advice: Option<Msg>,
+    /// How long it took, or that it was not done.
     pub took: String,
 }
 
@@ -43,8 +42,8 @@ fn line(one: &Checked, diagnosis: &Diagnosis) -> Line {
     let (class, icon, detail) = match &one.found {
         Found::Good(seen) => ("pass", "circle-check", seen_text(seen, diagnosis)),
         Found::Failed(failure) => ("fail", "circle-x", sentence(&failure.message)),
-        Found::NotOffered => ("none", "dots", msg("check-not-offered").to_string()),
-        Found::NotTried => ("skip-step", "dots", msg("check-not-tried").to_string()),
+        Found::NotOffered => ("skip-step", "dots", String::new()),
+        Found::NotTried => ("skip-step", "dots", String::new()),
     };
     let advice = match &one.found {
         Found::Failed(failure) if !is_said_before(one.check, failure, diagnosis) => {
@@ -59,7 +58,8 @@ fn line(one: &Checked, diagnosis: &Diagnosis) -> Line {
         detail,
         advice,
         took: match one.found {
-            Found::NotTried => String::new(),
+            Found::NotOffered => msg("check-not-offered").to_string(),
+            Found::NotTried => msg("check-not-tried").to_string(),
             _ => msg("duration-ms")
                 .count(
                     "ms",
@@ -97,7 +97,7 @@ fn seen_text(seen: &Seen, diagnosis: &Diagnosis) -> String {
         }
         Seen::Clock { shows, .. } => {
             let off = diagnosis.clock_drift_s.unwrap_or_default();
-            let key = match off.abs() > CLOCK_TOLERANCE_S {
+            let key = match is_off(off) {
                 true => "seen-clock-off",
                 false => "seen-clock",
             };
