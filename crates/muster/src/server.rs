@@ -99,7 +99,7 @@ async fn open(config: &Config) -> anyhow::Result<Store> {
         .context("the tables cannot be brought to this version")?;
     store.check_secret_key().await.with_context(|| {
         format!(
-            "the stored device passwords do not open with {}; restore that file from your copy, or name it with MUSTER_SECRET_KEY_FILE",
+            "the stored device passwords or fingerprints do not open with {}; restore that file from your copy, or name it with MUSTER_SECRET_KEY_FILE",
             config.secret_key_file.display()
         )
     })?;
