@@ -1,6 +1,7 @@
 //! Reads terminals when they are due: many at once, each with a deadline of its own, so that a bad one delays nobody.
 
 mod doctor;
+mod fingerprints;
 mod live;
 mod operations;
 mod taken;
@@ -32,8 +33,8 @@ use crate::error::story;
 use crate::intake::ToMark;
 use crate::{Accepted, Batch, Change, Changes, Clock, ClockFault, Intake};
 
-/// How terminals are read.
-#[derive(Clone, Copy, Debug)]
+/// How terminals are read, and what else may be done with them.
+#[derive(Clone, Debug)]
 pub struct PollerOptions {
     /// Terminals read at the same time.
     pub concurrency: usize,
@@ -41,6 +42,8 @@ pub struct PollerOptions {
     pub deadline: Duration,
     /// A device that is listened to and was quiet for so long is asked for its clock: a connection can be gone without a word.
     pub quiet: Duration,
+    /// For what fingerprints are backed up and copied. Without a purpose nothing of them is read, kept or written.
+    pub fingerprint_purpose: Option<String>,
 }
 
 impl Default for PollerOptions {
@@ -49,6 +52,7 @@ impl Default for PollerOptions {
             concurrency: 64,
             deadline: Duration::from_secs(120),
             quiet: Duration::from_secs(30),
+            fingerprint_purpose: None,
         }
     }
 }
@@ -161,6 +165,11 @@ impl Poller {
             complete: Mutex::default(),
             pen: tokio::sync::Mutex::default(),
         }))
+    }
+
+    /// For what fingerprints are backed up and copied; `None` when they are not.
+    pub fn fingerprint_purpose(&self) -> Option<&str> {
+        self.0.options.fingerprint_purpose.as_deref()
     }
 
     /// A device may be due. Returns at once.

@@ -1,6 +1,7 @@
 //! From a reading to a judged report, over a real database, and over real sockets where a terminal takes part.
 
 mod company;
+mod fingerprints;
 mod identity;
 mod intake;
 mod judging;
