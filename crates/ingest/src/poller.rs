@@ -167,11 +167,6 @@ impl Poller {
         }))
     }
 
-    /// For what fingerprints are backed up and copied; `None` when they are not.
-    pub fn fingerprint_purpose(&self) -> Option<&str> {
-        self.0.options.fingerprint_purpose.as_deref()
-    }
-
     /// A device may be due. Returns at once.
     pub fn wake(&self) {
         self.0.woken.notify_one();

@@ -83,6 +83,7 @@ pub async fn run(args: Args, mut config: Config) -> anyhow::Result<()> {
         poller: PollerOptions {
             concurrency: config.poll.concurrency.into(),
             deadline: config.poll.deadline(),
+            fingerprint_purpose: config.fingerprints.purpose(),
             ..PollerOptions::default()
         },
         locator: config.discover.locator(),

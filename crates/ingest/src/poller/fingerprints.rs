@@ -15,6 +15,16 @@ use super::{Done, Operation, PollFailure, Poller};
 use crate::error::story;
 
 impl Poller {
+    /// For what fingerprints are backed up and copied; `None` when they are not.
+    pub fn fingerprint_purpose(&self) -> Option<&str> {
+        self.0.options.fingerprint_purpose.as_deref()
+    }
+
+    /// Whether terminals of this kind give and take fingerprints.
+    pub fn copies_fingerprints(&self, kind: &str) -> bool {
+        DeviceKind::from_name(kind).is_some_and(DeviceKind::copies_fingerprints)
+    }
+
     /// Refuses what is not allowed or cannot be, before the terminal is asked anything.
     pub(super) fn allows_fingerprints(
         &self,

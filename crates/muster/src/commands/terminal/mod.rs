@@ -1,6 +1,7 @@
 //! `muster terminal`: talks to one terminal. Nothing is stored here.
 
 mod advice;
+mod fingerprints;
 mod reading;
 mod writing;
 
@@ -11,10 +12,12 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use terminals::Target;
 
+use crate::config::Config;
 use crate::output::Usage;
 
 pub use advice::{advice_for, fullness, stored_step_name, story};
 pub use reading::test;
+pub use writing::user_id;
 
 /// How far a terminal's clock may be off before it is worth a word.
 pub const CLOCK_TOLERANCE_S: i64 = 30;
@@ -76,6 +79,8 @@ pub enum Command {
     },
     #[command(flatten)]
     Write(writing::Command),
+    #[command(flatten)]
+    Fingers(fingerprints::Command),
 }
 
 #[derive(clap::Args)]
@@ -110,7 +115,7 @@ pub enum Format {
     Count,
 }
 
-pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
+pub async fn run(command: Command, config: &Config) -> anyhow::Result<ExitCode> {
     match command {
         Command::Info { place, json } => reading::info(&place.target()?, json).await?,
         Command::Test { place, zone } => {
@@ -132,6 +137,7 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Listen { place, format } => reading::listen(&place.target()?, format).await?,
         Command::Users { place, format } => reading::users(&place.target()?, format).await?,
         Command::Write(command) => writing::run(command).await?,
+        Command::Fingers(command) => fingerprints::run(command, config).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
