@@ -2,6 +2,7 @@
 //! modules of their own.
 
 mod doctor;
+pub(super) mod fingerprints;
 pub(super) mod form;
 
 use std::collections::BTreeMap;
@@ -310,6 +311,8 @@ struct DevicePage<'a> {
     /// The log gets full: what to do, and whether that is urgent.
     filling: Option<(String, bool)>,
     asked: bool,
+    /// For who may use them, of a kind that has them.
+    fingerprints: Option<fingerprints::Card>,
     /// Why it is not polled.
     not_polled: Option<Msg>,
     people: i64,
@@ -346,7 +349,7 @@ pub(crate) async fn show(
     Query(query): Query<DeviceQuery>,
 ) -> Result<Response, PageError> {
     visitor.require(visitor.may().devices)?;
-    page(&state, &visitor, &serial, None, query.asked.is_some()).await
+    page(&state, &visitor, &serial, None, query.asked.is_some(), None).await
 }
 
 async fn page(
@@ -355,6 +358,7 @@ async fn page(
     serial: &str,
     diagnosis: Option<Result<Diagnosis, PollFailure>>,
     asked: bool,
+    fingers: Option<fingerprints::Said>,
 ) -> Result<Response, PageError> {
     let device = known(state, serial).await?;
     let ui = visitor.ui(state, Section::Devices);
@@ -405,6 +409,7 @@ async fn page(
             .collect(),
         doctor: diagnosis.map(|diagnosis| doctor::lines(&diagnosis)),
         filling: filling(&device),
+        fingerprints: fingerprints::card(state, visitor, &device, fingers).await?,
         asked,
         people,
         device: &device,
@@ -620,7 +625,7 @@ pub(crate) async fn examine(
     let device = in_use(&state, &serial).await?;
     let poller = &state.engine.poller;
     let diagnosis = poller.examine(DeviceId(device.id), &mut |_| {}).await?;
-    page(&state, &visitor, &serial, Some(diagnosis), false).await
+    page(&state, &visitor, &serial, Some(diagnosis), false, None).await
 }
 
 /// Removes a device; its punches stay.

@@ -43,6 +43,7 @@ pub(crate) fn routes() -> Router<WebState> {
             get(devices::form::edit).post(devices::form::save),
         )
         .route("/devices/{serial}/remove", post(devices::retire))
+        .merge(devices::fingerprints::routes())
         .route("/login", get(door::login).post(door::sign_in))
         .route("/logout", post(door::sign_out))
         .route(
