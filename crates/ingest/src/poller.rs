@@ -2,6 +2,7 @@
 
 mod clocks;
 mod doctor;
+mod fingerprints;
 mod live;
 mod operations;
 mod taken;
@@ -34,8 +35,8 @@ use crate::error::story;
 use crate::intake::ToMark;
 use crate::{Accepted, Batch, Change, Changes, Clock, ClockFault, Intake};
 
-/// How terminals are read.
-#[derive(Clone, Copy, Debug)]
+/// How terminals are read, and what else may be done with them.
+#[derive(Clone, Debug)]
 pub struct PollerOptions {
     /// Terminals read at the same time.
     pub concurrency: usize,
@@ -43,6 +44,8 @@ pub struct PollerOptions {
     pub deadline: Duration,
     /// A device that is listened to and was quiet for so long is asked for its clock: a connection can be gone without a word.
     pub quiet: Duration,
+    /// For what fingerprints are backed up and copied. Without a purpose nothing of them is read, kept or written.
+    pub fingerprint_purpose: Option<String>,
 }
 
 impl Default for PollerOptions {
@@ -51,6 +54,7 @@ impl Default for PollerOptions {
             concurrency: 64,
             deadline: Duration::from_secs(120),
             quiet: Duration::from_secs(30),
+            fingerprint_purpose: None,
         }
     }
 }

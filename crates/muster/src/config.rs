@@ -23,6 +23,7 @@ const KEYS: &[(&str, &str)] = &[
     ("poll.concurrency", "MUSTER_POLL_CONCURRENCY"),
     ("discover.subnets", "MUSTER_DISCOVER_SUBNETS"),
     ("discover.every", "MUSTER_DISCOVER_EVERY"),
+    ("fingerprints.purpose", "MUSTER_FINGERPRINTS_PURPOSE"),
     ("log.filter", "MUSTER_LOG_FILTER"),
     ("log.format", "MUSTER_LOG_FORMAT"),
 ];
@@ -41,6 +42,7 @@ pub struct Config {
     pub secure_cookies: bool,
     pub poll: Poll,
     pub discover: Discover,
+    pub fingerprints: Fingerprints,
     pub log: Log,
 }
 
@@ -63,6 +65,14 @@ pub struct Discover {
     pub subnets: Vec<Subnet>,
     /// Seconds between two searches.
     pub every: u32,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Fingerprints {
+    /// For what fingerprints are backed up and copied, in words for those whose they are. Empty: nothing of them is read,
+    /// kept or written.
+    pub purpose: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -89,6 +99,7 @@ impl Default for Config {
             secure_cookies: false,
             poll: Poll::default(),
             discover: Discover::default(),
+            fingerprints: Fingerprints::default(),
             log: Log::default(),
         }
     }
@@ -135,6 +146,14 @@ impl Discover {
             every: Duration::from_secs(self.every.into()),
             ..LocatorOptions::default()
         }
+    }
+}
+
+impl Fingerprints {
+    /// `None` when it is empty.
+    pub fn purpose(&self) -> Option<String> {
+        let purpose = self.purpose.trim();
+        (!purpose.is_empty()).then(|| purpose.to_owned())
     }
 }
 
@@ -415,6 +434,20 @@ mod tests {
         let config = load(file, &[], &Flags::default()).expect("a good configuration");
         let again = load(&config.printable(), &[], &Flags::default());
         assert_eq!(again.expect("what is printed can be read"), config);
+    }
+
+    #[test]
+    fn fingerprints_have_no_purpose_unless_one_is_given() {
+        let purpose = |text: &str, env: &[(&str, &str)]| {
+            let config = load(text, env, &Flags::default()).expect("a good configuration");
+            config.fingerprints.purpose()
+        };
+        assert_eq!(purpose("", &[]), None);
+        assert_eq!(purpose("[fingerprints]\npurpose = \"  \"", &[]), None);
+        let file = "[fingerprints]\npurpose = \"a new gate\"";
+        assert_eq!(purpose(file, &[]).as_deref(), Some("a new gate"));
+        let env = [("MUSTER_FINGERPRINTS_PURPOSE", "spare terminals")];
+        assert_eq!(purpose(file, &env).as_deref(), Some("spare terminals"));
     }
 
     #[test]

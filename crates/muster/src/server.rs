@@ -83,6 +83,7 @@ pub async fn run(args: Args, mut config: Config) -> anyhow::Result<()> {
         poller: PollerOptions {
             concurrency: config.poll.concurrency.into(),
             deadline: config.poll.deadline(),
+            fingerprint_purpose: config.fingerprints.purpose(),
             ..PollerOptions::default()
         },
         locator: config.discover.locator(),
@@ -99,7 +100,7 @@ async fn open(config: &Config) -> anyhow::Result<Store> {
         .context("the tables cannot be brought to this version")?;
     store.check_secret_key().await.with_context(|| {
         format!(
-            "the stored device passwords do not open with {}; restore that file from your copy, or name it with MUSTER_SECRET_KEY_FILE",
+            "the stored device passwords or fingerprints do not open with {}; restore that file from your copy, or name it with MUSTER_SECRET_KEY_FILE",
             config.secret_key_file.display()
         )
     })?;

@@ -2,6 +2,8 @@
 
 #[path = "cli/discover.rs"]
 mod discover;
+#[path = "cli/fingerprints.rs"]
+mod fingerprints;
 
 use std::collections::BTreeMap;
 use std::process::Stdio;

@@ -16,6 +16,7 @@ pub mod entities;
 mod error;
 pub mod failures;
 pub mod files;
+pub mod fingerprints;
 pub mod identity;
 pub mod locating;
 pub mod marks;

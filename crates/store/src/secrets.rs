@@ -1,4 +1,4 @@
-//! Device passwords at rest, the key file that seals them, and random one-time tokens.
+//! Device passwords and other secrets at rest, the key file that seals them, and random one-time tokens.
 //!
 //! A sealed value is `KEY_ID.BASE64(nonce ‖ XChaCha20-Poly1305)`, bound to its table, row and column: copied elsewhere it
 //! does not open. The key is a file beside the configuration, never in the database.
@@ -20,7 +20,7 @@ const NONCE_LEN: usize = 24;
 
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
-    #[error("passwords of devices are stored, but there is no secret key to open them")]
+    #[error("passwords or fingerprints are stored, but there is no secret key to open them")]
     NoKey,
     /// Sealed by another key than ours. The ids are no secrets.
     #[error("sealed with the key {found}, but the key at hand is {expected}")]
@@ -90,7 +90,7 @@ impl Place {
 pub struct SecretKey {
     bytes: [u8; KEY_LEN],
     /// The first bytes of its SHA-256, in hex: says which key sealed a value, and nothing more.
-    id: String,
+    pub(crate) id: String,
 }
 
 impl fmt::Debug for SecretKey {
@@ -243,7 +243,7 @@ impl Store {
                 self.unseal(place, sealed.as_deref())?;
             }
         }
-        Ok(())
+        self.check_key_of_fingerprints().await
     }
 
     pub(crate) fn unseal(

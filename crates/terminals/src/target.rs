@@ -56,6 +56,14 @@ impl DeviceKind {
         }
     }
 
+    /// Whether its terminals give and take fingerprints, as [`crate::Terminal::fingerprints`] does.
+    pub fn copies_fingerprints(self) -> bool {
+        match self {
+            Self::Zk => true,
+            Self::Hik => false,
+        }
+    }
+
     pub fn default_port(self) -> u16 {
         match self {
             Self::Zk => 4370,

@@ -130,6 +130,22 @@ pub enum FingerKind {
     Invalid,
 }
 
+impl FingerKind {
+    const ALL: [Self; 3] = [Self::Valid, Self::Duress, Self::Invalid];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Valid => "valid",
+            Self::Duress => "duress",
+            Self::Invalid => "invalid",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+}
+
 /// Why something was not written, or not as asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WriteError {
@@ -213,6 +229,19 @@ impl Terminal {
     pub async fn fingerprints(&mut self, id: &DeviceUserId) -> Result<Fingerprints, TerminalError> {
         match self {
             Self::Zk(terminal) => terminal.fingerprints(id).await,
+            Self::Hik(_) => Err(not_offered()),
+        }
+    }
+
+    /// The fingerprints of everybody who has any. Those of nobody in the user list are left out.
+    ///
+    /// # Errors
+    /// See [`TerminalError`].
+    pub async fn all_fingerprints(
+        &mut self,
+    ) -> Result<Vec<(DeviceUserId, Fingerprints)>, TerminalError> {
+        match self {
+            Self::Zk(terminal) => terminal.all_fingerprints().await,
             Self::Hik(_) => Err(not_offered()),
         }
     }

@@ -433,6 +433,25 @@ users-sub = { $users } on the device, { $unmapped } without a person
 users-empty = The user list has not been read yet.
 device-user = Device user
 name = Name
+fingerprints = Fingerprints
+fingerprints-sub = { $users ->
+    [one] backed up of one user
+   *[other] backed up of { $users } users
+}
+fingerprints-for = Kept encrypted, for: { $purpose }
+fingerprints-off = Nothing of fingerprints is read, kept or written: muster.toml does not say for what, in [fingerprints] purpose.
+fingerprints-backup = Back up now
+fingerprints-to = Other terminal
+fingerprints-copy = Copy to it
+fingerprints-forget = Forget
+fingerprints-forget-of = Forget the fingerprints of user { $user }
+fingerprints-forgotten = The backup of user { $user } is deleted. Nothing has changed at the terminal.
+fingerprints-kept = Read and kept: fingers { $fingers }, users { $users }.
+fingerprints-copied = Written and read back: user { $user }, fingers { $fingers }.
+fingerprints-more = And { $count } more; the command line lists all.
+fingers = Fingers
+algorithm = Algorithm
+taken = Taken
 doctor-title = Doctor
 doctor-sub = nothing was stored
 check-resolve = Address

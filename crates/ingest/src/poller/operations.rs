@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use attendance::{AccountId, DeviceId, DeviceUserId, Way};
 use store::entities::devices;
+use store::fingerprints::FingerprintBackup;
 use store::{Author, StoreError};
 use terminals::{
     Deadline, DoorUnit, ReadPosition, Reading, Retry, Terminal, TerminalError, UserChange,
     UserDetails, WriteError, Written,
 };
 
+use super::fingerprints::read_backups;
 use super::{PollFailure, Poller};
 use crate::Batch;
 
@@ -31,6 +33,15 @@ pub enum Operation {
         text: String,
     },
     ClearScreen,
+    /// Keeps the fingerprints of one user, or of everybody who has any, here.
+    BackupFingerprints {
+        user: Option<DeviceUserId>,
+    },
+    /// Writes what was backed up at another terminal, together with the user.
+    CopyFingerprints {
+        user: DeviceUserId,
+        from: DeviceId,
+    },
 }
 
 /// What was done.
@@ -46,6 +57,14 @@ pub enum Done {
         /// Recorded since.
         left: u32,
     },
+    FingerprintsKept {
+        users: usize,
+        fingers: usize,
+    },
+    FingerprintsCopied {
+        written: Written,
+        fingers: usize,
+    },
 }
 
 impl Operation {
@@ -60,6 +79,8 @@ impl Operation {
             Self::Voice(_) => "device.voice",
             Self::Show { .. } => "device.show",
             Self::ClearScreen => "device.screen.clear",
+            Self::BackupFingerprints { .. } => "device.fingerprints.backup",
+            Self::CopyFingerprints { .. } => "device.fingerprints.copy",
         }
     }
 
@@ -77,13 +98,17 @@ impl Operation {
             Self::Unlock(open) => serde_json::json!({ "seconds": open.as_secs() }),
             Self::Voice(index) => serde_json::json!({ "voice": index }),
             Self::Show { line, text } => serde_json::json!({ "line": line, "text": text }),
+            Self::BackupFingerprints { user } => {
+                serde_json::json!({ "user": user.as_ref().map(DeviceUserId::as_str) })
+            }
+            Self::CopyFingerprints { user, .. } => serde_json::json!({ "user": user.as_str() }),
             Self::ClearLog | Self::Restart | Self::ClearScreen => serde_json::json!({}),
         }
     }
 }
 
 /// Why an operation was not done.
-enum Undone {
+pub(super) enum Undone {
     Terminal(TerminalError),
     /// On our side.
     Failed(PollFailure),
@@ -129,11 +154,15 @@ impl Poller {
         by: Option<AccountId>,
     ) -> Result<Result<Done, PollFailure>, StoreError> {
         let row = self.row(device).await?;
+        if let Err(failure) = self.allows_fingerprints(&operation, &row) {
+            return Ok(Err(failure));
+        }
         let taken = match self.take(device).await? {
             Ok(taken) => taken,
             Err(failure) => return Ok(Err(failure)),
         };
-        let done = match self.perform(&row, &operation).await {
+        let mut backups = Vec::new();
+        let done = match self.perform(&row, &operation, &mut backups).await {
             Ok(done) => Ok(done),
             Err(Undone::Store(error)) => return Err(error),
             Err(Undone::Failed(failure)) => Err(failure),
@@ -153,7 +182,10 @@ impl Poller {
             Ok(_) => serde_json::Value::Null,
             Err(failure) => failure.message.as_str().into(),
         };
+        self.tell_of_fingerprints(&operation, &done, &mut detail)
+            .await?;
         let tx = self.0.store.begin_write().await?;
+        self.keep_backups(&tx, device, &backups, author).await?;
         tx.audit(author, operation.action(), &row.serial_number, detail)
             .await?;
         tx.commit().await?;
@@ -161,7 +193,13 @@ impl Poller {
         Ok(done)
     }
 
-    async fn perform(&self, row: &devices::Model, operation: &Operation) -> Result<Done, Undone> {
+    /// What is to be kept of it goes into `backups`.
+    async fn perform(
+        &self,
+        row: &devices::Model,
+        operation: &Operation,
+        backups: &mut Vec<FingerprintBackup>,
+    ) -> Result<Done, Undone> {
         let target = self.target(row).map_err(Undone::Failed)?;
         let deadline = Deadline::after(self.0.options.deadline);
         let mut terminal = Terminal::connect_within(&target, deadline).await?;
@@ -169,7 +207,9 @@ impl Poller {
             terminal.restart().await?;
             return Ok(Done::Said);
         }
-        let done = self.perform_on(&mut terminal, row, operation).await;
+        let done = self
+            .perform_on(&mut terminal, row, operation, backups)
+            .await;
         terminal.close().await;
         done
     }
@@ -179,6 +219,7 @@ impl Poller {
         terminal: &mut Terminal,
         row: &devices::Model,
         operation: &Operation,
+        backups: &mut Vec<FingerprintBackup>,
     ) -> Result<Done, Undone> {
         let device = DeviceId(row.id);
         match operation {
@@ -208,6 +249,18 @@ impl Poller {
             Operation::ClearScreen => {
                 terminal.clear_screen().await?;
                 Ok(Done::Said)
+            }
+            Operation::BackupFingerprints { user } => {
+                *backups = read_backups(terminal, user.as_ref()).await?;
+                Ok(Done::FingerprintsKept {
+                    users: backups.len(),
+                    fingers: backups.iter().map(|backup| backup.fingers.len()).sum(),
+                })
+            }
+            Operation::CopyFingerprints { user, from } => {
+                let done = self.copy_backup(terminal, row, user, *from).await?;
+                self.keep_users(terminal, device).await?;
+                Ok(done)
             }
             Operation::Restart => unreachable!("it ends the connection"),
         }

@@ -2,6 +2,7 @@
 
 mod clocks;
 mod company;
+mod fingerprints;
 mod identity;
 mod intake;
 mod judging;

@@ -19,8 +19,8 @@ use store::{Store, StoreError};
 use terminals::{DeviceKind, Target, Transport};
 
 use super::{
-    Sites, author, discover, doctor, open_store, poll, read_file, refuse_lines, secret_from_stdin,
-    terminal,
+    Sites, author, discover, doctor, fingerprints, open_store, poll, read_file, refuse_lines,
+    secret_from_stdin, terminal,
 };
 use crate::config::Config;
 use crate::output::{self, Failure, Usage, count};
@@ -111,6 +111,9 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Backs up fingerprints and copies them to another terminal, if muster.toml says for what ([fingerprints] purpose).
+    #[command(subcommand)]
+    Fingerprints(fingerprints::Command),
 }
 
 #[derive(clap::Args)]
@@ -331,6 +334,7 @@ pub async fn run(command: Command, config: Config) -> anyhow::Result<ExitCode> {
         Command::Test { serial } => return test(&serial, &config).await,
         Command::Doctor { serial, json } => return doctor::run(&serial, json, &config).await,
         Command::Discover(args) => discover::run(args, &config).await?,
+        Command::Fingerprints(command) => fingerprints::run(command, &config).await?,
         Command::Poll { serial, json } => {
             return poll::run(poll::Args::one(serial, json), config).await;
         }

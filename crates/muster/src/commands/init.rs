@@ -114,7 +114,9 @@ fn file_text(config: &Config, flags: &Flags) -> String {
          # concurrency = {}      # terminals read at the same time\n\n\
          # [discover]\n\
          # subnets = [\"10.0.0.0/24\"]   # where ZKTeco terminals that moved are found again; private, and nothing else is searched\n\
-         # every = {}                  # seconds between two searches\n",
+         # every = {}                  # seconds between two searches\n\n\
+         # [fingerprints]\n\
+         # purpose = \"\"   # for what fingerprints are backed up and copied; without it nothing of them is read, kept or written\n",
         config.listen,
         defaults.poll.interval_secs,
         defaults.poll.deadline_secs,

@@ -4,6 +4,7 @@ pub mod device;
 pub mod discover;
 pub mod doctor;
 pub mod employee;
+pub mod fingerprints;
 pub mod init;
 pub mod judge;
 pub mod poll;

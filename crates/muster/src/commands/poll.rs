@@ -131,7 +131,7 @@ pub async fn run(args: Args, config: Config) -> anyhow::Result<ExitCode> {
         deadline: config.poll.deadline(),
         ..PollerOptions::default()
     };
-    let engine = Engine::new(store, Clock::system(), options);
+    let engine = Engine::new(store, Clock::system(), options.clone());
     let readable: Vec<DeviceId> = chosen
         .iter()
         .filter(|device| hindrance(device).is_none())
@@ -145,7 +145,7 @@ pub async fn run(args: Args, config: Config) -> anyhow::Result<ExitCode> {
     let bar = output::progress(None, "reading the devices");
     let mut outcomes = match (readable.is_empty(), served) {
         (true, _) => Vec::new(),
-        (false, true) => read_by_server(&engine, &readable, options).await?,
+        (false, true) => read_by_server(&engine, &readable, &options).await?,
         (false, false) => read_here(&engine, &readable).await?,
     };
     bar.finish_and_clear();
@@ -284,7 +284,7 @@ fn of_read(polled: ingest::Polled, earlier: Option<Outcome>) -> Outcome {
 async fn read_by_server(
     engine: &Engine,
     devices: &[DeviceId],
-    options: PollerOptions,
+    options: &PollerOptions,
 ) -> anyhow::Result<Vec<(DeviceId, Outcome)>> {
     let rounds = devices.len().div_ceil(options.concurrency.max(1));
     let patience = options.deadline * u32::try_from(rounds).unwrap_or(u32::MAX) + SERVER_MARGIN;

@@ -18,6 +18,7 @@ pub mod device_users;
 pub mod device_zones;
 pub mod devices;
 pub mod employees;
+pub mod fingerprint_backups;
 pub mod holidays;
 pub mod identity_links;
 pub mod leave;
@@ -114,6 +115,7 @@ mod tests {
             check(&store, device_zones::Entity).await;
             check(&store, devices::Entity).await;
             check(&store, employees::Entity).await;
+            check(&store, fingerprint_backups::Entity).await;
             check(&store, holidays::Entity).await;
             check(&store, identity_links::Entity).await;
             check(&store, leave::Entity).await;

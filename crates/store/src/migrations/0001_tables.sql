@@ -187,6 +187,19 @@ CREATE INDEX device_users_by_user_id ON device_users (user_id);
 CREATE INDEX device_users_by_employee_id ON device_users (employee_id);
 CREATE INDEX device_users_ambiguous ON device_users (user_id) WHERE ambiguous;
 
+CREATE TABLE fingerprint_backups (
+  id {id},
+  device_id BIGINT NOT NULL REFERENCES devices (id),
+  user_id TEXT NOT NULL,
+  algorithm TEXT NOT NULL,
+  fingers BIGINT NOT NULL,
+  sealed TEXT NOT NULL,
+  purpose TEXT NOT NULL,
+  taken_ms BIGINT NOT NULL,
+  author_id BIGINT,
+  UNIQUE (device_id, user_id)
+);
+
 CREATE TABLE identity_links (
   id {id},
   device_id BIGINT NOT NULL REFERENCES devices (id),

@@ -134,6 +134,32 @@ impl ZkTerminal {
         })
     }
 
+    /// See [`crate::Terminal::all_fingerprints`].
+    ///
+    /// # Errors
+    /// See [`TerminalError`].
+    pub async fn all_fingerprints(
+        &mut self,
+    ) -> Result<Vec<(DeviceUserId, Fingerprints)>, TerminalError> {
+        let algorithm = self.algorithm().await?;
+        let people = self.people(Step::Users).await?;
+        let mut fingers: BTreeMap<Uid, Vec<Fingerprint>> = BTreeMap::new();
+        for template in self.templates(Step::Users).await?.values() {
+            let of_user = fingers.entry(template.uid).or_default();
+            of_user.push(fingerprint(template));
+        }
+        let users = people.list.users.iter();
+        Ok(users
+            .filter_map(|user| {
+                let prints = Fingerprints {
+                    algorithm: algorithm.clone(),
+                    fingers: fingers.remove(&user.uid())?,
+                };
+                Some((device_user_id(user.id.as_bytes()), prints))
+            })
+            .collect())
+    }
+
     /// See [`crate::Terminal::write_fingerprints`].
     ///
     /// # Errors

@@ -589,6 +589,11 @@ async fn fingerprints_go_from_one_terminal_to_another_and_are_deleted() {
             let mut connection = connect(transport, &source).await;
             let read = connection.fingerprints(&id("1002")).await.expect(&what);
             assert_eq!(read, prints(&[(0, 1500), (6, 1500)]), "{what}");
+            source.add_template(Template::new(77, 0, template(7, 400))); // of nobody
+            let all = connection.all_fingerprints().await.expect(&what);
+            let ids: Vec<_> = all.iter().map(|(id, _)| id.as_str()).collect();
+            assert_eq!(ids, ["1001", "1002"], "{what}");
+            assert_eq!(all[1].1, read, "{what}");
             connection.close().await;
             assert_eq!(source.counts().disables, 0);
 

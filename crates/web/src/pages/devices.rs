@@ -4,6 +4,7 @@
 pub(super) mod clock;
 mod doctor;
 mod drift;
+pub(super) mod fingerprints;
 pub(super) mod form;
 
 use std::collections::BTreeMap;
@@ -314,6 +315,8 @@ struct DevicePage<'a> {
     doctor: Option<Vec<doctor::Line>>,
     /// The log gets full: what to do, and whether that is urgent.
     filling: Option<(String, bool)>,
+    /// For who may use them, of a kind that has them.
+    fingerprints: Option<fingerprints::Card>,
     /// Why it is not polled.
     not_polled: Option<Msg>,
     people: i64,
@@ -358,6 +361,17 @@ struct Shown {
     diagnosis: Option<Result<Diagnosis, PollFailure>>,
     /// Why what was asked for was not done.
     refused: Option<String>,
+    /// What became of what was asked about fingerprints.
+    fingers: Option<fingerprints::Said>,
+}
+
+impl Shown {
+    fn of_fingers(said: fingerprints::Said) -> Self {
+        Self {
+            fingers: Some(said),
+            ..Self::default()
+        }
+    }
 }
 
 pub(crate) async fn show(
@@ -380,8 +394,9 @@ async fn page(
     state: &WebState,
     visitor: &Visitor,
     serial: &str,
-    shown: Shown,
+    mut shown: Shown,
 ) -> Result<Response, PageError> {
+    let fingers = shown.fingers.take();
     let device = known(state, serial).await?;
     let ui = visitor.ui(state, Section::Devices);
     let now = ui.now;
@@ -433,6 +448,7 @@ async fn page(
         shown: &shown,
         doctor: shown.diagnosis.as_ref().map(doctor::lines),
         filling: filling(&device),
+        fingerprints: fingerprints::card(state, visitor, &device, fingers).await?,
         people,
         device: &device,
         ui: &ui,

@@ -49,6 +49,7 @@ pub(crate) fn routes() -> Router<WebState> {
             post(devices::clock::undo),
         )
         .route("/devices/{serial}/remove", post(devices::retire))
+        .merge(devices::fingerprints::routes())
         .route("/login", get(door::login).post(door::sign_in))
         .route("/logout", post(door::sign_out))
         .route(

@@ -2,6 +2,7 @@
 
 mod advice;
 mod clock;
+mod fingerprints;
 mod reading;
 mod writing;
 
@@ -12,10 +13,12 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use terminals::Target;
 
+use crate::config::Config;
 use crate::output::Usage;
 
 pub use advice::{advice_for, fullness, stored_step_name, story};
 pub use reading::test;
+pub use writing::user_id;
 
 /// How far a terminal's clock may be off before it is worth a word.
 pub const CLOCK_TOLERANCE_S: i64 = 30;
@@ -93,6 +96,8 @@ pub enum Command {
     },
     #[command(flatten)]
     Write(writing::Command),
+    #[command(flatten)]
+    Fingers(fingerprints::Command),
 }
 
 #[derive(clap::Args)]
@@ -127,7 +132,7 @@ pub enum Format {
     Count,
 }
 
-pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
+pub async fn run(command: Command, config: &Config) -> anyhow::Result<ExitCode> {
     match command {
         Command::Info { place, json } => reading::info(&place.target()?, json).await?,
         Command::Test { place, zone } => {
@@ -148,6 +153,7 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
             json,
         } => clock::run(&place.target()?, &zone_named(zone)?, set, json).await?,
         Command::Write(command) => writing::run(command).await?,
+        Command::Fingers(command) => fingerprints::run(command, config).await?,
     }
     Ok(ExitCode::SUCCESS)
 }

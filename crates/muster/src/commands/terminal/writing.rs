@@ -215,7 +215,7 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
     }
 }
 
-fn user_id(text: &str) -> Result<DeviceUserId, Usage> {
+pub fn user_id(text: &str) -> Result<DeviceUserId, Usage> {
     DeviceUserId::parse(text).ok_or_else(|| {
         Usage(format!(
             "{text:?} is no user id; expected 1 to 32 characters like 1042"
@@ -223,7 +223,7 @@ fn user_id(text: &str) -> Result<DeviceUserId, Usage> {
     })
 }
 
-async fn connect(target: &Target) -> anyhow::Result<Terminal> {
+pub async fn connect(target: &Target) -> anyhow::Result<Terminal> {
     let connected = Terminal::connect(target).await;
     Ok(connected.map_err(|error| failure(error, target))?)
 }
