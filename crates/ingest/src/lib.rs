@@ -26,4 +26,6 @@ pub use poller::{
     Checked, Diagnosis, Done, Found, Operation, PollFailure, Polled, Poller, PollerOptions, Taken,
 };
 pub use terminals::doctor::{Check, Seen};
-pub use terminals::{Effect, Privilege, UserChange, UserDetails, Written, log_fullness};
+pub use terminals::{
+    DeviceKind, Effect, Privilege, UserChange, UserDetails, Written, log_fullness,
+};

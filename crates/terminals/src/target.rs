@@ -48,6 +48,14 @@ impl DeviceKind {
         }
     }
 
+    /// Whether people, door, screen and log of its terminals can be changed.
+    pub fn can_be_changed(self) -> bool {
+        match self {
+            Self::Zk => true,
+            Self::Hik => false,
+        }
+    }
+
     pub fn default_port(self) -> u16 {
         match self {
             Self::Zk => 4370,

@@ -1,8 +1,11 @@
-//! `/devices` and `/devices/{serial}`: the condition of the terminals, and what to do with one. The form and the doctor are in
-//! modules of their own.
+//! `/devices` and `/devices/{serial}`: the condition of the terminals, and what to do with one. The form, the doctor and what
+//! is done at a terminal are in modules of their own.
 
+mod clear_log;
 mod doctor;
 pub(super) mod form;
+pub(super) mod operations;
+mod users;
 
 use std::collections::BTreeMap;
 
@@ -23,7 +26,7 @@ use crate::board::path_part;
 use crate::devices::{Condition, in_contact, why_not_polled};
 use crate::error::{PageError, html};
 use crate::format::{self, Ago, Lasting};
-use crate::session::Visitor;
+use crate::session::{Outcome, Told, Visitor};
 use crate::text::{Msg, msg};
 use crate::ui::{Section, Ui};
 
@@ -313,6 +316,10 @@ struct DevicePage<'a> {
     /// Why it is not polled.
     not_polled: Option<Msg>,
     people: i64,
+    /// What came of an operation.
+    told: Option<Outcome>,
+    /// Whether this person may change something at the terminal.
+    can_change: bool,
 }
 
 struct Cycle {
@@ -344,9 +351,11 @@ pub(crate) async fn show(
     visitor: Visitor,
     Path(serial): Path<String>,
     Query(query): Query<DeviceQuery>,
+    Told(told): Told,
 ) -> Result<Response, PageError> {
     visitor.require(visitor.may().devices)?;
-    page(&state, &visitor, &serial, None, query.asked.is_some()).await
+    let asked = query.asked.is_some();
+    page(&state, &visitor, &serial, None, asked, told).await
 }
 
 async fn page(
@@ -355,6 +364,7 @@ async fn page(
     serial: &str,
     diagnosis: Option<Result<Diagnosis, PollFailure>>,
     asked: bool,
+    told: Option<Outcome>,
 ) -> Result<Response, PageError> {
     let device = known(state, serial).await?;
     let ui = visitor.ui(state, Section::Devices);
@@ -407,6 +417,8 @@ async fn page(
         filling: filling(&device),
         asked,
         people,
+        told,
+        can_change: operations::can_change(visitor, &device),
         device: &device,
         ui: &ui,
     })
@@ -620,7 +632,7 @@ pub(crate) async fn examine(
     let device = in_use(&state, &serial).await?;
     let poller = &state.engine.poller;
     let diagnosis = poller.examine(DeviceId(device.id), &mut |_| {}).await?;
-    page(&state, &visitor, &serial, Some(diagnosis), false).await
+    page(&state, &visitor, &serial, Some(diagnosis), false, None).await
 }
 
 /// Removes a device; its punches stay.
