@@ -54,7 +54,7 @@ enum Command {
     ///
     /// Example: muster serve --listen 0.0.0.0:8080
     Serve(server::Args),
-    /// Talks to one terminal; nothing is stored.
+    /// Talks to one terminal; nothing is stored but what `clear-log` deletes there.
     #[command(subcommand)]
     Terminal(commands::terminal::Command),
     /// The configured devices.
@@ -113,7 +113,7 @@ async fn run(args: Args, config: Config) -> anyhow::Result<ExitCode> {
         Command::Init(init) => commands::init::run(init, &args.flags, config).await?,
         Command::SetupLink(link) => commands::init::setup_link(link, config).await?,
         Command::Serve(serve) => server::run(serve, config).await?,
-        Command::Terminal(terminal) => return commands::terminal::run(terminal).await,
+        Command::Terminal(terminal) => return commands::terminal::run(terminal, &config).await,
         Command::Device(device) => return commands::device::run(device, config).await,
         Command::Employee(employee) => return commands::employee::run(employee, config).await,
         Command::Poll(poll) => return commands::poll::run(poll, config).await,

@@ -839,6 +839,7 @@ user-none = none
 user-deleted = User { $user } was deleted.
 user-deleted-text = { $name } is not in the terminal’s list any more. The punches stay.
 log-cleared = { $records ->
+    [0] There was nothing to delete.
     [one] 1 record was found in the database and deleted at the terminal.
    *[other] { $records } records were found in the database and deleted at the terminal.
   }

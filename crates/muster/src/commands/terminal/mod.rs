@@ -1,4 +1,4 @@
-//! `muster terminal`: talks to one terminal. Nothing is stored here.
+//! `muster terminal`: talks to one terminal. Nothing is stored here, but for the records of a log that is cleared.
 
 mod advice;
 mod reading;
@@ -11,9 +11,11 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use terminals::Target;
 
+use super::clear_log;
+use crate::config::Config;
 use crate::output::Usage;
 
-pub use advice::{advice_for, fullness, stored_step_name, story};
+pub use advice::{advice_for, failure, fullness, stored_step_name, story};
 pub use reading::test;
 
 /// How far a terminal's clock may be off before it is worth a word.
@@ -76,6 +78,15 @@ pub enum Command {
     },
     #[command(flatten)]
     Write(writing::Command),
+    /// Deletes the log of a registered terminal after every record is verified in the database; see `muster device clear-log`.
+    ///
+    /// Example: muster terminal clear-log zk://10.0.0.9 --yes-clear-log
+    ClearLog {
+        #[command(flatten)]
+        place: Place,
+        #[command(flatten)]
+        sure: clear_log::Sure,
+    },
 }
 
 #[derive(clap::Args)]
@@ -110,7 +121,7 @@ pub enum Format {
     Count,
 }
 
-pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
+pub async fn run(command: Command, config: &Config) -> anyhow::Result<ExitCode> {
     match command {
         Command::Info { place, json } => reading::info(&place.target()?, json).await?,
         Command::Test { place, zone } => {
@@ -132,6 +143,9 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Listen { place, format } => reading::listen(&place.target()?, format).await?,
         Command::Users { place, format } => reading::users(&place.target()?, format).await?,
         Command::Write(command) => writing::run(command).await?,
+        Command::ClearLog { place, sure } => {
+            clear_log::at(&place.target()?, &sure, config).await?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

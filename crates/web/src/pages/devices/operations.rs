@@ -130,7 +130,8 @@ pub(super) fn done(page: &str, done: &Done) -> Outcome {
         }
         Done::UserDeleted(user) => {
             let title = msg("user-deleted").with("user", user.id.as_str());
-            let text = msg("user-deleted-text").with("name", &user.name);
+            let name = filled(&user.name).unwrap_or_else(|| user.id.to_string());
+            let text = msg("user-deleted-text").with("name", name);
             (title, text)
         }
         Done::LogCleared { records, left } => {
