@@ -32,4 +32,6 @@ pub use poller::{
     SetClockFailure, Taken,
 };
 pub use terminals::doctor::{Check, Seen};
-pub use terminals::{Effect, Privilege, UserChange, UserDetails, Written, log_fullness};
+pub use terminals::{
+    DeviceKind, Effect, Privilege, UserChange, UserDetails, Written, log_fullness,
+};

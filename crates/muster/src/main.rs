@@ -54,7 +54,7 @@ enum Command {
     ///
     /// Example: muster serve --listen 0.0.0.0:8080
     Serve(server::Args),
-    /// Talks to one terminal; nothing is stored.
+    /// Talks to one terminal; nothing is stored but what `clear-log` deletes there.
     #[command(subcommand)]
     Terminal(commands::terminal::Command),
     /// The configured devices.

@@ -1303,3 +1303,63 @@ async fn restart_door_voice_and_screen() {
             .failed(2, &[part]);
     }
 }
+
+#[tokio::test]
+async fn a_log_is_cleared_once_every_record_is_in_the_database() {
+    let office = Office::open().await;
+    let terminal = zk_terminal("LOG1").await;
+    let url = zk_url(&terminal);
+    let (by_url, yes) = (["terminal", "clear-log", &url], "--yes-clear-log");
+    let unregistered = office.run(&[&by_url[..], &[yes]].concat()).await;
+    let parts = [
+        "LOG1 is not registered",
+        "muster device add --kind zk --serial LOG1",
+    ];
+    unregistered.failed(1, &parts);
+    office.add_zk(&terminal, "LOG1").await;
+    for args in [&by_url[..], &["device", "clear-log", "LOG1"]] {
+        let parts = ["without --yes-clear-log", "known to be in the database"];
+        office.run(args).await.failed(2, &parts);
+    }
+    terminal.set_fault(zk::Fault::Counters(vec![(8, 205)]));
+    let by_serial = ["device", "clear-log", "LOG1", yes];
+    office.run(&by_serial).await.failed(
+        1,
+        &[
+            "the log of LOG1 is not known to be cleared",
+            "the terminal counts 5 records more than it sent",
+            "Nothing was deleted. Read it with `muster device poll LOG1`",
+        ],
+    );
+    assert_eq!(terminal.record_count(), 200);
+    terminal.clear_faults();
+
+    let said = office.run(&by_serial).await.done();
+    for part in [
+        "cleared the log of LOG1: 200 records verified in the database and deleted",
+        "its log is empty now",
+    ] {
+        assert!(said.out.contains(part), "{part:?} is not in {said:?}");
+    }
+    assert_eq!(
+        (terminal.record_count(), office.rows("punches").await),
+        (0, 200)
+    );
+    assert!(terminal.punch("1001", evening(), 1, 1));
+    let cleared = json(office.run(&[&by_url[..], &[yes, "--json"]].concat()).await);
+    let expected = serde_json::json!({
+        "effect": "cleared", "serial_number": "LOG1", "records_verified": 1, "records_left": 0,
+    });
+    assert_eq!(cleared, expected);
+    assert_eq!(
+        (terminal.record_count(), office.rows("punches").await),
+        (0, 201)
+    );
+    assert_eq!(office.rows("device_gaps").await, 0);
+    let audited = office.rows("audit WHERE action = 'device.log.clear'").await;
+    assert_eq!(audited, 3);
+    office
+        .run(&["device", "clear-log", "LOG2", yes])
+        .await
+        .failed(1, &["there is no device with serial number \"LOG2\""]);
+}

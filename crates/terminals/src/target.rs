@@ -56,6 +56,14 @@ impl DeviceKind {
         }
     }
 
+    /// Whether people, door, screen and log of its terminals can be changed.
+    pub fn can_be_changed(self) -> bool {
+        match self {
+            Self::Zk => true,
+            Self::Hik => false,
+        }
+    }
+
     /// Whether its terminals give and take fingerprints, as [`crate::Terminal::fingerprints`] does.
     pub fn copies_fingerprints(self) -> bool {
         match self {

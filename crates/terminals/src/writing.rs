@@ -19,6 +19,13 @@ pub enum Privilege {
 }
 
 impl Privilege {
+    pub const ALL: &'static [Self] = &[Self::User, Self::Enroller, Self::Manager, Self::Admin];
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        let mut all = Self::ALL.iter().copied();
+        all.find(|privilege| privilege.as_str() == name)
+    }
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::User => "user",

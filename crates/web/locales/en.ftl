@@ -445,9 +445,12 @@ fingerprints-to = Other terminal
 fingerprints-copy = Copy to it
 fingerprints-forget = Forget
 fingerprints-forget-of = Forget the fingerprints of user { $user }
-fingerprints-forgotten = The backup of user { $user } is deleted. Nothing has changed at the terminal.
+fingerprints-forgotten = The backup of user { $user } is deleted.
+fingerprints-forgotten-text = Nothing has changed at the terminal.
 fingerprints-kept = Read and kept: fingers { $fingers }, users { $users }.
-fingerprints-copied = Written and read back: user { $user }, fingers { $fingers }.
+fingerprints-kept-text = They are stored encrypted.
+fingerprints-copied = Copied: user { $user }, fingers { $fingers }.
+fingerprints-copied-text = They were read back from the other terminal and are the same.
 fingerprints-more = And { $count } more; the command line lists all.
 fingers = Fingers
 algorithm = Algorithm
@@ -498,6 +501,14 @@ advice-no_log = Set the terminal to attendance mode, or have it push its punches
 advice-no_large_answers = Other firmware can, or have it push its punches (menu Comm. › Cloud server).
 advice-access_panel = C3 and inBio access panels use the same port with another protocol, which Muster does not speak. Check the address.
 advice-refused = It may be busy. If it stays so, its firmware or the account does not allow this.
+advice-write_unsure = The terminal fell silent while it was written to. Look at what it shows now before you try again.
+advice-write_does_not_fit = Nothing was changed. Shorten or correct it and try again.
+advice-write_nobody = Nothing was changed. Its list of users shows who is there; zeros in front of a number count.
+advice-write_algorithm = Nothing was changed. Enrol the finger at this terminal.
+advice-write_log_changed = Nothing was deleted. Somebody punched meanwhile; try again when it is quiet there.
+advice-write_not_as_asked = The terminal took the request and shows something else now. Look at it there; its firmware may not do this over the network.
+advice-write_not_offered = Do it at the terminal or on its own web page.
+advice-write_unverified = Nothing was deleted. Poll the device, look at what is not understood, and try again.
 advice-not_understood = Something answers there, but not as this brand does. Check address and port; if they are right, the firmware speaks in a way that this version does not know.
 device-filling = The log is { $percent } % full. Clear it before it overwrites its oldest punches or hangs; everything that was read stays here.
 device-transport = Transport
@@ -874,3 +885,113 @@ correction = Roll call
 device-punch = Device punch
 first-in-at = in since { $time }
 open-day = Open day
+
+# What is done at a terminal
+at-terminal = At the terminal
+at-terminal-sub = done at once
+op-door = Door
+op-seconds = seconds
+op-open = Open
+op-voice = Voice
+op-play = Play
+op-screen = Screen
+op-line = Line
+op-text = Text
+op-show = Show
+op-clear = Clear
+op-log = Log
+op-clear-log = Clear the log …
+op-restart = Restart
+op-restart-text = It is away for about a minute, and nobody can punch there meanwhile. Its punches, users and settings stay.
+op-restart-now = Restart { $name }
+voice-0 = thank you
+voice-1 = wrong password
+voice-2 = access denied
+voice-3 = invalid number
+voice-4 = try again
+voice-5 = number exists
+voice-9 = punched already
+voice-10 = beep
+voice-11 = long beep
+voice-30 = invalid user
+voice-33 = illegal access
+voice-34 = disk full
+operation-said = The terminal says that it is done.
+operation-not-read-back = This cannot be read back.
+operation-failed = It was not done.
+operation-unsure = Nobody can tell whether it was done.
+operation-unlocked = The terminal says that the door is open for { $secs } s.
+operation-played = The terminal says that voice { $voice } was played.
+operation-shown = The terminal says that the text is in line { $line }.
+operation-screen-cleared = The terminal says that the screen is cleared.
+operation-restarted = The terminal restarts. It is read again as soon as it answers.
+user-created = User { $user } was added.
+user-changed = User { $user } was changed.
+user-already-so = User { $user } is so already; nothing was written.
+user-read-back = The terminal shows: name { $name }, { $privilege }, card { $card }, no password.
+user-read-back-password = The terminal shows: name { $name }, { $privilege }, card { $card }, with a password.
+user-none = none
+user-deleted = User { $user } was deleted.
+user-deleted-text = { $name } is not in the terminal’s list any more. The punches stay.
+log-cleared = { $records ->
+    [0] There was nothing to delete.
+    [one] 1 record was found in the database and deleted at the terminal.
+   *[other] { $records } records were found in the database and deleted at the terminal.
+  }
+log-cleared-text = { $left ->
+    [0] Its log is empty now.
+    [one] 1 was recorded since and is still there.
+   *[other] { $left } were recorded since and are still there.
+  }
+privilege-user = user
+privilege-enroller = may enrol others
+privilege-manager = manager
+privilege-admin = admin
+privilege-unknown = a privilege that has no name here
+users-all = All users
+users-none = Nobody is found by this.
+search-users = Number or name ( / )
+user-add = Add a user
+user-add-to = Add to { $device }
+user-add-text = The terminal’s list is read back afterwards. A finger or face is enrolled at the terminal.
+user-edit-text = Only what you change is written. The terminal’s list is read back afterwards.
+user-title = User { $user }
+user-id = Number on the terminal
+user-id-hint = Zeros in front count.
+user-id-wrong = Enter a number of 1 to 32 characters.
+user-exists = User { $user } is on the terminal already. Change them from the list of users.
+user-name = Name on the terminal
+user-name-hint = How long it may be depends on the model.
+user-privilege = Privilege
+user-privilege-hint = What they may do in the terminal’s menu.
+user-as-it-is = as it is
+user-card = Card
+user-card-hint = The number of the card. Empty: no card.
+user-card-wrong = A card is a number up to 4294967295.
+user-password = Password for the keypad
+user-password-hint = Optional, digits.
+user-password-keep = Empty: as it is.
+user-clear-password = Take the password away
+user-save = Save on { $device }
+user-admin = admin
+user-not-listed = not in the terminal’s list
+user-delete = Delete this user
+user-delete-text = Fingerprints, face, card and password are deleted at the terminal, and nothing brings them back. The punches stay, there and here.
+user-delete-from = Delete { $user } from { $device }
+clear-log = Clear the log
+clear-log-text = All attendance records are deleted at the terminal. What is stored here stays, and no day changes.
+clear-log-counted = On the terminal, when last read
+clear-log-records = { $records ->
+    [one] 1 record
+   *[other] { $records } records
+  }
+clear-log-kept = Stored here from this terminal
+clear-log-punches = { $punches ->
+    [one] 1 punch
+   *[other] { $punches } punches
+  }, { $parked } set aside
+clear-log-how = First the whole log is read, stored, and each of its records is looked up in the database. Only then is it cleared, and only if nobody has punched meanwhile. If one record is missing, nothing is deleted. A large log takes minutes.
+clear-log-serial = Type { $serial } to confirm
+clear-log-serial-hint = The serial number of { $name }.
+clear-log-other-serial = This is not the serial number of this terminal. Nothing was deleted.
+clear-log-now = Clear the log of { $name }

@@ -14,6 +14,7 @@ use axum::http::request::Parts;
 use axum::http::{Method, header};
 use ingest::Clock;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use store::Store;
 use store::accounts::password_mark;
 use store::audit::Author;
@@ -32,6 +33,8 @@ use crate::ui::{Section, SignedIn, Ui};
 pub(crate) const SESSION_DAYS: i64 = 14;
 /// Where the account is kept in a session.
 const ACCOUNT: &str = "account";
+/// What is to be told on the next page.
+const OUTCOME: &str = "outcome";
 /// Which password it was begun with; a session ends when the password changes.
 const PASSWORD: &str = "password";
 /// When the session was last prolonged, in days since 1970.
@@ -113,6 +116,42 @@ pub(crate) async fn sign_in(
 pub(crate) async fn sign_out(session: &Session) -> Result<(), PageError> {
     let failed = |error: tower_sessions::session::Error| PageError::Internal(error.to_string());
     session.flush().await.map_err(failed)
+}
+
+/// What came of a request, for the page to which it is redirected: sending that page again does nothing again.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Outcome {
+    /// The path of that page.
+    pub page: String,
+    pub done: bool,
+    pub title: String,
+    pub text: String,
+}
+
+pub(crate) async fn leave(session: &Session, outcome: &Outcome) -> Result<(), PageError> {
+    let failed = |error: tower_sessions::session::Error| PageError::Internal(error.to_string());
+    session.insert(OUTCOME, outcome).await.map_err(failed)
+}
+
+/// What is to be told on this page, once. A page that fetches a part of itself again leaves it for who looks at the whole.
+pub(crate) struct Told(pub Option<Outcome>);
+
+impl FromRequestParts<WebState> for Told {
+    type Rejection = PageError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &WebState) -> Result<Self, PageError> {
+        let failed = |error: tower_sessions::session::Error| PageError::Internal(error.to_string());
+        let session = match parts.extensions.get::<Session>() {
+            Some(session) if !parts.headers.contains_key("hx-request") => session,
+            _ => return Ok(Self(None)),
+        };
+        let left: Option<Outcome> = session.get(OUTCOME).await.map_err(failed)?;
+        let told = left.filter(|outcome| outcome.page == parts.uri.path());
+        if told.is_some() {
+            session.remove::<Outcome>(OUTCOME).await.map_err(failed)?;
+        }
+        Ok(Self(told))
+    }
 }
 
 /// A request of somebody who is signed in. As an argument of a handler it sends everybody else to the sign-in.

@@ -16,7 +16,7 @@ use crate::company::{Company, ZONE, wall};
 use crate::polling::{builder, edit, locate};
 
 /// A company whose only device is this terminal, listened to. Its clock shows the time of the company.
-async fn company(store: Store) -> Company {
+pub async fn company(store: Store) -> Company {
     let mut company = Company::new(store, 2, 1, "2026-03-02 12:00:00").await;
     let options = PollerOptions {
         quiet: Duration::from_millis(100),
@@ -26,7 +26,7 @@ async fn company(store: Store) -> Company {
     company
 }
 
-async fn listened_to(company: &Company, terminal: VirtualTerminal) -> RunningTerminal {
+pub async fn listened_to(company: &Company, terminal: VirtualTerminal) -> RunningTerminal {
     let clock = company.clock.clone();
     let zone = TimeZone::get(ZONE).expect("a zone");
     let terminal = terminal.clock(Arc::new(move || zone.to_datetime(clock.now())));
@@ -59,19 +59,19 @@ pub async fn until(what: &str, done: impl AsyncFn() -> bool) {
     }
 }
 
-async fn until_live(company: &Company) {
+pub async fn until_live(company: &Company) {
     until("it is live", async || {
         row(company).await.live_since_ms.is_some()
     })
     .await;
 }
 
-async fn start(company: &Company) -> Workers {
+pub async fn start(company: &Company) -> Workers {
     company.engine.start().await.unwrap()
 }
 
 /// How the punch at this time came, in order.
-async fn ways(company: &Company, clock: &str) -> Vec<String> {
+pub async fn ways(company: &Company, clock: &str) -> Vec<String> {
     let rows = sql::all(
         company.store.read(),
         "SELECT s.way FROM punch_sightings s JOIN punches p ON p.id = s.punch_id WHERE p.clock = $1 ORDER BY s.first_ms, s.way",

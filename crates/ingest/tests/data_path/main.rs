@@ -8,4 +8,5 @@ mod intake;
 mod judging;
 mod live;
 mod locating;
+mod operations;
 mod polling;

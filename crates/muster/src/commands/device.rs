@@ -19,8 +19,8 @@ use store::{Store, StoreError};
 use terminals::{DeviceKind, Target, Transport};
 
 use super::{
-    Sites, author, discover, doctor, fingerprints, open_store, poll, read_file, refuse_lines,
-    secret_from_stdin, terminal,
+    Sites, author, clear_log, discover, doctor, fingerprints, open_store, poll, read_file,
+    refuse_lines, secret_from_stdin, terminal,
 };
 use crate::config::Config;
 use crate::output::{self, Failure, Usage, count};
@@ -94,6 +94,16 @@ pub enum Command {
         /// Prints one JSON object.
         #[arg(long)]
         json: bool,
+    },
+    /// Deletes the log of a terminal after every record is verified in the database: the whole log is read and stored, each of
+    /// its records is looked up, and if one is missing or somebody punches meanwhile, nothing is deleted.
+    ///
+    /// Example: muster device clear-log AEH2194760215 --yes-clear-log
+    ClearLog {
+        /// The serial number.
+        serial: String,
+        #[command(flatten)]
+        sure: clear_log::Sure,
     },
     /// Asks every address of a subnet who is there, and says which terminals are not where they are registered.
     ///
@@ -333,6 +343,9 @@ pub async fn run(command: Command, config: Config) -> anyhow::Result<ExitCode> {
         Command::Remove { serial } => remove(&serial, &config).await?,
         Command::Test { serial } => return test(&serial, &config).await,
         Command::Doctor { serial, json } => return doctor::run(&serial, json, &config).await,
+        Command::ClearLog { serial, sure } => {
+            clear_log::of_device(&serial, &sure, &config).await?;
+        }
         Command::Discover(args) => discover::run(args, &config).await?,
         Command::Fingerprints(command) => fingerprints::run(command, &config).await?,
         Command::Poll { serial, json } => {

@@ -1,5 +1,6 @@
 //! One file per command. Commands that use the database open it beside a running server.
 
+pub mod clear_log;
 pub mod device;
 pub mod discover;
 pub mod doctor;

@@ -170,7 +170,9 @@ pub struct DeviceUserRow {
     pub user_id: String,
     pub name: String,
     pub admin: bool,
+    pub card: Option<String>,
     pub ambiguous: bool,
+    /// In the device's list; else they were only seen to punch, or are not in it any more.
     pub enrolled: bool,
     pub match_by: Option<String>,
     pub code: Option<String>,
@@ -178,19 +180,56 @@ pub struct DeviceUserRow {
     pub last_name: Option<String>,
 }
 
+const USER: &str = "SELECT u.user_id, u.name, u.admin, u.card, u.ambiguous, u.enrolled, u.match_by, e.code, e.first_name, e.last_name
+     FROM device_users u LEFT JOIN employees e ON e.id = u.employee_id WHERE u.device_id = $1";
+
 /// Users of a device; those without a person first.
 pub async fn users(
     store: &Store,
     device_id: i64,
     limit: i64,
 ) -> Result<Vec<DeviceUserRow>, StoreError> {
-    let text = "SELECT u.user_id, u.name, u.admin, u.ambiguous, u.enrolled, u.match_by, e.code, e.first_name, e.last_name
-         FROM device_users u LEFT JOIN employees e ON e.id = u.employee_id WHERE u.device_id = $1
-         ORDER BY CASE WHEN u.employee_id IS NULL THEN 0 ELSE 1 END, u.user_id LIMIT $2";
-    Ok(sql::fetch(store.read(), text, [device_id.into(), limit.into()]).await?)
+    let text = format!(
+        "{USER} ORDER BY CASE WHEN u.employee_id IS NULL THEN 0 ELSE 1 END, u.user_id LIMIT $2"
+    );
+    Ok(sql::fetch(store.read(), &text, [device_id.into(), limit.into()]).await?)
 }
 
-/// How many users a device has, and how many of them have no person.
+/// Users of a device in whose number, name or person the text stands, in order of number; an empty one is everybody.
+pub async fn users_like(
+    store: &Store,
+    device_id: i64,
+    search: &str,
+    limit: i64,
+    skip: i64,
+) -> Result<Vec<DeviceUserRow>, StoreError> {
+    let text = format!(
+        "{USER} AND ($2 = '' OR LOWER(u.user_id) LIKE $2 OR LOWER(u.name) LIKE $2 OR LOWER(e.code) LIKE $2
+           OR LOWER(e.first_name || ' ' || e.last_name) LIKE $2)
+         ORDER BY u.user_id LIMIT $3 OFFSET $4"
+    );
+    let like = match search.trim() {
+        "" => String::new(),
+        search => format!("%{}%", search.to_lowercase()),
+    };
+    let values = [device_id.into(), like.into(), limit.into(), skip.into()];
+    Ok(sql::fetch(store.read(), &text, values).await?)
+}
+
+/// The user with that number.
+pub async fn user(
+    store: &Store,
+    device_id: i64,
+    user_id: &str,
+) -> Result<Option<DeviceUserRow>, StoreError> {
+    let text = format!("{USER} AND u.user_id = $2");
+    let row = sql::one(store.read(), &text, [device_id.into(), user_id.into()]).await?;
+    Ok(row
+        .map(|row| DeviceUserRow::from_query_result(&row, ""))
+        .transpose()?)
+}
+
+/// How many users are in a device's list, and how many of those it knows or who punched there have no person.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromQueryResult)]
 pub struct UserCounts {
     pub users: i64,
@@ -198,10 +237,28 @@ pub struct UserCounts {
 }
 
 pub async fn user_counts(store: &Store, device_id: i64) -> Result<UserCounts, StoreError> {
-    let text = "SELECT COUNT(*) AS users, COUNT(*) - COUNT(employee_id) AS unmapped FROM device_users WHERE device_id = $1";
+    let text = "SELECT COUNT(CASE WHEN enrolled THEN 1 END) AS users, COUNT(*) - COUNT(employee_id) AS unmapped
+         FROM device_users WHERE device_id = $1";
     let row = sql::one(store.read(), text, [device_id.into()]).await?;
     Ok(row
         .map(|row| UserCounts::from_query_result(&row, ""))
+        .transpose()?
+        .unwrap_or_default())
+}
+
+/// How many punches of a device are stored, and how many of its records are set aside.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromQueryResult)]
+pub struct Kept {
+    pub punches: i64,
+    pub parked: i64,
+}
+
+pub async fn kept(store: &Store, device_id: i64) -> Result<Kept, StoreError> {
+    let text = "SELECT (SELECT COUNT(*) FROM punches WHERE device_id = $1) AS punches,
+           (SELECT COUNT(*) FROM parked WHERE device_id = $1) AS parked";
+    let row = sql::one(store.read(), text, [device_id.into()]).await?;
+    Ok(row
+        .map(|row| Kept::from_query_result(&row, ""))
         .transpose()?
         .unwrap_or_default())
 }

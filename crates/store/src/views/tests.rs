@@ -159,6 +159,18 @@ on_both_databases! {
         assert_eq!((users.len(), &*users[0].user_id), (3, "8"), "without a person first");
         let counts = devices::user_counts(&store, seen.device).await.unwrap();
         assert_eq!((counts.users, counts.unmapped), (3, 1));
+        let found = async |search: &str| {
+            let users = devices::users_like(&store, seen.device, search, 2, 0).await.unwrap();
+            users.into_iter().map(|user| user.user_id).collect::<Vec<_>>()
+        };
+        assert_eq!(found("").await, ["7", "8"]);
+        assert_eq!(found(" 9 ").await, ["9"]);
+        assert_eq!(found("ADA").await, ["7"], "by the name of the person");
+        assert_eq!(found("x").await, ["7", "8"], "by the name on the terminal");
+        assert_eq!(devices::user(&store, seen.device, "8").await.unwrap().unwrap().code, None);
+        assert_eq!(devices::user(&store, seen.device, "08").await.unwrap(), None);
+        let kept = devices::kept(&store, seen.device).await.unwrap();
+        assert_eq!((kept.punches, kept.parked), (3, 0));
         assert!(devices::parked(&store, seen.device, 9).await.unwrap().is_empty());
         assert_eq!(devices::unknown_people(&store, "2026-05-12").await.unwrap(), [(seen.device, 1)]);
     }

@@ -1,11 +1,14 @@
-//! `/devices` and `/devices/{serial}`: the condition of the terminals, and what to do with one. The form and the doctor are in
-//! modules of their own.
+//! `/devices` and `/devices/{serial}`: the condition of the terminals, and what to do with one. The form, the doctor and what
+//! is done at a terminal are in modules of their own.
 
+mod clear_log;
 pub(super) mod clock;
 mod doctor;
 mod drift;
 pub(super) mod fingerprints;
 pub(super) mod form;
+pub(super) mod operations;
+mod users;
 
 use std::collections::BTreeMap;
 
@@ -27,7 +30,7 @@ use crate::board::path_part;
 use crate::devices::{Condition, in_contact, why_not_polled};
 use crate::error::{PageError, html};
 use crate::format::{self, Ago, Lasting};
-use crate::session::Visitor;
+use crate::session::{Outcome, Told, Visitor};
 use crate::text::{Msg, msg};
 use crate::ui::{Section, Ui};
 
@@ -320,6 +323,10 @@ struct DevicePage<'a> {
     /// Why it is not polled.
     not_polled: Option<Msg>,
     people: i64,
+    /// What came of an operation.
+    told: Option<Outcome>,
+    /// Whether this person may change something at the terminal.
+    can_change: bool,
 }
 
 struct Cycle {
@@ -361,17 +368,8 @@ struct Shown {
     diagnosis: Option<Result<Diagnosis, PollFailure>>,
     /// Why what was asked for was not done.
     refused: Option<String>,
-    /// What became of what was asked about fingerprints.
-    fingers: Option<fingerprints::Said>,
-}
-
-impl Shown {
-    fn of_fingers(said: fingerprints::Said) -> Self {
-        Self {
-            fingers: Some(said),
-            ..Self::default()
-        }
-    }
+    /// What was done at the terminal a moment ago.
+    told: Option<Outcome>,
 }
 
 pub(crate) async fn show(
@@ -380,11 +378,13 @@ pub(crate) async fn show(
     Path(serial): Path<String>,
     Query(query): Query<DeviceQuery>,
     Query(shift): Query<ShiftForm>,
+    Told(told): Told,
 ) -> Result<Response, PageError> {
     visitor.require(visitor.may().devices)?;
     let shown = Shown {
         query,
         shift,
+        told,
         ..Shown::default()
     };
     page(&state, &visitor, &serial, shown).await
@@ -396,7 +396,7 @@ async fn page(
     serial: &str,
     mut shown: Shown,
 ) -> Result<Response, PageError> {
-    let fingers = shown.fingers.take();
+    let told = shown.told.take();
     let device = known(state, serial).await?;
     let ui = visitor.ui(state, Section::Devices);
     let now = ui.now;
@@ -448,8 +448,10 @@ async fn page(
         shown: &shown,
         doctor: shown.diagnosis.as_ref().map(doctor::lines),
         filling: filling(&device),
-        fingerprints: fingerprints::card(state, visitor, &device, fingers).await?,
+        fingerprints: fingerprints::card(state, visitor, &device).await?,
         people,
+        told,
+        can_change: operations::can_change(visitor, &device),
         device: &device,
         ui: &ui,
     })

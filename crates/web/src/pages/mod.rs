@@ -27,6 +27,7 @@ pub(crate) fn routes() -> Router<WebState> {
         .merge(roll_call::routes())
         .merge(failures::routes())
         .merge(people::routes())
+        .merge(devices::operations::routes())
         .route("/day", get(day::today))
         .route("/day/{date}", get(day::show))
         .route("/devices", get(devices::list))

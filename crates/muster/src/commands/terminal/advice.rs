@@ -134,6 +134,13 @@ pub fn advice_for(reason: &str, target: &Target) -> String {
         }
         "write_algorithm" => "Nothing was changed. Enrol the finger at this terminal.".to_owned(),
         "write_log_changed" => "Nothing was deleted. Read the terminal again first.".to_owned(),
+        "write_unverified" => format!(
+            "Nothing was deleted. {}, look at what is not understood, and try again.",
+            match device {
+                Some(serial) => format!("Read it with `muster device poll {serial}`"),
+                None => "Poll the device".to_owned(),
+            }
+        ),
         "write_not_as_asked" => {
             "The terminal took the request and shows something else now. Look at it there; its firmware may not do this over the \
              network."

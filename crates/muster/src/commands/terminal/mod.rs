@@ -1,4 +1,4 @@
-//! `muster terminal`: talks to one terminal. Nothing is stored here.
+//! `muster terminal`: talks to one terminal. Nothing is stored here, but for the records of a log that is cleared.
 
 mod advice;
 mod clock;
@@ -13,10 +13,11 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use terminals::Target;
 
+use super::clear_log;
 use crate::config::Config;
 use crate::output::Usage;
 
-pub use advice::{advice_for, fullness, stored_step_name, story};
+pub use advice::{advice_for, failure, fullness, stored_step_name, story};
 pub use reading::test;
 pub use writing::user_id;
 
@@ -98,6 +99,15 @@ pub enum Command {
     Write(writing::Command),
     #[command(flatten)]
     Fingers(fingerprints::Command),
+    /// Deletes the log of a registered terminal after every record is verified in the database; see `muster device clear-log`.
+    ///
+    /// Example: muster terminal clear-log zk://10.0.0.9 --yes-clear-log
+    ClearLog {
+        #[command(flatten)]
+        place: Place,
+        #[command(flatten)]
+        sure: clear_log::Sure,
+    },
 }
 
 #[derive(clap::Args)]
@@ -154,6 +164,9 @@ pub async fn run(command: Command, config: &Config) -> anyhow::Result<ExitCode> 
         } => clock::run(&place.target()?, &zone_named(zone)?, set, json).await?,
         Command::Write(command) => writing::run(command).await?,
         Command::Fingers(command) => fingerprints::run(command, config).await?,
+        Command::ClearLog { place, sure } => {
+            clear_log::at(&place.target()?, &sure, config).await?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

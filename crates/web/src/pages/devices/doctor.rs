@@ -141,7 +141,7 @@ fn seen_text(seen: &Seen, diagnosis: &Diagnosis) -> String {
 
 /// What to do about what the drivers name so; `None` for what they do not name.
 pub(super) fn advice(reason: &str) -> Option<Msg> {
-    const REASONS: [&str; 15] = [
+    const REASONS: [&str; 23] = [
         "resolve",
         "unreachable",
         "silent",
@@ -157,6 +157,14 @@ pub(super) fn advice(reason: &str) -> Option<Msg> {
         "access_panel",
         "refused",
         "not_understood",
+        "write_unsure",
+        "write_does_not_fit",
+        "write_nobody",
+        "write_algorithm",
+        "write_log_changed",
+        "write_not_as_asked",
+        "write_not_offered",
+        "write_unverified",
     ];
     REASONS
         .contains(&reason)

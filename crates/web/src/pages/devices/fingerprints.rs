@@ -3,19 +3,20 @@
 use attendance::{DeviceId, DeviceUserId};
 use axum::Router;
 use axum::extract::{Form, Path, State};
-use axum::response::Response;
+use axum::response::Redirect;
 use axum::routing::post;
 use ingest::{Done, Operation, PollFailure};
 use serde::Deserialize;
 use store::fingerprints::BackupRow;
 use store::views::devices::DeviceRow;
+use tower_sessions::Session;
 
-use super::{Shown, in_use, known, page};
+use super::operations::{self, operate, page_of};
+use super::{in_use, known};
 use crate::WebState;
 use crate::error::PageError;
 use crate::format;
-use crate::pages::form::sentence;
-use crate::session::Visitor;
+use crate::session::{self, Outcome, Visitor};
 use crate::text::msg;
 
 /// Backups in the list; the command line has all.
@@ -38,7 +39,6 @@ pub(super) struct Card {
     pub more: usize,
     /// Where they can be copied to: serial number and name.
     pub others: Vec<(String, String)>,
-    pub said: Option<Said>,
 }
 
 pub(super) struct Row {
@@ -50,15 +50,11 @@ pub(super) struct Row {
     pub purpose: String,
 }
 
-/// What was just done, or why not.
-pub(super) type Said = Result<String, String>;
-
 /// `None` for a kind that has none, and for who may not use them.
 pub(super) async fn card(
     state: &WebState,
     visitor: &Visitor,
     device: &DeviceRow,
-    said: Option<Said>,
 ) -> Result<Option<Card>, PageError> {
     let poller = &state.engine.poller;
     if !visitor.may().edit_devices || !poller.copies_fingerprints(&device.kind) {
@@ -88,20 +84,20 @@ pub(super) async fn card(
             .filter(|other| other.id != device.id && poller.copies_fingerprints(&other.kind))
             .map(|other| (other.serial_number, other.name))
             .collect(),
-        said,
     }))
 }
 
 async fn backup(
     State(state): State<WebState>,
     visitor: Visitor,
+    session: Session,
     Path(serial): Path<String>,
-) -> Result<Response, PageError> {
+) -> Result<Redirect, PageError> {
     visitor.require(visitor.may().edit_devices)?;
     let device = in_use(&state, &serial).await?;
     let operation = Operation::BackupFingerprints { user: None };
-    let said = operate(&state, &visitor, DeviceId(device.id), operation).await?;
-    page(&state, &visitor, &serial, Shown::of_fingers(said)).await
+    let done = operate(&state, &visitor, &device, operation).await?;
+    tell(&session, &device, done).await
 }
 
 #[derive(Deserialize)]
@@ -114,9 +110,10 @@ struct CopyForm {
 async fn copy(
     State(state): State<WebState>,
     visitor: Visitor,
+    session: Session,
     Path(serial): Path<String>,
     Form(form): Form<CopyForm>,
-) -> Result<Response, PageError> {
+) -> Result<Redirect, PageError> {
     visitor.require(visitor.may().edit_devices)?;
     let from = known(&state, &serial).await?;
     let to = in_use(&state, &form.to).await?;
@@ -124,8 +121,8 @@ async fn copy(
         user: user_id(&form.user)?,
         from: DeviceId(from.id),
     };
-    let said = operate(&state, &visitor, DeviceId(to.id), operation).await?;
-    page(&state, &visitor, &serial, Shown::of_fingers(said)).await
+    let done = operate(&state, &visitor, &to, operation).await?;
+    tell(&session, &from, done).await
 }
 
 #[derive(Deserialize)]
@@ -137,48 +134,43 @@ struct ForgetForm {
 async fn forget(
     State(state): State<WebState>,
     visitor: Visitor,
+    session: Session,
     Path(serial): Path<String>,
     Form(form): Form<ForgetForm>,
-) -> Result<Response, PageError> {
+) -> Result<Redirect, PageError> {
     visitor.require(visitor.may().edit_devices)?;
-    let device = DeviceId(known(&state, &serial).await?.id);
+    let device = known(&state, &serial).await?;
     let user = user_id(&form.user)?;
     let tx = state.store.begin_write().await?;
-    tx.forget_fingerprints(device, Some(&user), visitor.author(&state))
+    tx.forget_fingerprints(DeviceId(device.id), Some(&user), visitor.author(&state))
         .await?;
     tx.commit().await?;
-    let said = msg("fingerprints-forgotten").with("user", user).to_string();
-    page(&state, &visitor, &serial, Shown::of_fingers(Ok(said))).await
+    let page = page_of(&device);
+    let outcome = Outcome {
+        page: page.clone(),
+        done: true,
+        title: msg("fingerprints-forgotten").with("user", user).to_string(),
+        text: msg("fingerprints-forgotten-text").to_string(),
+    };
+    session::leave(&session, &outcome).await?;
+    Ok(Redirect::to(&page))
+}
+
+/// Goes back to the page of the device, which tells what came of it.
+async fn tell(
+    session: &Session,
+    device: &DeviceRow,
+    done: Result<Done, PollFailure>,
+) -> Result<Redirect, PageError> {
+    let page = page_of(device);
+    let outcome = match &done {
+        Ok(done) => operations::done(&page, done),
+        Err(failure) => operations::failed(&page, failure),
+    };
+    session::leave(session, &outcome).await?;
+    Ok(Redirect::to(&page))
 }
 
 fn user_id(text: &str) -> Result<DeviceUserId, PageError> {
     DeviceUserId::parse(text).ok_or(PageError::NotFound)
-}
-
-async fn operate(
-    state: &WebState,
-    visitor: &Visitor,
-    device: DeviceId,
-    operation: Operation,
-) -> Result<Said, PageError> {
-    let by = visitor.author(state).account;
-    let done = state.engine.poller.operate(device, operation, by).await?;
-    Ok(match done {
-        Ok(done) => Ok(done_text(&done)),
-        Err(PollFailure { message, .. }) => Err(sentence(&message)),
-    })
-}
-
-fn done_text(done: &Done) -> String {
-    match done {
-        Done::FingerprintsKept { users, fingers } => msg("fingerprints-kept")
-            .count("users", *users)
-            .count("fingers", *fingers)
-            .to_string(),
-        Done::FingerprintsCopied { written, fingers } => msg("fingerprints-copied")
-            .with("user", &written.user.id)
-            .count("fingers", *fingers)
-            .to_string(),
-        _ => String::new(),
-    }
 }

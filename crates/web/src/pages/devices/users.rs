@@ -1,0 +1,273 @@
+//! `/devices/{serial}/users` and `/devices/{serial}/user`: who is on a terminal, and adding, changing and deleting them there.
+
+use askama::Template;
+use attendance::DeviceUserId;
+use axum::Form;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use ingest::{Operation, Privilege, UserChange};
+use serde::Deserialize;
+use store::views::devices::{self, DeviceRow, DeviceUserRow, UserCounts};
+use tower_sessions::Session;
+
+use super::known;
+use super::operations::{self, can_change, changeable, operate};
+use crate::WebState;
+use crate::board::path_part;
+use crate::error::{PageError, html};
+use crate::pages::form::{Errors, filled};
+use crate::session::{self, Outcome, Told, Visitor};
+use crate::text::msg;
+use crate::ui::{Section, Ui};
+
+/// Users on one page of the list.
+const PAGE: i64 = 100;
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct UsersQuery {
+    /// Part of a number, of a name on the terminal, or of the person's name or code.
+    q: String,
+    page: Option<i64>,
+}
+
+#[derive(Template)]
+#[template(path = "device_users.html")]
+struct UsersPage<'a> {
+    ui: &'a Ui,
+    device: &'a DeviceRow,
+    query: &'a UsersQuery,
+    users: Vec<DeviceUserRow>,
+    counts: UserCounts,
+    can_change: bool,
+    told: Option<Outcome>,
+    previous: Option<String>,
+    next: Option<String>,
+}
+
+pub(super) async fn list(
+    State(state): State<WebState>,
+    visitor: Visitor,
+    Path(serial): Path<String>,
+    Query(query): Query<UsersQuery>,
+    Told(told): Told,
+) -> Result<Response, PageError> {
+    visitor.require(visitor.may().devices)?;
+    let device = known(&state, &serial).await?;
+    let page = query.page.unwrap_or(1).clamp(1, i64::MAX / PAGE - 1);
+    let skip = (page - 1) * PAGE;
+    // One more than is shown tells whether there are more.
+    let mut users = devices::users_like(&state.store, device.id, &query.q, PAGE + 1, skip).await?;
+    let more = users.len() as i64 > PAGE;
+    users.truncate(PAGE as usize);
+    let link = |page: i64| format!("{}?q={}&page={page}", list_of(&device), path_part(&query.q));
+    html(&UsersPage {
+        ui: &visitor.ui(&state, Section::Devices),
+        counts: devices::user_counts(&state.store, device.id).await?,
+        can_change: can_change(&visitor, &device),
+        told,
+        previous: (page > 1).then(|| link(page - 1)),
+        next: more.then(|| link(page + 1)),
+        users,
+        query: &query,
+        device: &device,
+    })
+}
+
+/// The path of the list.
+fn list_of(device: &DeviceRow) -> String {
+    format!("{}/users", operations::page_of(device))
+}
+
+/// Not `Debug`: it holds a password.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct UserForm {
+    id: String,
+    /// Somebody who is in the terminal's list.
+    existing: Option<String>,
+    name: String,
+    /// What the page showed: what is still so is not written, because the terminal may know better.
+    name_was: String,
+    /// Empty keeps what is there.
+    privilege: String,
+    card: String,
+    card_was: String,
+    /// Empty keeps what is there.
+    password: String,
+    clear_password: Option<String>,
+}
+
+impl UserForm {
+    fn of(user: DeviceUserRow) -> Self {
+        let card = user.card.unwrap_or_default();
+        Self {
+            id: user.user_id,
+            existing: user.enrolled.then(|| "1".into()),
+            name_was: user.name.clone(),
+            name: user.name,
+            card_was: card.clone(),
+            card,
+            ..Self::default()
+        }
+    }
+
+    fn change(&self, errors: &mut Errors) -> Option<UserChange> {
+        let Some(id) = DeviceUserId::parse(&self.id) else {
+            errors.add("id", msg("user-id-wrong"));
+            return None;
+        };
+        let new = self.existing.is_none();
+        let changed = |now: &str, was: &str| match new {
+            true => filled(now),
+            false => (now.trim() != was.trim()).then(|| now.trim().to_owned()),
+        };
+        let card = match changed(&self.card, &self.card_was).as_deref() {
+            None => None,
+            Some("") => Some(0),
+            Some(number) => {
+                let number = number.parse::<u32>().ok();
+                if number.is_none() {
+                    errors.add("card", msg("user-card-wrong"));
+                }
+                number
+            }
+        };
+        let password = match (filled(&self.password), &self.clear_password) {
+            (Some(password), _) => Some(password),
+            (None, Some(_)) => Some(String::new()),
+            (None, None) => None,
+        };
+        errors.is_empty().then(|| UserChange {
+            id,
+            name: changed(&self.name, &self.name_was),
+            privilege: Privilege::from_name(&self.privilege),
+            card,
+            password,
+        })
+    }
+}
+
+#[derive(Template)]
+#[template(path = "device_user.html")]
+struct UserPage<'a> {
+    ui: &'a Ui,
+    errors: &'a Errors,
+    device: &'a DeviceRow,
+    form: &'a UserForm,
+    /// Who was entered cannot be written so: why, and what to do.
+    told: Option<Outcome>,
+    privileges: Vec<&'static str>,
+}
+
+fn page(
+    state: &WebState,
+    visitor: &Visitor,
+    device: &DeviceRow,
+    form: &UserForm,
+    errors: &Errors,
+    told: Option<Outcome>,
+) -> Result<Response, PageError> {
+    html(&UserPage {
+        ui: &visitor.ui(state, Section::Devices),
+        errors,
+        device,
+        form,
+        told,
+        privileges: Privilege::ALL.iter().map(|one| one.as_str()).collect(),
+    })
+}
+
+#[derive(Deserialize)]
+pub(crate) struct UserQuery {
+    /// Without it, somebody new.
+    id: Option<String>,
+}
+
+pub(super) async fn edit(
+    State(state): State<WebState>,
+    visitor: Visitor,
+    Path(serial): Path<String>,
+    Query(query): Query<UserQuery>,
+    Told(told): Told,
+) -> Result<Response, PageError> {
+    let device = changeable(&state, &visitor, &serial).await?;
+    let form = match query.id {
+        None => UserForm::default(),
+        Some(id) => match devices::user(&state.store, device.id, &id).await? {
+            Some(user) => UserForm::of(user),
+            None => UserForm {
+                id,
+                ..UserForm::default()
+            },
+        },
+    };
+    page(&state, &visitor, &device, &form, &Errors::default(), told)
+}
+
+pub(super) async fn save(
+    State(state): State<WebState>,
+    visitor: Visitor,
+    session: Session,
+    Path(serial): Path<String>,
+    Form(mut form): Form<UserForm>,
+) -> Result<Response, PageError> {
+    let device = changeable(&state, &visitor, &serial).await?;
+    let mut errors = Errors::default();
+    let mut told = None;
+    let change = form.change(&mut errors);
+    if let Some(change) = &change
+        && form.existing.is_none()
+        && is_taken(&state, &device, &change.id).await?
+    {
+        errors.add("id", msg("user-exists").with("user", change.id.as_str()));
+    }
+    if let Some(change) = change.filter(|_| errors.is_empty()) {
+        let list = list_of(&device);
+        match operate(&state, &visitor, &device, Operation::SetUser(change)).await? {
+            Ok(done) => {
+                session::leave(&session, &operations::done(&list, &done)).await?;
+                return Ok(Redirect::to(&list).into_response());
+            }
+            Err(failure) => told = Some(operations::failed(&list, &failure)),
+        }
+    }
+    // It never goes back into a page.
+    if filled(&std::mem::take(&mut form.password)).is_some() {
+        errors.add("password", msg("device-secret-not-kept"));
+    }
+    page(&state, &visitor, &device, &form, &errors, told)
+}
+
+/// Somebody who has this number would be changed by who means to add another.
+async fn is_taken(
+    state: &WebState,
+    device: &DeviceRow,
+    id: &DeviceUserId,
+) -> Result<bool, PageError> {
+    let user = devices::user(&state.store, device.id, id.as_str()).await?;
+    Ok(user.is_some_and(|user| user.enrolled))
+}
+
+#[derive(Deserialize)]
+pub(crate) struct DeleteForm {
+    id: String,
+}
+
+pub(super) async fn delete(
+    State(state): State<WebState>,
+    visitor: Visitor,
+    session: Session,
+    Path(serial): Path<String>,
+    Form(form): Form<DeleteForm>,
+) -> Result<Redirect, PageError> {
+    let device = changeable(&state, &visitor, &serial).await?;
+    let id = DeviceUserId::parse(&form.id).ok_or(PageError::NotFound)?;
+    let list = list_of(&device);
+    let outcome = match operate(&state, &visitor, &device, Operation::DeleteUser(id)).await? {
+        Ok(done) => operations::done(&list, &done),
+        Err(failure) => operations::failed(&list, &failure),
+    };
+    session::leave(&session, &outcome).await?;
+    Ok(Redirect::to(&list))
+}

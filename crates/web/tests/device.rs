@@ -1,0 +1,292 @@
+//! What is done at a terminal from its page, against a virtual one.
+
+mod company;
+
+use attendance::DeviceId;
+use axum::http::StatusCode;
+use company::{Answer, Company, part};
+use simulators::zk::{Fault, Record, RunningTerminal, User, VirtualTerminal};
+use store::accounts::Role;
+use store::devices::{DeviceFields, SecretEdit};
+use store::testing::{author, count_rows};
+
+/// The main gate as a virtual terminal with two people and their punches, at the company's time.
+async fn gate(company: &Company) -> RunningTerminal {
+    let clock = |text: &str| text.parse().expect("a wall time");
+    let terminal = VirtualTerminal::new("A1")
+        .clock(simulators::zk::stopped(clock("2026-05-12 09:20:00")))
+        .users([
+            User::new(1, "2001").named("Asma"),
+            User::new(2, "2002").named("Beata"),
+        ])
+        .records([
+            Record::new(1, "2001", clock("2026-05-12 08:41:00"), 0, 1),
+            Record::new(2, "2002", clock("2026-05-12 08:52:10"), 0, 1),
+        ])
+        .start("127.0.0.1:0")
+        .await
+        .expect("a free port");
+    edit(company, "A1", |fields| {
+        fields.address = Some(terminal.addr().ip().to_string());
+        fields.port = Some(terminal.addr().port());
+    })
+    .await;
+    let polled = company.engine.poller.poll_once(Some(&[company.gate])).await;
+    assert!(polled.expect("a query")[0].result.is_ok(), "it can be read");
+    terminal
+}
+
+async fn edit(company: &Company, serial: &str, change: impl FnOnce(&mut DeviceFields)) {
+    let row = company.store.device_by_serial(serial).await;
+    let row = row.expect("a query").expect("a device");
+    let mut fields = DeviceFields::from(&row);
+    change(&mut fields);
+    let keep = SecretEdit::Keep;
+    let tx = company.store.begin_write().await.expect("a transaction");
+    tx.edit_device(DeviceId(row.id), &fields, &keep, &keep, author())
+        .await
+        .expect("edited");
+    tx.commit().await.expect("committed");
+}
+
+/// Sends a form and follows to the page that tells what came of it.
+async fn told(company: &Company, path: &str, form: &str, cookie: &str) -> String {
+    let answer = company.post(path, form, Some(cookie)).await;
+    let to = redirected(&answer);
+    // A part that fetches itself again does not take it away.
+    let request = axum::http::Request::get(to)
+        .header("host", "muster.test")
+        .header("hx-request", "true");
+    let part_of_it = company
+        .send(request, axum::body::Body::empty(), Some(cookie))
+        .await;
+    assert!(!part_of_it.body.contains("id=\"told\""));
+    let page = company.get(to, Some(cookie)).await.body;
+    let again = company.get(to, Some(cookie)).await.body;
+    assert!(!again.contains("id=\"told\""), "it is told once");
+    part(&page, "told")
+}
+
+#[track_caller]
+fn redirected(answer: &Answer) -> &str {
+    assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
+    answer.location.as_deref().expect("a page to go to")
+}
+
+#[track_caller]
+fn has(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "{part:?} is not in {text}");
+    }
+}
+
+#[tokio::test]
+async fn door_voice_and_screen() {
+    let company = Company::of_ten().await;
+    let terminal = gate(&company).await;
+    let cookie = company.owner().await;
+    let told = async |path: &str, form: &str| {
+        told(&company, &format!("/devices/A1/{path}"), form, &cookie).await
+    };
+    has(
+        &told("unlock", "secs=3").await,
+        &["notice ok", "door is open for 3 s", "cannot be read back"],
+    );
+    assert_eq!(terminal.unlocks(), [30]);
+    has(&told("voice", "voice=10").await, &["voice 10 was played"]);
+    assert_eq!(terminal.announcements(), [10]);
+    let shown = told("screen", "line=2&text=Fire+drill").await;
+    has(&shown, &["the text is in line 2"]);
+    assert!(terminal.lcd()[&2].contains("Fire drill"));
+    has(
+        &told("screen", "line=2&text=x&clear=1").await,
+        &["the screen is cleared"],
+    );
+    assert!(terminal.lcd().is_empty());
+    terminal.go_offline();
+    has(
+        &told("unlock", "secs=3").await,
+        &["notice bad", "It was not done", "Check its power"],
+    );
+    terminal.go_online();
+    has(&told("restart", "").await, &["The terminal restarts"]);
+}
+
+#[tokio::test]
+async fn a_user_is_added_changed_and_deleted() {
+    let company = Company::of_ten().await;
+    let terminal = gate(&company).await;
+    let cookie = company.owner().await;
+    let (form, delete) = ("/devices/A1/user", "/devices/A1/user/delete");
+    let new = "id=0042&name=Aziza+K.&privilege=enroller&card=77&password=4711";
+    let said = told(&company, form, new, &cookie).await;
+    has(
+        &said,
+        &[
+            "User 0042 was added",
+            "Aziza K.",
+            "may enrol others",
+            "card 77",
+            "with a password",
+        ],
+    );
+    let page = company.get("/devices/A1/user?id=0042", Some(&cookie)).await;
+    has(
+        &page.body,
+        &["value=\"Aziza K.\"", "value=\"77\"", "Delete 0042"],
+    );
+    assert!(!page.body.contains("4711"), "a password never comes back");
+
+    // Somebody renames her at the terminal's menu; what was not changed here is not written.
+    let mut hers = terminal.users().users()[2].clone();
+    hers.name = b"A. Karimova".to_vec();
+    terminal.add_user(hers);
+    let kept = "existing=1&id=0042&name_was=Aziza+K.&card_was=77&privilege=";
+    let change = format!("{kept}&name=Aziza+K.&card=&password=&clear_password=1");
+    let said = told(&company, form, &change, &cookie).await;
+    has(
+        &said,
+        &[
+            "User 0042 was changed",
+            "A. Karimova",
+            "card none",
+            "no password",
+        ],
+    );
+
+    let refused = async |sent: &str, parts: &[&str]| {
+        let answer = company.post(form, sent, Some(&cookie)).await;
+        assert_eq!(answer.status, StatusCode::OK);
+        has(&answer.body, parts);
+        assert!(!answer.body.contains("8642"), "nor here");
+    };
+    refused(
+        "id=0042&name=Other&password=8642",
+        &["is on the terminal already", "Enter it again"],
+    )
+    .await;
+    refused("id=+&name=Other", &["Enter a number of 1 to 32"]).await;
+    refused("id=43&card=seven", &["A card is a number"]).await;
+    let long = format!("{kept}&name={}&card=77", "M".repeat(40));
+    refused(&long, &["the name has 40 bytes", "Shorten", "MMMM"]).await;
+    assert_eq!(terminal.users().users().len(), 3);
+
+    let said = told(&company, delete, "id=0042", &cookie).await;
+    has(&said, &["User 0042 was deleted", "A. Karimova"]);
+    assert_eq!(terminal.users().users().len(), 2);
+    let said = told(&company, delete, "id=0042", &cookie).await;
+    has(&said, &["notice bad", "has no user 0042", "zeros in front"]);
+}
+
+#[tokio::test]
+async fn everybody_on_a_terminal_can_be_found() {
+    let company = Company::of_ten().await;
+    let _terminal = gate(&company).await;
+    let cookie = company.owner().await;
+    let found = async |query: &str| {
+        let path = format!("/devices/A1/users?{query}");
+        part(
+            &company.get(&path, Some(&cookie)).await.body,
+            "device-users",
+        )
+    };
+    let all = found("").await;
+    has(
+        &all,
+        &["user?id=2001", "user?id=2002", "not in the terminal’s list"],
+    );
+    let one = found("q=beata").await;
+    assert!(one.contains("2002") && !one.contains("2001"), "{one}");
+    has(
+        &found("q=nobody").await,
+        &["Nobody is found", "Clear filter"],
+    );
+    has(&found("page=9").await, &["Previous"]);
+}
+
+#[tokio::test]
+async fn a_log_is_cleared_for_who_types_the_serial_number() {
+    let company = Company::of_ten().await;
+    let terminal = gate(&company).await;
+    let cookie = company.owner().await;
+    let path = "/devices/A1/clear-log";
+    let ask = company.get(path, Some(&cookie)).await.body;
+    has(
+        &ask,
+        &["2 records", "4 punches, 0 set aside", "Type A1 to confirm"],
+    );
+    for other in ["serial=", "serial=a1", "serial=B2"] {
+        let answer = company.post(path, other, Some(&cookie)).await;
+        has(
+            &answer.body,
+            &["not the serial number of this terminal. Nothing was deleted"],
+        );
+    }
+    terminal.set_fault(Fault::Counters(vec![(8, 9)]));
+    let said = told(&company, path, "serial=A1", &cookie).await;
+    has(&said, &["notice bad", "counts 7 records more", "Poll the"]);
+    assert_eq!(terminal.record_count(), 2);
+    terminal.clear_faults();
+    let said = told(&company, path, "serial=+A1+", &cookie).await;
+    has(&said, &["notice ok", "2 records were found", "empty now"]);
+    assert_eq!(terminal.record_count(), 0);
+    assert_eq!(count_rows(&company.store, "device_gaps").await, 0);
+}
+
+#[tokio::test]
+async fn only_who_may_edit_devices_changes_a_terminal() {
+    let company = Company::of_ten().await;
+    let terminal = gate(&company).await;
+    let posts = [
+        ("unlock", "secs=3"),
+        ("voice", "voice=1"),
+        ("screen", "line=1&text=x"),
+        ("restart", ""),
+        ("user", "id=7"),
+        ("user/delete", "id=2001"),
+        ("clear-log", "serial=A1"),
+    ];
+    let refused = async |serial: &str, cookie: &str| {
+        for (path, form) in posts {
+            let path = format!("/devices/{serial}/{path}");
+            let answer = company.post(&path, form, Some(cookie)).await;
+            assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+        }
+        for path in ["user", "clear-log"] {
+            let path = format!("/devices/{serial}/{path}");
+            let answer = company.get(&path, Some(cookie)).await;
+            assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+        }
+    };
+    let owner = company.sign_in(&[Role::Owner]).await;
+    refused("A1", &owner).await;
+    for path in ["/devices/A1", "/devices/A1/users"] {
+        let page = company.get(path, Some(&owner)).await.body;
+        assert!(
+            page.contains("2001") && !page.contains("/user?id="),
+            "{path}"
+        );
+        assert!(!page.contains("at-terminal"), "{path}");
+    }
+    let set_roles = async |roles: &str| {
+        let account = company.store.accounts().await.expect("accounts")[0].id;
+        store::testing::set_roles(&company.store, account, roles).await;
+    };
+    set_roles("hr").await;
+    refused("A1", &owner).await;
+    let list = company.get("/devices/A1/users", Some(&owner)).await;
+    assert_eq!(list.status, StatusCode::NOT_FOUND);
+
+    set_roles("it").await;
+    let page = company.get("/devices/A1", Some(&owner)).await.body;
+    has(&page, &["id=\"at-terminal\"", "/user?id=2001"]);
+    // A brand that cannot be changed, and a device that was removed.
+    edit(&company, "B2", |fields| fields.kind = "hik".into()).await;
+    refused("B2", &owner).await;
+    company.post("/devices/A1/remove", "", Some(&owner)).await;
+    refused("A1", &owner).await;
+    let page = company.get("/devices/A1", Some(&owner)).await.body;
+    assert!(!page.contains("at-terminal"));
+    assert_eq!((terminal.unlocks().len(), terminal.record_count()), (0, 2));
+    assert_eq!(terminal.users().users().len(), 2);
+}
