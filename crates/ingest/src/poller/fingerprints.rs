@@ -31,11 +31,12 @@ impl Poller {
         operation: &Operation,
         row: &devices::Model,
     ) -> Result<(), PollFailure> {
-        let from = match operation {
-            Operation::BackupFingerprints { .. } => None,
-            Operation::CopyFingerprints { from, .. } => Some(*from),
-            _ => return Ok(()),
-        };
+        if !matches!(
+            operation,
+            Operation::BackupFingerprints { .. } | Operation::CopyFingerprints { .. }
+        ) {
+            return Ok(());
+        }
         if self.fingerprint_purpose().is_none() {
             let message = "nothing of fingerprints is read, kept or written: muster.toml does not say for what, in \
                            [fingerprints] purpose";
@@ -46,13 +47,6 @@ impl Poller {
             let brand = kind.map_or(row.kind.as_str(), |kind| kind.brand());
             let message = format!("fingerprints of {brand} terminals are not offered");
             return Err(refusal("write_not_offered", message));
-        }
-        if from == Some(DeviceId(row.id)) {
-            let message = format!(
-                "{} is the terminal they were backed up from",
-                row.serial_number
-            );
-            return Err(refusal("fingerprints_same_terminal", message));
         }
         Ok(())
     }

@@ -40,7 +40,7 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Writes a backup at another terminal of the same algorithm, together with the user, and reads it back.
+    /// Writes a backup at another terminal of the same algorithm, or back to its own, together with the user, and reads it back.
     ///
     /// Example: muster device fingerprints copy AEH2194760215 --user 1042 --to AEH2194760301
     Copy {
@@ -280,7 +280,6 @@ fn explained(engine: &Engine, row: &devices::Model, failure: PollFailure) -> Fai
         "fingerprints_none" => {
             "`muster device fingerprints list` shows what is backed up; `backup` reads a terminal.".to_owned()
         }
-        "fingerprints_same_terminal" => "Name another terminal with --to.".to_owned(),
         "fingerprints_other_person" => {
             "Enrol the finger at that terminal under a number of its own, or correct the mapping first.".to_owned()
         }

@@ -81,7 +81,7 @@ pub(super) async fn card(
         rows: backups.into_iter().take(LISTED).map(row).collect(),
         more: users.saturating_sub(LISTED),
         others: others
-            .filter(|other| other.id != device.id && poller.copies_fingerprints(&other.kind))
+            .filter(|other| poller.copies_fingerprints(&other.kind))
             .map(|other| (other.serial_number, other.name))
             .collect(),
     }))
