@@ -161,14 +161,25 @@ impl Poller {
             Ok(taken) => taken,
             Err(failure) => return Ok(Err(failure)),
         };
+        let done = self.operate_taken(&row, &operation, by).await;
+        taken.give_back().await?;
+        done
+    }
+
+    async fn operate_taken(
+        &self,
+        row: &devices::Model,
+        operation: &Operation,
+        by: Option<AccountId>,
+    ) -> Result<Result<Done, PollFailure>, StoreError> {
         let mut backups = Vec::new();
-        let done = match self.perform(&row, &operation, &mut backups).await {
+        let done = match self.perform(row, operation, &mut backups).await {
             Ok(done) => Ok(done),
             Err(Undone::Store(error)) => return Err(error),
             Err(Undone::Failed(failure)) => Err(failure),
             Err(Undone::Terminal(error)) => {
                 if error.retry() == Retry::AfterEdit {
-                    self.keep_refusal(&row, &error).await?;
+                    self.keep_refusal(row, &error).await?;
                 }
                 Err(PollFailure::of(&error))
             }
@@ -182,14 +193,14 @@ impl Poller {
             Ok(_) => serde_json::Value::Null,
             Err(failure) => failure.message.as_str().into(),
         };
-        self.tell_of_fingerprints(&operation, &done, &mut detail)
+        self.tell_of_fingerprints(operation, &done, &mut detail)
             .await?;
         let tx = self.0.store.begin_write().await?;
-        self.keep_backups(&tx, device, &backups, author).await?;
+        self.keep_backups(&tx, DeviceId(row.id), &backups, author)
+            .await?;
         tx.audit(author, operation.action(), &row.serial_number, detail)
             .await?;
         tx.commit().await?;
-        taken.give_back().await?;
         Ok(done)
     }
 

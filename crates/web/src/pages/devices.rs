@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use askama::Template;
 use attendance::DeviceId;
 use axum::extract::{Path, Query, State};
+use axum::http::HeaderMap;
 use axum::response::{Redirect, Response};
 use ingest::{Diagnosis, PollFailure};
 use jiff::{SignedDuration, Timestamp};
@@ -370,6 +371,8 @@ struct Shown {
     refused: Option<String>,
     /// What was done at the terminal a moment ago.
     told: Option<Outcome>,
+    /// The page is there and asks for the parts of it that change by themselves.
+    renewed: bool,
 }
 
 pub(crate) async fn show(
@@ -378,6 +381,7 @@ pub(crate) async fn show(
     Path(serial): Path<String>,
     Query(query): Query<DeviceQuery>,
     Query(shift): Query<ShiftForm>,
+    headers: HeaderMap,
     Told(told): Told,
 ) -> Result<Response, PageError> {
     visitor.require(visitor.may().devices)?;
@@ -385,6 +389,7 @@ pub(crate) async fn show(
         query,
         shift,
         told,
+        renewed: headers.contains_key("hx-request"),
         ..Shown::default()
     };
     page(&state, &visitor, &serial, shown).await

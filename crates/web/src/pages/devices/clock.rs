@@ -103,9 +103,16 @@ pub(super) async fn card(
     let today = zone.to_datetime(now).date();
     let from = now - SignedDuration::from_hours(24 * DAYS);
     let notes = clocks::notes(&state.store, device.id, from.as_millisecond()).await?;
-    let aside = state.store.set_aside(DeviceId(device.id), SET_ASIDE);
+    // It is looked for among all punches of the device, and the page does not replace that part by itself.
+    let aside = match shown.renewed {
+        true => Vec::new(),
+        false => {
+            let device = DeviceId(device.id);
+            state.store.set_aside(device, SET_ASIDE).await?
+        }
+    };
     let mut errors = Errors::default();
-    let runs = runs(aside.await?)
+    let runs = runs(aside)
         .into_iter()
         .map(|run| run_of(&run, &shown.shift, today, &mut errors))
         .collect();
