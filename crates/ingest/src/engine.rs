@@ -7,7 +7,8 @@ use tokio::task::JoinHandle;
 
 use crate::opener::Opener;
 use crate::{
-    Change, Changes, Clock, Intake, Judge, Locator, LocatorOptions, Poller, PollerOptions,
+    CallerOptions, Callers, Change, Changes, Clock, Intake, Judge, Locator, LocatorOptions, Poller,
+    PollerOptions,
 };
 
 /// The data path over one store. Cheap to clone. Nothing runs by itself before [`Engine::start`].
@@ -20,6 +21,7 @@ pub struct Engine {
     pub intake: Intake,
     pub poller: Poller,
     pub locator: Locator,
+    pub callers: Callers,
 }
 
 impl Engine {
@@ -42,6 +44,13 @@ impl Engine {
             poller.clone(),
             LocatorOptions::default(),
         );
+        let callers = Callers::new(
+            store.clone(),
+            clock.clone(),
+            intake.clone(),
+            changes.clone(),
+            CallerOptions::default(),
+        );
         Self {
             store,
             clock,
@@ -50,7 +59,20 @@ impl Engine {
             intake,
             poller,
             locator,
+            callers,
         }
+    }
+
+    /// The same, answering terminals that call as these options say.
+    pub fn answering(mut self, options: CallerOptions) -> Self {
+        self.callers = Callers::new(
+            self.store.clone(),
+            self.clock.clone(),
+            self.intake.clone(),
+            self.changes.clone(),
+            options,
+        );
+        self
     }
 
     /// The same, searching for missing devices as these options say.
@@ -70,6 +92,7 @@ impl Engine {
     pub fn edited(&self) {
         self.judge.wake();
         self.poller.wake();
+        self.callers.forget();
         self.changes.publish(Change::everything());
     }
 

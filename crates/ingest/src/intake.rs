@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use attendance::{DeviceId, EmployeeId, Match, Punch, PunchId, Way};
+use attendance::{DeviceId, DeviceUserId, EmployeeId, Match, Punch, PunchId, Way};
 use jiff::civil::{Date, DateTime};
 use jiff::tz::{AmbiguousOffset, Offset};
 use jiff::{SignedDuration, Span, Timestamp};
@@ -30,6 +30,10 @@ pub struct Batch {
     pub punches: Vec<Punch>,
     /// The terminal's whole user list; `None` when it was not read.
     pub users: Option<Vec<DeviceUser>>,
+    /// Users it told one by one; what it does not tell stays.
+    pub told_users: Vec<DeviceUser>,
+    /// Users that were deleted there.
+    pub deleted_users: Vec<DeviceUserId>,
     pub parked: Vec<ParkedRecord>,
     /// How many could not be understood, the parked ones among them.
     pub rejected: u64,
@@ -60,6 +64,8 @@ impl Batch {
             way,
             punches,
             users: None,
+            told_users: Vec::new(),
+            deleted_users: Vec::new(),
             parked: Vec::new(),
             rejected: 0,
             missing: 0,
@@ -72,9 +78,6 @@ impl Batch {
     /// What a read brought.
     pub fn of_reading(device: DeviceId, reading: Reading) -> Self {
         Self {
-            device,
-            way: Way::Poll,
-            punches: reading.punches,
             users: reading.users,
             parked: reading.parked,
             rejected: reading.rejected,
@@ -85,6 +88,7 @@ impl Batch {
             }),
             complete: reading.complete,
             log_lost: reading.log_lost,
+            ..Self::new(device, Way::Poll, reading.punches)
         }
     }
 }
@@ -237,6 +241,11 @@ impl Intake {
         self.judge.storing()
     }
 
+    /// Days were marked by a commit that stored no batch.
+    pub(crate) fn wake(&self) {
+        self.judge.wake();
+    }
+
     /// To be called after the commit of what [`Intake::store_in`] stored.
     pub(crate) fn stored(&self, device: DeviceId, accepted: &Accepted) {
         if let Some(note) = accepted.clock_note {
@@ -348,11 +357,13 @@ impl Intake {
             clock_note = Some(self.clock_notes.note(tx, batch.device, &seen).await?);
             if is_wrong {
                 // What the rest of a long log brings was not all recorded since.
-                if batch.complete {
+                if batch.complete || batch.way == Way::Push {
                     tx.open_clock_gap(batch.device, seen_at, received).await?;
                 }
                 let (ahead, zone) = (looked.ahead(), looked.zone.to_owned());
                 clock_fault.get_or_insert(ClockFault::Wrong { ahead, zone });
+            } else if batch.way == Way::Push {
+                tx.close_clock_gap(batch.device, seen_at).await?;
             }
             let good = |row: &&PunchRow<'_>| !row.suspect && row.clock.date() >= CLOCK_MIN;
             let believed: Vec<Timestamp> = match clock_fault {
@@ -397,21 +408,25 @@ impl Intake {
     ) -> Result<Candidates, StoreError> {
         let punched = batch.punches.iter().map(|punch| punch.user.as_str());
         let mut wanted: BTreeSet<&str> = punched.collect();
-        let listed = batch.users.iter().flatten().map(|user| user.id.as_str());
+        let listed = batch.users.iter().flatten().chain(&batch.told_users);
+        let listed = listed.map(|user| user.id.as_str());
         let seen: BTreeSet<&str> = wanted.iter().copied().chain(listed).collect();
         let unseen = tx.unseen_users(batch.device, &seen).await?;
         wanted.extend(&unseen);
         let candidates = tx.candidates(batch.device, &wanted).await?;
         let today = today(zones, received);
-        let users = batch.users.as_deref();
-        let listed: Vec<_> = users.unwrap_or_default().iter().map(listed_user).collect();
-        let mut changed = match users {
-            None => BTreeMap::new(),
+        let users = batch.users.as_deref().unwrap_or(&batch.told_users);
+        let listed: Vec<_> = users.iter().map(listed_user).collect();
+        let device = batch.device;
+        let deleted: Vec<_> = batch.deleted_users.iter().map(|id| id.as_str()).collect();
+        let mut changed = tx.forget_users(device, &deleted, received).await?;
+        changed.extend(match &batch.users {
             Some(_) => {
-                tx.store_user_list(batch.device, &listed, &unseen, received)
+                tx.store_user_list(device, &listed, &unseen, received)
                     .await?
             }
-        };
+            None => tx.store_users(device, &listed, &unseen, received).await?,
+        });
         let enrolled = tx
             .see_users(batch.device, &unseen, &listed, &candidates, today, received)
             .await?;

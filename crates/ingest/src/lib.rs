@@ -3,6 +3,7 @@
 //! Owns the order of things and every task that runs by itself. Contains no SQL, no socket and no rule: those are `store`,
 //! `terminals` and `attendance`.
 
+mod callers;
 mod changes;
 mod clock;
 mod clock_notes;
@@ -16,7 +17,13 @@ mod locator;
 mod log_order;
 mod opener;
 mod poller;
+mod together;
 
+pub use callers::Watching as WatchingCalls;
+pub use callers::{
+    Answer, Caller, CallerOptions, Callers, Delivered, Delivery, Event, Handed, Order, Stranger,
+    Unknown, Welcome, Who,
+};
 pub use changes::{Change, Changes, Subscription};
 pub use clock::Clock;
 pub use clock_setting::{

@@ -159,6 +159,7 @@ impl WriteTx {
         };
         self.seal(device, PASSWORD, &edit(&new.password)).await?;
         self.seal(device, COMM_KEY, &edit(&new.comm_key)).await?;
+        self.forget_held(&fields.serial_number).await?;
         self.audit(author, "device.add", &fields.serial_number, fields.detail())
             .await?;
         Ok(device)
@@ -534,8 +535,16 @@ impl Store {
         Ok(DeviceCredentials {
             username: device.username.clone(),
             password: self.unseal(PASSWORD.place(id), device.password_sealed.as_deref())?,
-            comm_key: self.unseal(COMM_KEY.place(id), device.comm_key_sealed.as_deref())?,
+            comm_key: self.comm_key(id, device.comm_key_sealed.as_deref())?,
         })
+    }
+
+    pub(crate) fn comm_key(
+        &self,
+        device: DeviceId,
+        sealed: Option<&str>,
+    ) -> Result<Option<Secret>, StoreError> {
+        Ok(self.unseal(COMM_KEY.place(device), sealed)?)
     }
 
     /// The zones of a device's clock, each with the wall time from which it counts; the first counts since ever.

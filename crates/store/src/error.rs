@@ -40,6 +40,9 @@ pub enum StoreError {
         #[source]
         source: serde_json::Error,
     },
+    /// Somebody else was to write it, and was stopped.
+    #[error("it was not stored: its writer was stopped")]
+    Interrupted,
     #[error("the connection for notifications is gone")]
     Listen(#[source] sea_orm::sqlx::Error),
 }

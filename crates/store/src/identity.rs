@@ -264,7 +264,42 @@ impl WriteTx {
         new: &BTreeSet<&str>,
         seen: Timestamp,
     ) -> Result<BTreeMap<EmployeeId, Timestamp>, StoreError> {
+        let mut employees = self.store_users(device, users, new, seen).await?;
         let ids: Vec<&str> = users.iter().map(|user| user.user).collect();
+        let which = format!("NOT IN {}", sql::in_texts(self.backend(), 1));
+        earliest(
+            &mut employees,
+            &self.unlist_users(device, &which, &ids, seen).await?,
+        )?;
+        Ok(employees)
+    }
+
+    /// Users that are in a terminal's list no more, e.g. because they were deleted there; see [`WriteTx::store_user_list`].
+    pub async fn forget_users(
+        &self,
+        device: DeviceId,
+        users: &[&str],
+        seen: Timestamp,
+    ) -> Result<BTreeMap<EmployeeId, Timestamp>, StoreError> {
+        let mut employees = BTreeMap::new();
+        if !users.is_empty() {
+            let which = format!("IN {}", sql::in_texts(self.backend(), 1));
+            earliest(
+                &mut employees,
+                &self.unlist_users(device, &which, users, seen).await?,
+            )?;
+        }
+        Ok(employees)
+    }
+
+    /// Takes over some users of a terminal's list, and leaves the others; see [`WriteTx::store_user_list`].
+    pub async fn store_users(
+        &self,
+        device: DeviceId,
+        users: &[ListedUser<'_>],
+        new: &BTreeSet<&str>,
+        seen: Timestamp,
+    ) -> Result<BTreeMap<EmployeeId, Timestamp>, StoreError> {
         let rows: Vec<_> = users
             .iter()
             .filter(|user| !new.contains(user.user))
@@ -312,29 +347,31 @@ impl WriteTx {
             )
             .await?;
         }
-        let removed = sql::all(
+        let mut employees = BTreeMap::new();
+        earliest(&mut employees, &enrolled)?;
+        Ok(employees)
+    }
+
+    async fn unlist_users(
+        &self,
+        device: DeviceId,
+        which: &str,
+        users: &[&str],
+        seen: Timestamp,
+    ) -> Result<Vec<sea_orm::QueryResult>, StoreError> {
+        Ok(sql::all(
             &self.tx,
             &format!(
                 "UPDATE device_users SET enrolled = false, last_seen_ms = $3 WHERE device_id = $2 AND enrolled \
-                 AND user_id NOT IN {} RETURNING employee_id, last_seen_ms",
-                sql::in_texts(self.backend(), 1)
+                 AND user_id {which} RETURNING employee_id, last_seen_ms"
             ),
             [
-                sql::json(&ids),
+                sql::json(users),
                 device.0.into(),
                 seen.as_millisecond().into(),
             ],
         )
-        .await?;
-        let mut employees = BTreeMap::new();
-        for row in enrolled.iter().chain(&removed) {
-            if let Some(id) = row.try_get_by_index::<Option<i64>>(0)? {
-                let since = instant(row.try_get_by_index(1)?);
-                let earliest = employees.entry(EmployeeId(id)).or_insert(since);
-                *earliest = since.min(*earliest);
-            }
-        }
-        Ok(employees)
+        .await?)
     }
 
     /// Marks the dates of these punches, the days before and after, and what a late arrival changes besides: no day between
@@ -986,6 +1023,21 @@ const USERS_AT_ONCE: usize = 500;
 const A_DAY_MS: i64 = 86_400_000;
 
 /// The zone of that name; UTC for a name that no longer exists, since it was checked when it was entered.
+/// Adds employees of rows of an employee and an instant, each since the earliest.
+fn earliest(
+    employees: &mut BTreeMap<EmployeeId, Timestamp>,
+    rows: &[sea_orm::QueryResult],
+) -> Result<(), StoreError> {
+    for row in rows {
+        if let Some(id) = row.try_get_by_index::<Option<i64>>(0)? {
+            let since = instant(row.try_get_by_index(1)?);
+            let earliest = employees.entry(EmployeeId(id)).or_insert(since);
+            *earliest = since.min(*earliest);
+        }
+    }
+    Ok(())
+}
+
 pub(crate) fn zone(name: &str) -> TimeZone {
     TimeZone::get(name).unwrap_or(TimeZone::UTC)
 }

@@ -6,8 +6,10 @@
 pub mod accounts;
 pub mod audit;
 pub mod calendar;
+pub mod calls;
 pub mod clock_shifts;
 pub mod clocks;
+pub mod commands;
 pub mod corrections;
 pub mod coverage;
 mod database;
@@ -17,6 +19,7 @@ mod error;
 pub mod failures;
 pub mod files;
 pub mod fingerprints;
+pub mod held;
 pub mod identity;
 pub mod locating;
 pub mod marks;

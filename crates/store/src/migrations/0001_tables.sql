@@ -376,6 +376,78 @@ CREATE TABLE device_failures (
 CREATE INDEX device_failures_by_device_id_began_ms ON device_failures (device_id, began_ms);
 CREATE INDEX device_failures_by_ended_ms ON device_failures (ended_ms);
 
+CREATE TABLE device_calls (
+  device_id BIGINT NOT NULL PRIMARY KEY REFERENCES devices (id),
+  dialect TEXT NOT NULL DEFAULT '',
+  address TEXT NOT NULL DEFAULT '',
+  own_address TEXT,
+  delay_s BIGINT NOT NULL,
+  greeted_ms BIGINT NOT NULL,
+  last_ms BIGINT NOT NULL,
+  told_ms BIGINT,
+  surplus BIGINT,
+  counts BOOLEAN NOT NULL DEFAULT true,
+  one_by_one BOOLEAN NOT NULL DEFAULT false
+);
+
+CREATE TABLE device_uploads (
+  device_id BIGINT NOT NULL REFERENCES devices (id),
+  content TEXT NOT NULL,
+  cursor_text TEXT,
+  uploads BIGINT NOT NULL,
+  lines BIGINT NOT NULL,
+  new BIGINT NOT NULL,
+  duplicate BIGINT NOT NULL,
+  parked BIGINT NOT NULL,
+  last_ms BIGINT NOT NULL,
+  digest TEXT NOT NULL,
+  repeated BIGINT NOT NULL DEFAULT 0,
+  PRIMARY KEY (device_id, content)
+) {without_rowid};
+
+CREATE TABLE device_notices (
+  id {id},
+  device_id BIGINT NOT NULL REFERENCES devices (id),
+  kind TEXT NOT NULL,
+  detail TEXT NOT NULL,
+  first_ms BIGINT NOT NULL,
+  last_ms BIGINT NOT NULL,
+  count BIGINT NOT NULL DEFAULT 1,
+  UNIQUE (device_id, kind, detail)
+);
+
+CREATE TABLE device_commands (
+  id {id},
+  device_id BIGINT NOT NULL REFERENCES devices (id),
+  what TEXT NOT NULL,
+  purpose TEXT NOT NULL,
+  secret_sealed TEXT,
+  repeatable BOOLEAN NOT NULL,
+  state TEXT NOT NULL DEFAULT 'waiting',
+  made_ms BIGINT NOT NULL,
+  author_id BIGINT,
+  sent_ms BIGINT,
+  sent BIGINT NOT NULL DEFAULT 0,
+  ended_ms BIGINT,
+  code BIGINT,
+  answer TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX device_commands_by_device_id ON device_commands (device_id);
+CREATE INDEX device_commands_open ON device_commands (device_id) WHERE state = 'waiting' OR state = 'sent';
+
+CREATE TABLE held_terminals (
+  serial_number TEXT NOT NULL PRIMARY KEY,
+  kind TEXT NOT NULL,
+  model TEXT NOT NULL DEFAULT '',
+  address TEXT NOT NULL,
+  agent TEXT NOT NULL DEFAULT '',
+  first_ms BIGINT NOT NULL,
+  last_ms BIGINT NOT NULL,
+  calls BIGINT NOT NULL DEFAULT 1,
+  refused BOOLEAN NOT NULL DEFAULT false
+);
+CREATE INDEX held_terminals_by_last_ms ON held_terminals (last_ms);
+
 CREATE TABLE turns (
   work TEXT NOT NULL PRIMARY KEY,
   until_ms BIGINT NOT NULL

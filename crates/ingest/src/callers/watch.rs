@@ -1,0 +1,139 @@
+//! Whether terminals that call still do, and whether what they do makes sense: failures, logged once each.
+
+use jiff::{SignedDuration, Timestamp};
+use store::StoreError;
+use store::coverage::GapCause;
+use store::failures::Outage;
+
+use super::delivery::is_a_loop;
+use super::{Caller, Callers, State};
+
+/// Calls are kept when they are so much newer than what is kept, in application time: one row each would wear the disk.
+const KEEP_EVERY: SignedDuration = SignedDuration::from_secs(5);
+/// A device that is told to call every so often and misses three calls is away.
+const CALLS_MISSED: i64 = 3;
+
+/// The steps of our failures; others are of whoever polls the device, who ends them.
+const CALL: &str = "call";
+const UPLOAD: &str = "upload";
+const STEPS: [&str; 2] = [CALL, UPLOAD];
+
+impl Callers {
+    /// Keeps when devices called.
+    pub(super) async fn keep_calls(&self) -> Result<(), StoreError> {
+        let mut calls = Vec::new();
+        let callers = self.callers();
+        for caller in &callers {
+            let state = caller.state();
+            let is_news = match (state.last, state.kept) {
+                (Some(last), Some(kept)) => last.duration_since(kept) >= KEEP_EVERY,
+                (last, None) => last.is_some(),
+                (None, Some(_)) => false,
+            };
+            if let Some(last) = state.last.filter(|_| is_news) {
+                calls.push((caller.device, last));
+            }
+        }
+        if calls.is_empty() {
+            return Ok(());
+        }
+        let tx = self.0.store.begin_claim().await?;
+        tx.keep_calls(&calls).await?;
+        tx.commit_quietly().await?;
+        for caller in &callers {
+            if let Some((_, at)) = calls.iter().find(|(device, _)| *device == caller.device) {
+                caller.state().kept = Some(*at);
+            }
+        }
+        Ok(())
+    }
+
+    /// Logs what is wrong with devices that call, and that it is not any more.
+    pub(super) async fn watch_contact(&self) -> Result<(), StoreError> {
+        let now = self.0.clock.now();
+        for caller in self.callers() {
+            let (found, known) = {
+                let state = caller.state();
+                (caller.trouble(&state, now, self.0.began), state.trouble)
+            };
+            if found.as_ref().map(|trouble| trouble.step) == known {
+                continue; // as it was
+            }
+            let tx = self.0.store.begin_write().await?;
+            match &found {
+                Some(trouble) => {
+                    if let Some(since) = trouble.away_since {
+                        tx.add_gap(caller.device, since, None, GapCause::Contact)
+                            .await?;
+                    }
+                    let outage = tx
+                        .record_failure(caller.device, now, trouble.step, &trouble.message)
+                        .await?;
+                    tx.commit().await?;
+                    if outage == Outage::Began {
+                        tracing::warn!(
+                            device.id = caller.device.0,
+                            step = trouble.step,
+                            "device {}: {}",
+                            caller.name,
+                            trouble.message
+                        );
+                    }
+                }
+                None => {
+                    let ended = tx.end_outage_at(caller.device, &STEPS, now).await?;
+                    tx.commit().await?;
+                    if let Some(since) = ended {
+                        tracing::info!(
+                            device.id = caller.device.0,
+                            "device {} is back, away since {since}",
+                            caller.name
+                        );
+                    }
+                }
+            }
+            caller.state().trouble = found.map(|trouble| trouble.step);
+            self.0.intake.wake();
+            self.publish(caller.device);
+        }
+        Ok(())
+    }
+}
+
+struct Trouble {
+    step: &'static str,
+    message: String,
+    /// Since when nothing is known of the device.
+    away_since: Option<Timestamp>,
+}
+
+impl Caller {
+    /// Whether a device that used to call has missed too many calls. Nobody is away for the time in which we were.
+    pub(super) fn is_away(&self, state: &State, now: Timestamp, began: Timestamp) -> bool {
+        let Some(last) = state.last else {
+            return false; // it never called: it waits
+        };
+        now.duration_since(last.max(began)).as_secs() > state.delay_secs.max(1) * CALLS_MISSED
+    }
+
+    fn trouble(&self, state: &State, now: Timestamp, began: Timestamp) -> Option<Trouble> {
+        if !self.enabled {
+            return None;
+        }
+        if self.is_away(state, now, began) {
+            let message = "it does not call any more: check its power and network, and the server address in its menu";
+            return Some(Trouble {
+                step: CALL,
+                message: message.to_owned(),
+                away_since: state.last,
+            });
+        }
+        is_a_loop(state.repeated).then(|| Trouble {
+            step: UPLOAD,
+            message: "it uploads the same over and over: everything in it is stored; restart the terminal, and look whether a \
+                 proxy changes the answers"
+                .to_owned(),
+            away_since: None,
+        })
+    }
+}
