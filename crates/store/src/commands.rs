@@ -357,12 +357,15 @@ mod tests {
             purpose: PERSON,
             secret: None,
             repeatable,
+            held_back: false,
         }
     }
 
     async fn handed_out(tx: &WriteTx, gate: DeviceId, now: i64, alone: bool) -> Vec<String> {
         let out = tx
-            .hand_out_commands(gate, at(now), at(now - 300), 10, alone)
+            .hand_out_commands(gate, at(now), at(now - 300), 10, alone, |row| {
+                row.what == "restart"
+            })
             .await
             .unwrap();
         out.into_iter().map(|row| row.what).collect()
