@@ -30,3 +30,6 @@ pub const OK: &str = "OK";
 pub fn counted(count: usize) -> String {
     format!("OK: {count}")
 }
+
+#[cfg(test)]
+mod golden;

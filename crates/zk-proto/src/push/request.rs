@@ -316,6 +316,13 @@ impl Upload {
             Some(table) if !table.eq_ignore_ascii_case("tabledata") => Some(table),
             _ => query.any(&["tablename"]).or(table),
         };
+        // An archive in place of the lines.
+        if query
+            .any(&["ContentType"])
+            .is_some_and(|kind| kind.eq_ignore_ascii_case("tgz"))
+        {
+            return Self::Other(table.unwrap_or_default().to_owned());
+        }
         let kind = query.any(&["type"]).unwrap_or_default();
         let Some(table) = table else {
             let has = |key| query.get(key).is_some();
@@ -341,6 +348,24 @@ impl Upload {
                 Some(kind) => Self::Rows(kind),
                 None => Self::Other(table.to_owned()),
             },
+        }
+    }
+
+    /// The answer when all `count` lines were taken care of. Security terminals want rows of a table counted by its name.
+    pub fn acknowledge(&self, query: &Query<'_>, count: usize) -> String {
+        let is = |key, value: &str| {
+            query
+                .get(key)
+                .is_some_and(|v| v.eq_ignore_ascii_case(value))
+        };
+        let has_rows = is("table", "tabledata") || is("type", "tabledata") || is("type", "count");
+        match (self, query.any(&["tablename"])) {
+            (Self::Verification, _) => "AUTH=Failed".to_owned(),
+            (_, Some(table)) if has_rows => super::security::counted(table, count),
+            (Self::AttLog | Self::OperLog | Self::Rows(_) | Self::Nothing, _) => {
+                super::counted(count)
+            }
+            _ => super::OK.to_owned(),
         }
     }
 

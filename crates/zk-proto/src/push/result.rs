@@ -87,13 +87,12 @@ pub fn results<'a>(query: &Query<'_>, body: &'a [u8]) -> Results<'a> {
         if line.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
-        match line.strip_prefix(b"ID=") {
-            Some(_) => {
-                let (result, after) = result(line, rest);
-                rest = after;
-                found.results.push(result);
-            }
-            None => found.bad.push(BadLine::new(line, Reason::Form)),
+        if begins_result(line) {
+            let (result, after) = result(line, rest);
+            rest = after;
+            found.results.push(result);
+        } else {
+            found.bad.push(BadLine::new(line, Reason::Form));
         }
     }
     if found.results.is_empty() && query.any(&["ID"]).is_some() {
@@ -123,8 +122,14 @@ fn next_line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((line, bytes.get(end + 1..).unwrap_or_default()))
 }
 
+/// `ID=`, an id without blanks, and a `&` or the end.
 fn begins_result(line: &[u8]) -> bool {
-    line.starts_with(b"ID=")
+    let Some(id) = line.strip_prefix(b"ID=") else {
+        return false;
+    };
+    let end = id.iter().position(|byte| *byte == b'&');
+    let id = &id[..end.unwrap_or(id.len())];
+    !id.is_empty() && !id.iter().any(u8::is_ascii_whitespace)
 }
 
 /// The result that begins with this line, and what follows it.

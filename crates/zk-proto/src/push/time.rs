@@ -39,7 +39,8 @@ pub fn parse(text: &[u8]) -> Result<Clock, Reason> {
     let minute = after(&mut rest, b":")?;
     let second = after(&mut rest, b":")?;
     if let Some(fraction) = rest.strip_prefix(b".") {
-        rest = fraction.trim_prefix_digits();
+        let end = fraction.iter().position(|byte| !byte.is_ascii_digit());
+        rest = &fraction[end.unwrap_or(fraction.len())..];
     }
     let offset = match rest.trim_ascii() {
         b"" => None,
@@ -104,17 +105,6 @@ fn digits(rest: &mut &[u8], least: usize, most: usize) -> Result<u16, Reason> {
 fn after(rest: &mut &[u8], separator: &[u8]) -> Result<u16, Reason> {
     *rest = rest.strip_prefix(separator).ok_or(Reason::Time)?;
     digits(rest, 1, 2)
-}
-
-trait TrimDigits {
-    fn trim_prefix_digits(&self) -> &[u8];
-}
-
-impl TrimDigits for [u8] {
-    fn trim_prefix_digits(&self) -> &[u8] {
-        let end = self.iter().position(|byte| !byte.is_ascii_digit());
-        &self[end.unwrap_or(self.len())..]
-    }
 }
 
 /// `Z`, `+05:30`, `+0530` or `+05`.
