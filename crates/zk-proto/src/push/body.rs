@@ -222,3 +222,70 @@ pub(super) fn pin(field: &[u8]) -> Result<&str, Reason> {
 pub(super) fn number<T: std::str::FromStr>(field: &[u8]) -> Option<T> {
     std::str::from_utf8(field.trim_ascii()).ok()?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_must_not_be_shown_is_not() {
+        let line = b"USER Name=Ana\tPasswd=1234\tTMP=SghT\xff\tCard=\x01";
+        let bad = BadLine::new(line, Reason::NoUser);
+        assert_eq!(bad.text(), "USER Name=Ana Passwd=*** TMP=*** Card=\u{fffd}");
+        assert!(!format!("{bad:?}").contains("1234"));
+        // The first field too.
+        let bad = BadLine::new(b"USER Passwd=1234", Reason::NoUser);
+        assert_eq!(bad.text(), "USER Passwd=***");
+    }
+
+    #[test]
+    fn long_lines_are_shown_in_part() {
+        let line = b"x\t".repeat(1 << 19);
+        assert!(BadLine::new(&line, Reason::TooLong).text().len() <= 2000);
+        let line = vec![0xff; 1 << 20];
+        let shown = BadLine::new(&line, Reason::TooLong).text();
+        assert_eq!(shown.chars().count(), 2000);
+    }
+
+    #[test]
+    fn codes_are_all_different() {
+        let all = [
+            Reason::TooLong,
+            Reason::Nul,
+            Reason::TooFewFields,
+            Reason::NoUser,
+            Reason::User,
+            Reason::UserTooLong,
+            Reason::Time,
+            Reason::NoSuchTime,
+            Reason::Number,
+            Reason::Form,
+        ];
+        let codes: std::collections::BTreeSet<_> = all.iter().map(|reason| reason.code()).collect();
+        assert_eq!(codes.len(), all.len());
+    }
+
+    #[test]
+    fn fields_by_name() {
+        let fields = Fields(b" pin =7\tNAME= Ana \tTmp=a=b==\tPin=8\tEmpty=");
+        assert_eq!(fields.get("PIN"), Some(&b"7"[..]));
+        assert_eq!(fields.get("name"), Some(&b"Ana"[..]));
+        assert_eq!(fields.get("tmp"), Some(&b"a=b=="[..]));
+        assert_eq!(fields.get("empty"), Some(&b""[..]));
+        assert_eq!(fields.get("other"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_input_panics(line in proptest::collection::vec(any::<u8>(), 0..100)) {
+            let shown = BadLine::new(&line, Reason::Form).text();
+            prop_assert!(!shown.contains(char::is_control));
+            let _ = pin(&line);
+            for line in lines(&line) {
+                prop_assert!(!line.is_empty() && !line.contains(&b'\n'));
+            }
+        }
+    }
+}

@@ -549,3 +549,413 @@ pub fn answer(commands: &[Encoded], limits: Limits) -> Answer {
     }
     Answer { body, sent }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+    use proptest::prelude::*;
+
+    use super::super::operlog::{Kind, Line, lines};
+    use super::*;
+
+    const FAMILIES: [Family; 4] = [
+        Family::Original,
+        Family::Attendance,
+        Family::Manual,
+        Family::Security,
+    ];
+
+    #[track_caller]
+    fn sent(command: &Command, family: Family) -> String {
+        let encoded = command.encode(7, &Dialect::new(family));
+        let line = encoded.expect("a command").line;
+        line.strip_prefix("C:7:").expect("an id").to_owned()
+    }
+
+    fn user(pin: &str) -> UserFields {
+        UserFields {
+            pin: pin.to_owned(),
+            name: Some("Ana".to_owned()),
+            privilege: Some(14),
+            ..UserFields::default()
+        }
+    }
+
+    fn pin(pin: &str) -> String {
+        pin.to_owned()
+    }
+
+    fn span() -> [DateTime; 2] {
+        [
+            date(2026, 11, 21).at(0, 0, 0, 0),
+            date(2026, 11, 22).at(23, 59, 59, 0),
+        ]
+    }
+
+    #[test]
+    fn each_family_has_its_own_words() {
+        let [from, to] = span();
+        let check = |command: Command, expected: [Option<&str>; 4]| {
+            for (family, expected) in FAMILIES.into_iter().zip(expected) {
+                let line = command.encode(7, &Dialect::new(family));
+                let expected = match expected {
+                    Some(line) => Ok(format!("C:7:{line}")),
+                    None => Err(CommandError::NotOffered {
+                        command: command.name(),
+                        family,
+                    }),
+                };
+                assert_eq!(line.map(|encoded| encoded.line), expected);
+            }
+        };
+        let attendance = |line| [None, Some(line), Some(line), None];
+        let security = |line| [None, None, None, Some(line)];
+        let all_but_security = |line| [Some(line), Some(line), Some(line), None];
+        let new = "DATA UPDATE USERINFO PIN=0007\tName=Ana\tPri=14";
+        check(
+            Command::SetUser(user("0007")),
+            [
+                Some("DATA USER PIN=0007\tName=Ana\tPri=14"),
+                Some(new),
+                Some(new),
+                Some("DATA UPDATE user Pin=0007\tName=Ana\tPrivilege=14"),
+            ],
+        );
+        check(
+            Command::DeleteUser { pin: pin("7") },
+            [
+                Some("DATA DEL_USER PIN=7"),
+                Some("DATA DELETE USERINFO PIN=7"),
+                Some("DATA DELETE USERINFO PIN=7"),
+                Some("DATA DELETE user Pin=7"),
+            ],
+        );
+        let all = "DATA QUERY USERINFO";
+        let all_security = "DATA QUERY tablename=user,fielddesc=*,filter=*";
+        check(
+            Command::QueryUsers { pin: None },
+            [None, Some(all), Some(all), Some(all_security)],
+        );
+        let one = "DATA QUERY USERINFO PIN=7";
+        let one_security = "DATA QUERY tablename=user,fielddesc=*,filter=Pin=7";
+        check(
+            Command::QueryUsers {
+                pin: Some(pin("7")),
+            },
+            [None, Some(one), Some(one), Some(one_security)],
+        );
+        check(
+            Command::QueryLog { from, to },
+            [
+                None,
+                Some(
+                    "DATA QUERY ATTLOG StartTime=2026-11-21 00:00:00\tEndTime=2026-11-22 23:59:59",
+                ),
+                Some(
+                    "DATA QUERY ATTLOG StartTime=2026-11-21T00:00:00\tEndTime=2026-11-22T23:59:59",
+                ),
+                None,
+            ],
+        );
+        check(
+            Command::VerifySum { from, to },
+            [
+                None,
+                Some(
+                    "VERIFY SUM ATTLOG StartTime=2026-11-21 00:00:00\tEndTime=2026-11-22 23:59:59",
+                ),
+                Some(
+                    "VERIFY SUM ATTLOG StartTime=2026-11-21T00:00:00\tEndTime=2026-11-22T23:59:59",
+                ),
+                None,
+            ],
+        );
+        check(
+            Command::QueryTransactions { new_only: true },
+            security("DATA QUERY tablename=transaction,fielddesc=*,filter=NewRecord"),
+        );
+        check(
+            Command::Count { table: pin("user") },
+            security("DATA COUNT user"),
+        );
+        check(
+            Command::Authorize {
+                pin: pin("7"),
+                zone: 1,
+                doors: 15,
+            },
+            security("DATA UPDATE userauthorize Pin=7\tAuthorizeTimezoneId=1\tAuthorizeDoorId=15"),
+        );
+        let volume = || Command::SetOption {
+            name: pin("VOLUME"),
+            value: pin("50"),
+        };
+        let set = Some("SET OPTION VOLUME=50");
+        check(volume(), [set, set, set, Some("SET OPTIONS VOLUME=50")]);
+        let get = Some("GET OPTION FROM VOLUME");
+        check(
+            Command::GetOption {
+                name: pin("VOLUME"),
+            },
+            [None, get, get, Some("GET OPTIONS VOLUME")],
+        );
+        check(Command::ReloadOptions, attendance("RELOAD OPTIONS"));
+        let clock = date(2018, 2, 22).at(14, 54, 54, 0);
+        check(
+            Command::SetTime { clock },
+            security("SET OPTIONS DateTime=583080894"),
+        );
+        check(Command::Info, all_but_security("INFO"));
+        check(Command::Check, all_but_security("CHECK"));
+        check(Command::UploadNew, all_but_security("LOG"));
+        let restart = Some("REBOOT");
+        check(
+            Command::Restart,
+            [restart, restart, restart, Some("CONTROL DEVICE 03000000")],
+        );
+        let unlock = Some("AC_UNLOCK");
+        check(
+            Command::Unlock {
+                door: 1,
+                seconds: 5,
+            },
+            [unlock, unlock, unlock, Some("CONTROL DEVICE 01010105")],
+        );
+        check(Command::EndAlarm, all_but_security("AC_UNALARM"));
+        check(Command::ClearLog, all_but_security("CLEAR LOG"));
+        check(Command::ClearPhotos, attendance("CLEAR PHOTO"));
+        check(
+            Command::EnrolFinger {
+                pin: pin("7"),
+                finger: 3,
+            },
+            attendance("ENROLL_FP PIN=7\tFID=3\tRETRY=3\tOVERWRITE=1"),
+        );
+    }
+
+    #[test]
+    fn doors_are_neither_left_open_nor_asked_for_no_time() {
+        let open = |seconds| sent(&Command::Unlock { door: 4, seconds }, Family::Security);
+        assert_eq!(open(0), "CONTROL DEVICE 01040101");
+        assert_eq!(open(255), "CONTROL DEVICE 010401FE");
+    }
+
+    #[test]
+    fn nothing_is_cleaned() {
+        let refused = |command: Command, expected: CommandError| {
+            for family in FAMILIES {
+                let found = command.encode(7, &Dialect::new(family));
+                let is_offered = !matches!(found, Err(CommandError::NotOffered { .. }));
+                assert!(!is_offered || found == Err(expected.clone()), "{found:?}");
+            }
+            assert!(
+                command
+                    .encode(7, &Dialect::new(Family::Attendance))
+                    .is_err()
+            );
+        };
+        for (name, field) in [
+            ("A\nC:8:CLEAR LOG", "name"),
+            ("A\rB", "name"),
+            ("A\tPri=14", "name"),
+            ("A\0", "name"),
+        ] {
+            let mut fields = user("7");
+            fields.name = Some(name.to_owned());
+            refused(
+                Command::SetUser(fields),
+                CommandError::ControlCharacter { field },
+            );
+        }
+        let mut fields = user("7");
+        fields.password = Some("1\t2".to_owned());
+        let field = "password";
+        refused(
+            Command::SetUser(fields),
+            CommandError::ControlCharacter { field },
+        );
+        for pin in ["", " ", "1 2", "7\n", " 7", "1\t2"] {
+            let error = CommandError::Pin {
+                pin: pin.to_owned(),
+            };
+            refused(Command::SetUser(user(pin)), error.clone());
+            refused(
+                Command::DeleteUser {
+                    pin: pin.to_owned(),
+                },
+                error.clone(),
+            );
+            refused(
+                Command::QueryUsers {
+                    pin: Some(pin.to_owned()),
+                },
+                error,
+            );
+        }
+        let [from, to] = span();
+        refused(
+            Command::QueryLog { from: to, to: from },
+            CommandError::EmptyTime,
+        );
+        let set = |name: &str, value: &str| Command::SetOption {
+            name: name.to_owned(),
+            value: value.to_owned(),
+        };
+        refused(set("", "1"), CommandError::Empty { field: "option" });
+        refused(set("A=B", "1"), CommandError::Separator { field: "option" });
+        let field = "option's value";
+        refused(set("A", "1\n2"), CommandError::ControlCharacter { field });
+        let comma = set("A", "1,B=2").encode(7, &Dialect::new(Family::Security));
+        assert_eq!(comma, Err(CommandError::Separator { field: "option" }));
+        let mut fields = user("7");
+        fields.zones = Some("1".to_owned());
+        let zones = Command::SetUser(fields).encode(7, &Dialect::new(Family::Attendance));
+        assert_eq!(zones, Err(CommandError::Zones));
+        let clock = date(2100, 1, 1).at(0, 0, 0, 0);
+        let late = Command::SetTime { clock }.encode(7, &Dialect::new(Family::Security));
+        assert_eq!(late, Err(CommandError::Year { year: 2100 }));
+    }
+
+    #[test]
+    fn dialects() {
+        let mut dialect = Dialect::new(Family::Attendance);
+        dialect.long_privilege = true;
+        let line = Command::SetUser(user("7")).encode(7, &dialect);
+        let line = line.expect("a command").line;
+        assert!(line.ends_with("\tPrivilege=14"));
+        let mut dialect = Dialect::new(Family::Security);
+        dialect.wrapped = SerialNumber::parse("338315");
+        let line = Command::Restart
+            .encode(7, &dialect)
+            .expect("a command")
+            .line;
+        let expected =
+            "DataType=1,SN=338315,Priority=0,CmdID=7,CmdDesc=C:7:CONTROL DEVICE 03000000";
+        assert_eq!(line, expected);
+    }
+
+    #[test]
+    fn passwords_are_not_shown() {
+        let mut fields = user("7");
+        fields.password = Some("4711".to_owned());
+        let command = Command::SetUser(fields);
+        let encoded = command.encode(1, &Dialect::new(Family::Attendance));
+        let encoded = encoded.expect("a command");
+        let shown = format!(
+            "{command:?} {encoded:?} {:?}",
+            answer(std::slice::from_ref(&encoded), Limits::default())
+        );
+        assert!(!shown.contains("4711"), "{shown}");
+    }
+
+    fn encoded(id: u64, len: usize, ends_answer: bool) -> Encoded {
+        Encoded {
+            id,
+            line: "x".repeat(len),
+            ends_answer,
+        }
+    }
+
+    #[test]
+    fn answers_keep_to_the_limits() {
+        let check = |commands: &[Encoded], sent: &[u64]| {
+            let answer = answer(commands, Limits::default());
+            assert_eq!(answer.sent, sent);
+            answer.body
+        };
+        assert_eq!(check(&[], &[]), "OK");
+        let many: Vec<_> = (0..300).map(|id| encoded(id, 10, false)).collect();
+        let first: Vec<u64> = (0..200).collect();
+        check(&many, &first);
+        let large = [
+            encoded(1, 30_000, false),
+            encoded(2, 10_958, false),
+            encoded(3, 1, false),
+        ];
+        assert_eq!(check(&large[..2], &[1, 2]).len(), 40 * 1024);
+        let large = [
+            encoded(1, 30_000, false),
+            encoded(2, 11_000, false),
+            encoded(3, 1, false),
+        ];
+        check(&large, &[1]);
+        check(&[encoded(1, 50_000, false), encoded(2, 1, false)], &[1]);
+        let restart = [
+            encoded(1, 1, false),
+            encoded(2, 1, true),
+            encoded(3, 1, false),
+        ];
+        assert_eq!(check(&restart, &[1, 2]), "x\nx\n");
+        let restart = Command::Restart.encode(9, &Dialect::new(Family::Original));
+        assert!(restart.expect("a command").ends_answer);
+    }
+
+    #[test]
+    fn what_may_be_sent_again() {
+        assert!(Command::SetUser(user("7")).may_repeat());
+        assert!(Command::Info.may_repeat());
+        for once in [
+            Command::Restart,
+            Command::ClearLog,
+            Command::Unlock {
+                door: 1,
+                seconds: 5,
+            },
+        ] {
+            assert!(!once.may_repeat());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn users_are_read_as_written(
+            pin in "[!-~]{1,24}", name in "[a-z\u{e0}-\u{ff}]{0,8}( [a-z=]{1,8})?", privilege in proptest::option::of(0u8..15),
+            card in 0u64.., group: u8, password in "[0-9]{0,8}",
+        ) {
+            let fields = UserFields {
+                pin: pin.clone(), name: Some(name.clone()), privilege, card: Some(card), group: Some(group),
+                password: Some(password.clone()), zones: None,
+            };
+            for family in FAMILIES {
+                let line = sent(&Command::SetUser(fields.clone()), family);
+                let row = line.splitn(if family == Family::Original { 2 } else { 3 }, ' ').last().expect("a row");
+                let row = row.strip_prefix("USER ").unwrap_or(row);
+                let read = lines(row.as_bytes(), Some(Kind::User)).next().expect("a line");
+                let Ok(Line::User(read)) = read else {
+                    panic!("a user: {read:?}");
+                };
+                prop_assert_eq!(&read.pin, &pin);
+                prop_assert_eq!(read.name.as_deref(), Some(name.trim()));
+                prop_assert_eq!(read.privilege, privilege);
+                prop_assert_eq!(read.card, Some((card != 0).then_some(card)));
+                prop_assert_eq!(read.group, Some(group));
+                prop_assert_eq!(read.password(), Some(password.as_str()));
+            }
+        }
+
+        #[test]
+        fn a_command_is_one_line(text in "\\PC{0,10}[\t\r\n\0]?\\PC{0,10}", id: u64) {
+            let mut fields = user("7");
+            fields.name = Some(text.clone());
+            let commands = [
+                Command::SetUser(fields),
+                Command::DeleteUser { pin: text.clone() },
+                Command::QueryUsers { pin: Some(text.clone()) },
+                Command::SetOption { name: text.clone(), value: text.clone() },
+                Command::GetOption { name: text.clone() },
+                Command::Count { table: text.clone() },
+                Command::Authorize { pin: text.clone(), zone: 1, doors: 1 },
+                Command::EnrolFinger { pin: text.clone(), finger: 1 },
+            ];
+            for family in FAMILIES {
+                for command in &commands {
+                    if let Ok(encoded) = command.encode(id, &Dialect::new(family)) {
+                        prop_assert!(!encoded.line.contains(['\r', '\n', '\0']));
+                        let start = format!("C:{id}:");
+                        prop_assert!(encoded.line.starts_with(&start));
+                    }
+                }
+            }
+        }
+    }
+}

@@ -151,3 +151,94 @@ impl Hello {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions() {
+        let check = |text: &str, expected: Option<(u16, u16, u16)>| {
+            let version = Version::parse(text).map(|Version(a, b, c)| (a, b, c));
+            assert_eq!(version, expected, "{text}");
+        };
+        check("2.4.1", Some((2, 4, 1)));
+        check("2.0.33S-20200101", Some((2, 0, 33)));
+        check("3.1", Some((3, 1, 0)));
+        check("2", Some((2, 0, 0)));
+        check("2x.4", Some((2, 0, 0)));
+        check("2.4x.9", Some((2, 4, 0)));
+        check("2..4", Some((2, 0, 0)));
+        check("99999.1", Some((u16::MAX, 1, 0)));
+        check("Ver 2", None);
+        check("", None);
+        assert!(Version(2, 10, 0) > Version(2, 4, 9));
+        assert_eq!(Version(2, 0, 33).to_string(), "2.0.33");
+    }
+
+    #[test]
+    fn families() {
+        let check = |query: &str, family: Family| {
+            let hello = Hello::of(&Query::parse(query));
+            assert_eq!(hello.family(), family, "{query}");
+        };
+        check("SN=1&options=all", Family::Original);
+        check(
+            "SN=1&options=all&pushver=2.4.1&DeviceType=att",
+            Family::Attendance,
+        );
+        check("SN=1&options=all&pushver=2.2.14", Family::Attendance);
+        check(
+            "SN=1&options=all&pushver=2.0.34&DeviceType=att",
+            Family::Attendance,
+        );
+        check(
+            "SN=1&options=all&pushver=2.3.0&DeviceType=middle%20east",
+            Family::Attendance,
+        );
+        check("SN=1&options=all&DeviceType=pid", Family::Attendance);
+        check("SN=1&options=all&pushver=2.0.33S-20200101", Family::Manual);
+        check(
+            "SN=1&options=all&pushver=2.2.14&ComKey=88888888",
+            Family::Manual,
+        );
+        check("SN=1&options=all&Stamp=2026-11-22T08:00:00", Family::Manual);
+        check("SN=1&options=all&pushver=3.1.2", Family::Security);
+        check(
+            "SN=1&options=all&pushver=3.1.2&DeviceType=acc",
+            Family::Security,
+        );
+        check("SN=1&options=all&DeviceType=ACC", Family::Security);
+        check(
+            "SN=1&options=all&pushver=3.0.1&DeviceType=att",
+            Family::Attendance,
+        );
+    }
+
+    #[test]
+    fn what_other_requests_give_away() {
+        let check = |query: &str, family: Option<Family>| {
+            assert_eq!(Family::evident(&Query::parse(query)), family, "{query}");
+        };
+        check("SN=1&table=rtlog", Some(Family::Security));
+        check(
+            "SN=1&table=tabledata&tablename=user",
+            Some(Family::Security),
+        );
+        check(
+            "SN=1&table=ATTLOG&Stamp=2026-11-22T08:00:00",
+            Some(Family::Manual),
+        );
+        check("SN=1&table=ATTLOG&Stamp=9999", None);
+        check("SN=1&type=time", None);
+    }
+
+    #[test]
+    fn keys_are_not_shown() {
+        let hello = Hello::of(&Query::parse("SN=1&ComKey=88888888"));
+        assert_eq!(hello.key(), Some("88888888"));
+        assert!(!format!("{hello:?}").contains("8888"));
+        let hello = Hello::of(&Query::parse("SN=1&pushcommkey=abc"));
+        assert_eq!(hello.key(), Some("abc"));
+    }
+}

@@ -425,3 +425,200 @@ impl fmt::Debug for Picture<'_> {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[track_caller]
+    fn only(line: &[u8], rows: Option<Kind>) -> Result<Line<'_>, Reason> {
+        let mut entries = lines(line, rows);
+        let entry = entries.next().expect("a line");
+        assert!(entries.next().is_none(), "one line");
+        entry.map_err(|bad| bad.reason)
+    }
+
+    #[track_caller]
+    fn read_user(line: &[u8], rows: Option<Kind>) -> User {
+        match only(line, rows) {
+            Ok(Line::User(user)) => user,
+            other => panic!("a user: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn cards() {
+        let check = |field: &str, expected: Option<u64>| {
+            assert_eq!(card(field.as_bytes()), expected, "{field}");
+        };
+        check("133440", Some(133_440));
+        check(" 0000133440", Some(133_440));
+        check("[15CD5B07]", Some(123_456_789));
+        check("[15cd5b0700]", Some(123_456_789));
+        check("[0000000000]", None);
+        check("[0000000001]", Some(1 << 32));
+        for nothing in [
+            "",
+            "0",
+            "[]",
+            "[15CD5B0]",
+            "[15CD5B07",
+            "[xy]",
+            "-1",
+            "card",
+            "[112233445566778899]",
+        ] {
+            check(nothing, None);
+        }
+    }
+
+    #[test]
+    fn users_of_all_kinds_of_tables() {
+        let attendance = b"USER PIN=7\tName=Ana\tPri=14\tPasswd=4711\tCard=[15CD5B07]\tGrp=2\tTZ=0001000100000000\tVerify=-1";
+        let user = read_user(attendance, None);
+        assert_eq!(
+            (user.pin.as_str(), user.name.as_deref()),
+            ("7", Some("Ana"))
+        );
+        assert_eq!(
+            (user.privilege, user.group, user.verify),
+            (Some(14), Some(2), Some(-1))
+        );
+        assert_eq!(user.card, Some(Some(123_456_789)));
+        assert_eq!(
+            (user.has_password(), user.password()),
+            (Some(true), Some("4711"))
+        );
+        assert_eq!(user.zones.as_deref(), Some("0001000100000000"));
+        assert!(!format!("{user:?}").contains("4711"));
+
+        let rows = read_user(b"PIN=7\tName=Ana\tPri=14", Some(Kind::User));
+        assert_eq!((rows.pin.as_str(), rows.privilege), ("7", Some(14)));
+        assert_eq!((rows.card, rows.has_password()), (None, None));
+
+        let security = b"user uid=5\tcardno=133440\tpin=7\tpassword=\tgroup=2\tname=Ana\tprivilege=14\tdisable=1";
+        let security = read_user(security, Some(Kind::User));
+        assert_eq!(
+            (security.privilege, security.disabled),
+            (Some(14), Some(true))
+        );
+        assert_eq!(security.card, Some(Some(133_440)));
+
+        let unreadable = read_user(b"USER PIN=7\tPri=x\tGrp=300", None);
+        assert_eq!((unreadable.privilege, unreadable.group), (None, None));
+    }
+
+    #[test]
+    fn operations_of_old_firmware_have_packed_times() {
+        let line = only(b"OPLOG 0\t0\t289515406\t0", None);
+        let Ok(Line::Operation(operation)) = line else {
+            panic!("an operation: {line:?}");
+        };
+        assert_eq!(operation.time, date(2009, 1, 3).at(20, 56, 46, 0));
+        assert_eq!((operation.code, operation.objects), (0, ["0", "", "", ""]));
+        assert_eq!(only(b"OPLOG x\t0\t289515406", None), Err(Reason::Number));
+        assert_eq!(
+            only(b"OPLOG 4\t0\t2026-02-30 08:00:00", None),
+            Err(Reason::NoSuchTime)
+        );
+        assert_eq!(only(b"OPLOG 4\t0", None), Err(Reason::TooFewFields));
+    }
+
+    #[test]
+    fn operations_that_explain_missing_punches() {
+        let check = |code: u16, expected: Option<Tampering>| {
+            let line = format!("OPLOG {code}\t0\t2026-11-22 08:00:00");
+            let Ok(Line::Operation(operation)) = only(line.as_bytes(), None) else {
+                panic!("an operation");
+            };
+            assert_eq!(operation.tampers(), expected);
+            assert!(operation_name(code).is_some());
+        };
+        check(4, None);
+        check(13, Some(Tampering::DataCleared));
+        check(21, Some(Tampering::ClockSet));
+        check(22, Some(Tampering::FactoryReset));
+        check(23, Some(Tampering::RecordsDeleted));
+        check(82, Some(Tampering::ServerChanged));
+        assert_eq!(operation_name(999), None);
+    }
+
+    #[test]
+    fn templates_and_pictures() {
+        let template = |line, rows| match only(line, rows) {
+            Ok(Line::Template(template)) => {
+                assert!(!format!("{template:?}").contains("SghT"));
+                (template.kind, template.pin, template.number, template.data)
+            }
+            other => panic!("a template: {other:?}"),
+        };
+        let finger = b"FP PIN=7\tFID=3\tSize=4\tValid=1\tTMP=SghT";
+        assert_eq!(template(finger, None), (Kind::Finger, "7", 3, "SghT"));
+        let face = b"FACE PIN=7\tFID=3\tSIZE=4\tVALID=1\tTMP=SghT";
+        assert_eq!(template(face, None), (Kind::Face, "7", 3, "SghT"));
+        let vein = b"FVEIN Pin=7\tFID=3\tIndex=1\tTmp=SghT";
+        assert_eq!(template(vein, None), (Kind::Vein, "7", 3, "SghT"));
+        let row = b"templatev10 size=4\tpin=7\tfingerid=3\tvalid=1\ttemplate=SghT";
+        assert_eq!(template(row, None), (Kind::Finger, "7", 3, "SghT"));
+        let bare = b"PIN=7\tFID=3\tTMP=SghT";
+        assert_eq!(
+            template(bare, Some(Kind::Finger)),
+            (Kind::Finger, "7", 3, "SghT")
+        );
+
+        let picture = only(b"USERPIC PIN=7\tFileName=7.jpg\tSize=4\tContent=SghT", None);
+        let Ok(Line::Picture(picture)) = picture else {
+            panic!("a picture: {picture:?}");
+        };
+        assert_eq!(
+            (picture.pin, picture.content, picture.size),
+            ("7", "SghT", Some(4))
+        );
+        assert!(!format!("{picture:?}").contains("SghT"));
+    }
+
+    #[test]
+    fn what_is_kept_and_what_is_bad() {
+        let line: &[u8] = b"ENROLL_FP PIN=7\tFID=1";
+        let (word, unread) = ("ENROLL_FP", Unread(line));
+        assert_eq!(only(line, None), Ok(Line::Other { word, line: unread }));
+        assert_eq!(only(b"USER Name=Ana", None), Err(Reason::NoUser));
+        assert_eq!(only(b"USER PIN=1 2", None), Err(Reason::User));
+        assert_eq!(only(b"USER PIN=7\tName=A\0B", None), Err(Reason::Nul));
+        assert_eq!(only(b"\xff\xfe", None), Err(Reason::Form));
+        let long = [b"USER PIN=7\tName=", "x".repeat(20_000).as_bytes()].concat();
+        assert_eq!(only(&long, None), Err(Reason::TooLong));
+    }
+
+    #[test]
+    fn names_of_kinds_are_their_words() {
+        for word in [
+            "USER", "OPLOG", "FP", "FACE", "FVEIN", "BIODATA", "USERPIC", "BIOPHOTO", "IDCARD",
+            "ERRORLOG",
+        ] {
+            assert_eq!(Kind::of(word).map(Kind::name), Some(word));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_input_panics_and_every_line_is_accounted_for(
+            word in "(USER|FP|FACE|OPLOG|BIODATA|USERPIC|x)? ?", body in proptest::collection::vec(any::<u8>(), 0..200),
+        ) {
+            let body = [word.as_bytes(), &body].concat();
+            let expected = body::lines(&body).count();
+            prop_assert_eq!(lines(&body, None).count(), expected);
+            prop_assert_eq!(lines(&body, Some(Kind::User)).count(), expected);
+        }
+
+        #[test]
+        fn cards_are_read_as_written(number in 1u64..) {
+            prop_assert_eq!(card(number.to_string().as_bytes()), Some(number));
+            let bytes: String = number.to_le_bytes().iter().map(|byte| format!("{byte:02X}")).collect();
+            prop_assert_eq!(card(format!("[{bytes}]").as_bytes()), Some(number));
+        }
+    }
+}

@@ -481,3 +481,124 @@ impl Info {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn serial() -> SerialNumber {
+        SerialNumber::parse("BOCK1").expect("a serial number")
+    }
+
+    #[test]
+    fn zones() {
+        let check = |minutes: i32, family: Family, expected: Option<&str>| {
+            let offset = Offset::from_seconds(minutes * 60).expect("an offset");
+            assert_eq!(time_zone(offset, family).as_deref(), expected);
+        };
+        for family in [Family::Original, Family::Attendance, Family::Security] {
+            check(480, family, Some("8"));
+            check(-180, family, Some("-3"));
+            check(0, family, Some("0"));
+            check(330, family, Some("330"));
+            check(345, family, Some("345"));
+            check(-210, family, Some("-210"));
+            check(-30, family, Some("-30"));
+            check(10, family, None); // would be ten hours
+        }
+        check(-300, Family::Manual, Some("-05:00"));
+        check(330, Family::Manual, Some("+05:30"));
+        let odd = Offset::from_seconds(19_801).expect("an offset");
+        assert_eq!(time_zone(odd, Family::Attendance), None);
+    }
+
+    #[test]
+    fn the_block_of_the_branch() {
+        let serial = serial();
+        let mut block = OptionBlock::new(&serial);
+        block.offset = Offset::from_seconds(-18_000).ok();
+        block.stamps.att_log = "2026-11-22T08:00:00".to_owned();
+        block.parameters = true;
+        let expected = format!(
+            "GET OPTION FROM: BOCK1\nATTLOGStamp=2026-11-22T08:00:00\nOPERLOGStamp=0\nATTPHOTOStamp=0\n\
+             ErrorDelay=30\nDelay=10\nTransTimes=00:00;14:05\nTransInterval=1\n\
+             TransFlag=AttLog\tOpLog\tEnrollUser\tChgUser\nTimeZone=-05:00\nRealtime=1\nEncrypt=0\n\
+             Timeout=60\nSyncTime=3600\nPushOptionsFlag=1\nPushOptions={WANTED_PARAMETERS}\n"
+        );
+        assert_eq!(block.encode(Family::Manual), expected);
+    }
+
+    #[test]
+    fn old_names_more_options_and_line_breaks() {
+        let serial = serial();
+        let mut block = OptionBlock::new(&serial);
+        block.old_stamp_names = true;
+        block.stamps.oper_log = "1\nTransFlag=0".to_owned();
+        block.more = vec![("BioDataFun", "1".to_owned())];
+        let text = block.encode(Family::Attendance);
+        assert!(text.contains("\nATTLOGStamp=0\n") && text.contains("\nStamp=0\n"));
+        assert!(!text.contains("TransFlag=0") && text.ends_with("\nBioDataFun=1\n"));
+        block.topics.push(Topic::BioPhoto);
+        let text = block.encode(Family::Original);
+        assert!(text.contains("\nTransFlag=110010100001\n"), "{text}");
+    }
+
+    #[test]
+    fn parameters_of_all_kinds() {
+        let body = b"~DeviceName=K40,UserCount = 14 ,IPAddress=192.168.16.27,CmdFormat=1,~StringPinFunOn=1,authKey=s3cret,Comment=a,b, c,MaxAttLogCount=10,=x,y";
+        let parameters = Parameters::parse(body);
+        assert_eq!(parameters.model(), Some("K40"));
+        assert_eq!(parameters.user_count(), Some(14));
+        assert_eq!(parameters.lan_address(), Some([192, 168, 16, 27].into()));
+        assert!(parameters.wraps_commands() && parameters.has_string_pins());
+        assert_eq!(parameters.get("comment"), Some("a,b,c"));
+        assert_eq!(parameters.get("AUTHKEY"), Some("s3cret"));
+        assert_eq!(parameters.record_capacity(), Some(100_000));
+        assert!(parameters.shown().all(|(name, _)| name != "authKey"));
+        assert!(!format!("{parameters:?}").contains("s3cret"));
+        let lines = Parameters::parse(b"FWVersion=Ver 6.60 Apr 28 2017\r\nFPCount=x\nFaceCount=\n");
+        assert_eq!(lines.firmware(), Some("Ver 6.60 Apr 28 2017"));
+        assert_eq!((lines.finger_count(), lines.face_count()), (None, None));
+        assert!(Parameters::parse(b"garbage").is_empty());
+        let huge = Parameters::parse(b"MaxAttLogCount=4000000000");
+        assert_eq!(huge.record_capacity(), None);
+    }
+
+    #[test]
+    fn info_with_few_and_odd_fields() {
+        let info = Info::parse("Ver 1, 2, x");
+        assert_eq!(info.firmware.as_deref(), Some("Ver 1"));
+        assert_eq!(
+            (info.users, info.fingers, info.records),
+            (Some(2), None, None)
+        );
+        let full = Info::parse("V,1,2,3,fe80::1,10,-1,15,4,11111,5,6,7,8");
+        assert_eq!(
+            (full.face_algorithm.as_deref(), full.photos),
+            (Some("-1"), Some(7))
+        );
+        assert_eq!(Info::parse(""), Info::default());
+    }
+
+    proptest! {
+        #[test]
+        fn no_input_panics(body in proptest::collection::vec(any::<u8>(), 0..200), text in "[a-z0-9,=~.\n]{0,60}") {
+            Parameters::parse(&body);
+            let parameters = Parameters::parse(text.as_bytes());
+            prop_assert!(parameters.shown().all(|(name, _)| !name.is_empty()));
+            Info::parse(&text);
+        }
+
+        #[test]
+        fn what_is_in_a_block_cannot_begin_another_line(stamp in "\\PC{0,5}[\r\n]?\\PC{0,5}") {
+            let serial = serial();
+            let mut block = OptionBlock::new(&serial);
+            let lines = block.encode(Family::Attendance).lines().count();
+            block.stamps.att_log = stamp;
+            let text = block.encode(Family::Attendance);
+            prop_assert!(text.lines().count() <= lines && text.ends_with('\n'));
+        }
+    }
+}

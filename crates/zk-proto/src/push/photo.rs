@@ -104,3 +104,50 @@ fn compact_time(digits: &[u8]) -> Option<DateTime> {
     ];
     time::parse(&spelled).ok().map(|clock| clock.wall)
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn whose_and_when() {
+        let check = |name: &str, taken: bool, pin: Option<&str>| {
+            let body = format!("PIN={name}\tSN=X\r\nsize=3\nCMD=realupload\0abc");
+            let photo = Photo::parse(body.as_bytes()).expect("a photo");
+            let moment = date(2026, 11, 22).at(10, 30, 12, 0);
+            assert_eq!(photo.taken, taken.then_some(moment), "{name}");
+            assert_eq!(photo.pin.as_deref(), pin);
+            assert_eq!((photo.image, photo.size), (&b"abc"[..], Some(3)));
+            assert!(photo.is_live && photo.is_whole());
+        };
+        check("20261122103012-123.jpg", true, Some("123"));
+        check("20261122103012-A-7.jpg", true, Some("A-7"));
+        check("20261122103012.jpg", true, None);
+        check("20260230103012-7.jpg", false, Some("7"));
+        check("photo", false, None);
+    }
+
+    #[test]
+    fn what_is_no_photo_or_not_all_of_one() {
+        assert_eq!(Photo::parse(b""), Err(PhotoError::NoEnd));
+        assert_eq!(Photo::parse(b"PIN=a.jpg\nsize=3\n"), Err(PhotoError::NoEnd));
+        assert_eq!(Photo::parse(b"SN=X\0abc"), Err(PhotoError::NoName));
+        assert_eq!(Photo::parse(&[b'x'; 5000]), Err(PhotoError::NoEnd));
+        let cut = Photo::parse(b"PIN=a.jpg\nsize=9\0abc").expect("a photo");
+        assert!(!cut.is_whole() && !cut.is_live);
+        let plain = Photo::parse(b"PIN=a.jpg\0").expect("a photo");
+        assert!(plain.is_whole() && plain.image.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn no_input_panics(name in "[0-9-]{0,20}", body in proptest::collection::vec(any::<u8>(), 0..100)) {
+            let _ = Photo::parse(&body);
+            let body = [b"PIN=", name.as_bytes(), b"\0", &body].concat();
+            let _ = Photo::parse(&body);
+        }
+    }
+}

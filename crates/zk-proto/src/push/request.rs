@@ -430,3 +430,239 @@ pub fn normalise_request_line(line: &[u8]) -> Cow<'_, [u8]> {
 fn may_stand(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~:/?[]@!$&'()*+,;=%".contains(&byte)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::operlog::Kind;
+    use super::*;
+
+    #[test]
+    fn routes() {
+        let check = |target: &str, prefix: &str, endpoint: Endpoint<'_>| {
+            assert_eq!(
+                Route::of(target),
+                Some(Route { prefix, endpoint }),
+                "{target}"
+            );
+        };
+        check("/iclock/cdata", "", Endpoint::Cdata);
+        check("/iclock/cdata?SN=1", "", Endpoint::Cdata);
+        check("/iclock/cdata.aspx", "", Endpoint::Cdata);
+        check("/iclock/CDATA.php/", "", Endpoint::Cdata);
+        check("/IClock/getrequest/?a=/b/c", "", Endpoint::GetRequest);
+        check("//iclock//devicecmd", "", Endpoint::DeviceCmd);
+        check("/site/s3cret/iclock/ping", "site/s3cret", Endpoint::Ping);
+        check(
+            "/x/iclock/cdata/iclock/registry",
+            "x/iclock/cdata",
+            Endpoint::Registry,
+        );
+        check("http://10.0.0.5:8081/iclock/push", "", Endpoint::Push);
+        check(
+            "http://iclock/a/iclock/querydata?x",
+            "a",
+            Endpoint::QueryData,
+        );
+        check("iclock/rtdata", "", Endpoint::RtData);
+        check("/iclock/fdata", "", Endpoint::FileData);
+        check("/iclock/file", "", Endpoint::File);
+        check("/iclock/test", "", Endpoint::Test);
+        check("/iclock/exchange", "", Endpoint::Exchange);
+        check("/iclock/cpos/ping", "", Endpoint::Consumption);
+        check("/iclock/cposdata", "", Endpoint::Consumption);
+        check("/iclock/New.thing", "", Endpoint::Other("New.thing"));
+        for target in [
+            "/",
+            "",
+            "/cdata",
+            "/iclock",
+            "/iclock/",
+            "/iclockx/cdata",
+            "http://iclock",
+            "http://iclock/cdata",
+        ] {
+            assert_eq!(Route::of(target), None, "{target}");
+        }
+    }
+
+    #[test]
+    fn queries() {
+        let query = Query::parse(
+            "sn=BOCK1&table=%20ATTLOG &&INFO=Ver%202,%zz,+1%&Name=%D5%C5&flag&a=b=c&SN=2",
+        );
+        assert_eq!(query.get("SN"), Some("BOCK1"));
+        assert_eq!(query.get("Table"), Some("ATTLOG"));
+        assert_eq!(query.get("info"), Some("Ver 2,%zz,+1%"));
+        assert_eq!(query.get("name"), Some("\u{5f20}"));
+        assert_eq!(query.get("flag"), Some(""));
+        assert_eq!(query.get("a"), Some("b=c"));
+        assert_eq!(query.get("b"), None);
+        let secret = Query::parse("SN=1&ComKey=88888888&pushcommkey=abc");
+        let shown = format!("{secret:?}");
+        assert!(!shown.contains("8888") && !shown.contains("abc"), "{shown}");
+    }
+
+    #[test]
+    fn serial_numbers() {
+        let check = |query: &str, expected: Option<&str>| {
+            let serial = Query::parse(query).serial();
+            assert_eq!(
+                serial.as_ref().map(SerialNumber::as_str),
+                expected,
+                "{query}"
+            );
+        };
+        check("SN=BOCK200961014", Some("BOCK200961014"));
+        check("sn=%200316144680030%20", Some("0316144680030"));
+        check("SN=a-b_c.d", Some("a-b_c.d"));
+        check("SN=", None);
+        check("options=all", None);
+        check("SN=ab", None);
+        check("SN=../etc", None);
+        check("SN=abc%00", None);
+        check("SN=abc%22", None);
+        check(&format!("SN={}", "1".repeat(40)), Some(&"1".repeat(40)));
+        check(&format!("SN={}", "1".repeat(41)), None);
+    }
+
+    #[test]
+    fn uploads() {
+        let check = |query: &str, upload: Upload| {
+            assert_eq!(Upload::of(&Query::parse(query)), upload, "{query}");
+        };
+        check("table=attlog", Upload::AttLog);
+        check("table=%20ATTLOG", Upload::AttLog);
+        check("Stamp=289503453", Upload::AttLog);
+        check("OpStamp=1", Upload::OperLog);
+        check("PhotoStamp=1", Upload::AttPhoto);
+        check("table=OPERLOG&Stamp=1", Upload::OperLog);
+        check("table=USERINFO", Upload::Rows(Kind::User));
+        check("table=FINGERTMP", Upload::Rows(Kind::Finger));
+        check("type=BioData", Upload::Rows(Kind::BioData));
+        check("type=PostVerifyData", Upload::PostVerify);
+        check("AuthType=CARD", Upload::Verification);
+        check("table=rtstate", Upload::RtState);
+        check("table=tabledata&tablename=user", Upload::Rows(Kind::User));
+        check(
+            "table=tabledata&tableName=timezone",
+            Upload::Other("timezone".to_owned()),
+        );
+        check("type=tabledata&tablename=transaction", Upload::Transactions);
+        check("type=options&tablename=options", Upload::Options);
+        check(
+            "table=OPERLOG&ContentType=tgz",
+            Upload::Other("OPERLOG".to_owned()),
+        );
+        check("table=SMS", Upload::Other("SMS".to_owned()));
+        check("SN=1", Upload::Nothing);
+    }
+
+    #[test]
+    fn acknowledgements() {
+        let check = |query: &str, expected: &str| {
+            let query = Query::parse(query);
+            assert_eq!(Upload::of(&query).acknowledge(&query, 3), expected);
+        };
+        check("table=ATTLOG", "OK: 3");
+        check("OpStamp=1", "OK: 3");
+        check("table=IDCARD", "OK: 3");
+        check("table=options", "OK");
+        check("table=rtlog", "OK");
+        check("table=SMS", "OK");
+        check("table=tabledata&tablename=userpic", "userpic=3");
+        check("table=tabledata&tablename=timezone", "timezone=3");
+        check("type=count&tablename=user", "user=3");
+        check("type=options&tablename=options", "OK");
+        check("AuthType=FP", "AUTH=Failed");
+    }
+
+    #[test]
+    fn questions() {
+        let check = |query: &str, asks: Asks| {
+            assert_eq!(Asks::of(&Query::parse(query)), asks, "{query}");
+        };
+        let pin = || "7".to_owned();
+        check("SN=1&options=all", Asks::Options);
+        check("SN=1", Asks::Options);
+        check("SN=1&type=time", Asks::Time);
+        check("SN=1&type=LastPunch&PIN=7", Asks::LastPunch { pin: pin() });
+        check(
+            "SN=1&table=RemoteAtt&PIN=7",
+            Asks::RoamingUser { pin: pin() },
+        );
+        check("SN=1&PIN=7", Asks::RoamingUser { pin: pin() });
+    }
+
+    #[track_caller]
+    fn normalised(line: &[u8], expected: &[u8]) {
+        let found = normalise_request_line(line);
+        assert_eq!(
+            found.escape_ascii().to_string(),
+            expected.escape_ascii().to_string()
+        );
+    }
+
+    #[test]
+    fn request_lines_become_acceptable() {
+        normalised(
+            b"GET /iclock/getrequest?SN=A1&INFO=Ver 2.0, 2, 0 HTTP/1.1\r\n",
+            b"GET /iclock/getrequest?SN=A1&INFO=Ver%202.0,%202,%200 HTTP/1.1\r\n",
+        );
+        normalised(
+            b"POST  /iclock/cdata?t=\t\"<>{}|\\^`# HTTP/1.0",
+            b"POST /iclock/cdata?t=%09%22%3C%3E%7B%7D%7C%5C%5E%60%23 HTTP/1.0",
+        );
+        normalised(
+            b"GET /a?\xd5\xc5\x01 HTTP/1.1",
+            b"GET /a?%D5%C5%01 HTTP/1.1",
+        );
+        normalised(
+            b"GET /a HTTP/1.0 b HTTP/1.1",
+            b"GET /a%20HTTP/1.0%20b HTTP/1.1",
+        );
+    }
+
+    #[test]
+    fn good_and_hopeless_request_lines_stay() {
+        for line in [
+            &b"GET /iclock/cdata?SN=A1&x=%zz[1]~!$&'()*+,;=:@/? HTTP/1.1\r\n"[..],
+            b"GET HTTP/1.1",
+            b"GET / a",
+            b"GET  HTTP/1.1",
+            b"GET    HTTP/1.1",
+            b"\x16\x03\x01\x02",
+            b"",
+        ] {
+            let found = normalise_request_line(line);
+            assert!(
+                matches!(found, Cow::Borrowed(same) if same == line),
+                "{}",
+                line.escape_ascii()
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_normalised_is_good(target in proptest::collection::vec(any::<u8>(), 0..60)) {
+            let line = [b"GET /", target.as_slice(), b" HTTP/1.1"].concat();
+            let once = normalise_request_line(&line).into_owned();
+            prop_assert!(matches!(normalise_request_line(&once), Cow::Borrowed(_)));
+            let inside = &once[b"GET ".len()..once.len() - b" HTTP/1.1".len()];
+            prop_assert!(inside.iter().all(|byte| may_stand(*byte)));
+            prop_assert!(unescaped(inside).starts_with(b"/"));
+        }
+
+        #[test]
+        fn no_input_panics(bytes in proptest::collection::vec(any::<u8>(), 0..60), text in "[a-z/?.:&=%0-9]{0,30}(/iclock/)?\\PC{0,30}") {
+            normalise_request_line(&bytes);
+            Route::of(&text);
+            let query = Query::of(&text);
+            Upload::of(&query);
+            Asks::of(&query);
+            SerialNumber::parse(&text);
+        }
+    }
+}

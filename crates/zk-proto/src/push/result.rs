@@ -257,3 +257,183 @@ fn security_meaning(code: i64) -> &'static str {
         _ => "the terminal refused",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[track_caller]
+    fn read<'a>(query: &str, body: &'a [u8]) -> Results<'a> {
+        results(&Query::parse(query), body)
+    }
+
+    #[track_caller]
+    fn only(query: &str, body: &[u8]) -> CommandResult {
+        let found = read(query, body);
+        assert_eq!(found.bad, []);
+        let [result] = found.results.as_slice() else {
+            panic!("one result: {found:?}");
+        };
+        result.clone()
+    }
+
+    #[test]
+    fn one_line_in_all_its_forms() {
+        let check = |query: &str, body: &str, code: Option<i64>, command: &str| {
+            let result = only(query, body.as_bytes());
+            assert_eq!((result.number(), result.code), (Some(101), code), "{body}");
+            assert_eq!(result.command, command);
+        };
+        check("SN=X", "ID=101&Return=0&CMD=DATA", Some(0), "DATA");
+        check(
+            "SN=X",
+            "ID=101&Return=-1002&CMD=DATA\r\n",
+            Some(-1002),
+            "DATA",
+        );
+        check(
+            "SN=X",
+            "ID=101&SN=X&Return=0&CMD=DATA+UPDATE",
+            Some(0),
+            "DATA UPDATE",
+        );
+        check(
+            "SN=X",
+            "ID=101&Return=%2d1&CMD=DATA%20UPDATE",
+            Some(-1),
+            "DATA UPDATE",
+        );
+        check("SN=X", "ID=101&Return=abc&CMD=DATA", None, "DATA");
+        check("SN=X&ID=101&Return=0&CMD=DATA", "", Some(0), "DATA");
+        check(
+            "SN=X&ID=101&Return=0&CMD=CLEAR+LOG",
+            "\r\n",
+            Some(0),
+            "CLEAR LOG",
+        );
+    }
+
+    #[test]
+    fn counting_punches() {
+        let body = b"ID=5&Return=0&CMD=VERIFY SUM&StartTime=2026-11-21 00:00:00&EndTime=2026-11-22 00:00:00&AttlogSum=17";
+        let result = only("SN=X", body);
+        assert_eq!(
+            (result.att_log_sum, result.command.as_str()),
+            (Some(17), "VERIFY SUM")
+        );
+    }
+
+    #[test]
+    fn several_with_info_among_them() {
+        let body = b"ID=1&Return=0&CMD=DATA\nID=2&Return=0&CMD=INFO\n~DeviceName=K40\nID=none of ours\nUserCount=3\n\nID=3&Return=-1&CMD=DATA";
+        let found = read("SN=X", body);
+        let ids: Vec<_> = found.results.iter().map(|one| one.id.as_str()).collect();
+        assert_eq!(ids, ["1", "2", "3"]);
+        assert_eq!(found.results[1].parameters.model(), Some("K40"));
+        assert_eq!(found.results[1].parameters.user_count(), Some(3));
+        assert!(found.results[0].parameters.is_empty());
+    }
+
+    #[test]
+    fn content_may_look_like_results() {
+        let body = b"ID=32\r\nReturn=5\r\nCMD=GetFile\r\nFILENAME=a\r\nContent=ID=1&Return=0&CMD=DATA\nID=2";
+        let result = only("SN=X", body);
+        assert_eq!((result.number(), result.code), (Some(32), Some(5)));
+        let content: &[u8] = b"ID=1&Return=0&CMD=DATA\nID=2";
+        assert_eq!(result.content.as_deref(), Some(content));
+    }
+
+    #[test]
+    fn what_is_none() {
+        assert_eq!(read("SN=X", b""), Results::default());
+        let found = read(
+            "SN=X",
+            b"garbage\nID=\nID= 1&Return=0\n\nID=4&Return=0&CMD=LOG",
+        );
+        assert_eq!((found.bad.len(), found.results.len()), (3, 1));
+        let odd = only("SN=X", b"ID=info8487&Return=0&CMD=INFO");
+        assert_eq!((odd.id.as_str(), odd.number()), ("info8487", None));
+    }
+
+    #[test]
+    fn success_and_meaning() {
+        let check = |command: &str, code: i64, family: Family, success: bool, meaning: &str| {
+            let body = format!("ID=1&Return={code}&CMD={command}");
+            let result = only("", body.as_bytes());
+            assert_eq!(result.succeeded(family), success, "{code} {family:?}");
+            assert_eq!(result.meaning(family), meaning);
+        };
+        check("DATA", 0, Family::Attendance, true, "done");
+        check(
+            "ENROLL_FP",
+            2,
+            Family::Attendance,
+            false,
+            "the finger exists already",
+        );
+        check(
+            "DATA",
+            -10,
+            Family::Original,
+            false,
+            "the terminal has no such user",
+        );
+        check(
+            "DATA",
+            -1002,
+            Family::Manual,
+            false,
+            "the terminal does not know the command",
+        );
+        check("DATA", -22, Family::Manual, false, "the command is unknown");
+        check("GetFile", 4096, Family::Attendance, true, "done");
+        check("DATA QUERY", 41, Family::Security, true, "done");
+        check(
+            "DATA",
+            -629,
+            Family::Security,
+            false,
+            "the terminal has no such table",
+        );
+        check(
+            "DATA",
+            -13,
+            Family::Security,
+            false,
+            "the terminal does not know the command",
+        );
+        check(
+            "DATA",
+            -9999,
+            Family::Security,
+            false,
+            "the terminal refused",
+        );
+        let unreadable = only("", b"ID=1&Return=x&CMD=DATA");
+        assert!(!unreadable.succeeded(Family::Security));
+        let meaning = unreadable.meaning(Family::Security);
+        assert_eq!(meaning, "the terminal gave no readable result");
+    }
+
+    proptest! {
+        #[test]
+        fn no_input_panics(start in "(ID=[0-9]{1,3}(&Return=0)?\n?){0,3}", body in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let body = [start.as_bytes(), &body].concat();
+            let found = read("SN=X&ID=1", &body);
+            let lines = body.split(|byte| *byte == b'\n').count();
+            prop_assert!(found.results.len() + found.bad.len() <= lines + 1);
+        }
+
+        #[test]
+        fn results_are_read_as_written(all in proptest::collection::vec((any::<u64>(), any::<i32>()), 0..5), crlf: bool) {
+            let end = if crlf { "\r\n" } else { "\n" };
+            let body: String = all.iter().map(|(id, code)| format!("ID={id}&Return={code}&CMD=DATA{end}")).collect();
+            let found = read("SN=X", body.as_bytes());
+            let read: Vec<_> = found.results.iter().map(|one| (one.number(), one.code)).collect();
+            let written: Vec<_> = all.iter().map(|(id, code)| (Some(*id), Some(i64::from(*code)))).collect();
+            prop_assert_eq!(read, written);
+        }
+    }
+}

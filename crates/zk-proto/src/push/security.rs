@@ -268,3 +268,142 @@ pub fn token(cookie: &str) -> Option<&str> {
     let mut pairs = cookie.split(';').filter_map(|pair| pair.split_once('='));
     pairs.find_map(|(key, value)| (key.trim() == "token").then(|| value.trim()))
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[track_caller]
+    fn only(line: &[u8]) -> Result<Event<'_>, Reason> {
+        let mut found = events(line);
+        let event = found.next().expect("a line");
+        assert!(found.next().is_none(), "one line");
+        event.map_err(|bad| bad.reason)
+    }
+
+    #[test]
+    fn which_events_are_punches() {
+        let check = |pin: &str, event: u16, expected: bool| {
+            let line = format!("time=2026-11-22 08:00:00\tpin={pin}\tevent={event}");
+            let found = only(line.as_bytes()).expect("an event");
+            assert_eq!(found.is_punch(), expected, "{line}");
+        };
+        let punches = [
+            0, 1, 2, 3, 4, 14, 15, 16, 17, 18, 19, 203, 207, 208, 215, 216, 218, 222, 232,
+        ];
+        for event in 0..=6999 {
+            check("7", event, punches.contains(&event));
+        }
+        check("0", 0, false);
+        check("", 0, false);
+    }
+
+    #[test]
+    fn verification_may_be_bits() {
+        let line =
+            b"time=2026-11-22 08:00:00\tpin=7\tevent=0\tverifytype=0000000000000010\tindex=21";
+        let event = only(line).expect("an event");
+        assert_eq!(event.index, Some(21));
+        let line = b"time=2026-11-22 08:00:00\tpin=7\tevent=0\tverifytype=1000000000000010";
+        assert_eq!(only(line).expect("an event").verify, None);
+    }
+
+    #[test]
+    fn events_that_are_bad() {
+        let check = |line: &[u8], reason: Reason| {
+            assert_eq!(only(line), Err(reason), "{}", line.escape_ascii());
+        };
+        check(b"pin=7\tevent=0", Reason::TooFewFields);
+        check(b"time=2026-11-22 08:00:00\tpin=7", Reason::TooFewFields);
+        check(b"time=2026-11-22 08:00:00\tpin=7\tevent=x", Reason::Number);
+        check(
+            b"time=2026-02-30 08:00:00\tpin=7\tevent=0",
+            Reason::NoSuchTime,
+        );
+        check(b"time=2026-11-22 08:00:00\tpin=1 2\tevent=0", Reason::User);
+        check(b"time=2026-11-22 08:00:00\tpin=7\tevent=0\0\t", Reason::Nul);
+        check(
+            b"transaction pin=7\ttime_second=808780340\teventtype=0",
+            Reason::NoSuchTime,
+        );
+        check(
+            &[b"time=", "x".repeat(20_000).as_bytes()].concat(),
+            Reason::TooLong,
+        );
+    }
+
+    #[test]
+    fn states_of_doors() {
+        let body =
+            b"time=2026-11-22 08:00:00\tsensor=0101\trelay=01\talarm=0000000000000000\r\nnothing";
+        let states: Vec<_> = door_states(body).collect();
+        let [state, nothing] = states.as_slice() else {
+            panic!("two lines");
+        };
+        assert_eq!(state.time, Some(date(2026, 11, 22).at(8, 0, 0, 0)));
+        assert_eq!((state.sensor, state.relay), ("0101", "01"));
+        assert_eq!((nothing.time, nothing.alarm), (None, ""));
+    }
+
+    #[test]
+    fn packets_of_an_answer() {
+        let check = |query: &str, last: bool, answer: &str| {
+            let data = QueryData::of(&Query::parse(query));
+            assert_eq!(
+                (data.is_last(), data.answer(2).as_str()),
+                (last, answer),
+                "{query}"
+            );
+        };
+        check(
+            "type=tabledata&cmdid=4&tablename=user&count=2&packcnt=2&packidx=1",
+            false,
+            "user=2",
+        );
+        check(
+            "type=tabledata&cmdid=4&tablename=user&count=2&packcnt=2&packidx=2",
+            true,
+            "user=2",
+        );
+        check(
+            "type=tabledata&cmdid=4&tablename=photo&count=0&packcnt=0",
+            true,
+            "photo=2",
+        );
+        check("type=options&cmdid=4&tablename=options", true, "OK");
+        let count = QueryData::of(&Query::parse("type=count&cmdid=4&tablename=user&count=17"));
+        assert_eq!(
+            (count.kind, count.count, count.command),
+            (QueryKind::Count, Some(17), Some(4))
+        );
+    }
+
+    #[test]
+    fn small_things() {
+        assert_eq!(counted("user\r\nSet-Cookie: a", 1), "userSet-Cookie: a=1");
+        assert!(RegistryCode::parse(&"a".repeat(33)).is_none());
+        assert!(RegistryCode::parse("a\nb").is_none() && RegistryCode::parse("").is_none());
+        assert_eq!(token("a=b; token=9d41; c"), Some("9d41"));
+        assert_eq!(token("atoken=9d41"), None);
+        assert_eq!(
+            time_answer(date(1999, 1, 1).at(0, 0, 0, 0), Offset::UTC),
+            None
+        );
+        assert_eq!(event_name(23), Some("no right to enter"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_input_panics_and_every_line_is_accounted_for(
+            start in "(time=2026-11-22 08:00:00\tevent=0\t)?(pin=)?", body in proptest::collection::vec(any::<u8>(), 0..200),
+        ) {
+            let body = [start.as_bytes(), &body].concat();
+            let expected = body::lines(&body).count();
+            prop_assert_eq!(events(&body).count(), expected);
+            prop_assert_eq!(door_states(&body).count(), expected);
+        }
+    }
+}

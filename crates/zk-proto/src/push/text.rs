@@ -45,3 +45,39 @@ impl Charset {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_first_encoding_that_fits() {
+        assert_eq!(decode(b"J\xc3\xb6rg"), "J\u{f6}rg");
+        assert_eq!(decode(b"\xd5\xc5\xce\xb0"), "\u{5f20}\u{4f1f}");
+        assert_eq!(decode(b"Andr\xe9"), "Andr\u{e9}"); // half a character in GB18030
+        assert_eq!(decode(b"A\0\tB"), "A\u{fffd}\u{fffd}B");
+    }
+
+    #[test]
+    fn answers_in_the_terminals_language() {
+        let chinese = Charset::of_language(Some(83));
+        assert_eq!(chinese.encode("\u{5f20}\u{4f1f}"), &b"\xd5\xc5\xce\xb0"[..]);
+        let english = Charset::of_language(Some(69));
+        assert_eq!(english.encode("J\u{f6}rg"), &b"J\xc3\xb6rg"[..]);
+        assert_eq!(Charset::of_language(None), Charset::Utf8);
+    }
+
+    proptest! {
+        #[test]
+        fn no_input_panics(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
+            prop_assert!(!decode(&bytes).contains(char::is_control));
+        }
+
+        #[test]
+        fn utf8_is_itself(text in "[a-z\u{e0}-\u{2ff}\u{4e00}-\u{4eff} ]{0,20}") {
+            prop_assert_eq!(decode(text.as_bytes()), text.as_str());
+        }
+    }
+}

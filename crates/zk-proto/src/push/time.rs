@@ -167,3 +167,106 @@ pub fn colon_offset(offset: Offset) -> String {
     text.insert(3, ':');
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+    use jiff::tz::TimeZone;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn spellings() {
+        let check = |text: &str, offset: Option<i32>| {
+            let wall = date(2026, 11, 2).at(8, 3, 4, 0);
+            let offset = offset.map(|seconds| Offset::from_seconds(seconds).expect("an offset"));
+            assert_eq!(parse(text.as_bytes()), Ok(Clock { wall, offset }), "{text}");
+        };
+        check("2026-11-02 08:03:04", None);
+        check("2026-11-02T08:03:04", None);
+        check(" 2026-11-2  8:3:4 ", None);
+        check("2026-11-02 08:03:04.123", None);
+        check("2026-11-02T08:03:04Z", Some(0));
+        check("2026-11-02T08:03:04+05:30", Some(19_800));
+        check("2026-11-02T08:03:04.5-0500", Some(-18_000));
+        check("1793606584", Some(0));
+    }
+
+    #[test]
+    fn what_is_no_time() {
+        for text in [
+            "",
+            "26-11-02 08:03:04",
+            "2026-11-02",
+            "2026-11-0208:03:04",
+            "2026-11-02 08:03",
+            "2026-11-02 08:03:04 x",
+            "2026-11-02T08:03:04+5",
+            "2026/11/02 08:03:04",
+            "12",
+            "99999999999999999999",
+            "2026-11-02 08:03:04+05:99",
+        ] {
+            assert_eq!(parse(text.as_bytes()), Err(Reason::Time), "{text}");
+        }
+        for text in [
+            "2026-02-29 08:00:00",
+            "2026-13-01 08:00:00",
+            "0000-00-00 00:00:00",
+            "2026-11-02 08:60:00",
+        ] {
+            assert_eq!(parse(text.as_bytes()), Err(Reason::NoSuchTime), "{text}");
+        }
+    }
+
+    #[test]
+    fn packed_times_of_the_manuals() {
+        let check = |packed: &str, text: &str| {
+            let wall = parse_or_packed(packed.as_bytes()).expect("a time").wall;
+            assert_eq!(time_text(wall), text);
+            let read = parse_or_packed(text.as_bytes()).expect("a time").wall;
+            let packed = packed.parse().expect("a number");
+            assert_eq!(PackedClock::pack(read), Some(PackedClock(packed)));
+        };
+        check("583080894", "2018-02-22 14:54:54");
+        check("583050990", "2018-02-22 06:36:30");
+        check("289503453", "2009-01-03 17:37:33");
+        check("864301772", "2026-11-22 11:49:32");
+        check("864277203", "2026-11-22 05:00:03");
+    }
+
+    fn time_text(wall: DateTime) -> String {
+        text(wall)
+    }
+
+    #[test]
+    fn offsets_as_they_are_written() {
+        let offset = |seconds| Offset::from_seconds(seconds).expect("an offset");
+        assert_eq!(compact_offset(offset(19_800)), "+0530");
+        assert_eq!(compact_offset(offset(-12_600)), "-0330");
+        assert_eq!(colon_offset(offset(-18_000)), "-05:00");
+        assert_eq!(colon_offset(Offset::UTC), "+00:00");
+        let zone = TimeZone::fixed(offset(19_800));
+        let now = date(2026, 11, 22).at(10, 30, 3, 0).to_zoned(zone);
+        let now = now.expect("a time of a fixed zone");
+        assert_eq!(manual_answer(&now), "Time=2026-11-22T10:30:03+05:30");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(year in 1i16..=9999, month in 1i8..=12, day in 1i8..=28, second in 0i32..86_400) {
+            let wall = date(year, month, day).at(0, 0, 0, 0).saturating_add(jiff::Span::new().seconds(second));
+            for text in [text(wall), iso(wall)] {
+                prop_assert_eq!(parse(text.as_bytes()), Ok(Clock { wall, offset: None }));
+            }
+        }
+
+        #[test]
+        fn no_input_panics(text in "[0-9TZ:. +-]{0,30}", bytes in proptest::collection::vec(any::<u8>(), 0..30)) {
+            let _ = parse_or_packed(text.as_bytes());
+            let _ = parse_or_packed(&bytes);
+            let _ = offset_seconds(text.as_bytes());
+        }
+    }
+}
