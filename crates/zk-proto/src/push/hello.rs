@@ -21,6 +21,7 @@ pub enum Family {
 }
 
 impl Family {
+    /// For stored rows; does not change.
     pub fn name(self) -> &'static str {
         match self {
             Self::Original => "original",
@@ -28,6 +29,16 @@ impl Family {
             Self::Manual => "manual",
             Self::Security => "security",
         }
+    }
+
+    pub fn of_name(name: &str) -> Option<Self> {
+        let all = [
+            Self::Original,
+            Self::Attendance,
+            Self::Manual,
+            Self::Security,
+        ];
+        all.into_iter().find(|family| family.name() == name)
     }
 
     /// What a request other than a handshake gives away, to correct a first impression. Most give away nothing.
@@ -58,24 +69,22 @@ pub struct Version(pub u16, pub u16, pub u16);
 impl Version {
     /// Missing parts are 0. `None` when it does not begin with a digit.
     pub fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.trim().split('.').map(|part| {
-            let end = part.find(|c: char| !c.is_ascii_digit());
-            let digits = &part[..end.unwrap_or(part.len())];
-            (!digits.is_empty()).then(|| (digits.parse().unwrap_or(u16::MAX), end.is_none()))
-        });
-        let (first, mut goes_on) = parts.next()??;
-        let mut next = || match parts.next() {
-            Some(Some((part, more))) if goes_on => {
-                goes_on = more;
-                part
+        let mut rest = text.trim();
+        let mut parts = [None; 3];
+        for part in &mut parts {
+            let end = rest.find(|c: char| !c.is_ascii_digit());
+            let (digits, after) = rest.split_at(end.unwrap_or(rest.len()));
+            if digits.is_empty() {
+                break;
             }
-            _ => {
-                goes_on = false;
-                0
+            *part = Some(digits.parse().unwrap_or(u16::MAX));
+            match after.strip_prefix('.') {
+                Some(next) => rest = next,
+                None => break,
             }
-        };
-        let second = next();
-        Some(Self(first, second, next()))
+        }
+        let [first, second, third] = parts;
+        Some(Self(first?, second.unwrap_or(0), third.unwrap_or(0)))
     }
 }
 
@@ -213,6 +222,14 @@ mod tests {
             "SN=1&options=all&pushver=3.0.1&DeviceType=att",
             Family::Attendance,
         );
+    }
+
+    #[test]
+    fn names_are_read_as_written() {
+        for name in ["original", "attendance", "manual", "security"] {
+            assert_eq!(Family::of_name(name).map(Family::name), Some(name));
+        }
+        assert_eq!(Family::of_name("Original"), None);
     }
 
     #[test]

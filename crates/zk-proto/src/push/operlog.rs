@@ -26,7 +26,7 @@ pub enum Kind {
 impl Kind {
     /// By the first word of a line or the name of a table.
     pub fn of(word: &str) -> Option<Self> {
-        const WORDS: [(&str, Kind); 18] = [
+        const WORDS: [(&str, Kind); 17] = [
             ("USER", Kind::User),
             ("USERINFO", Kind::User),
             ("OPLOG", Kind::Operation),
@@ -44,7 +44,6 @@ impl Kind {
             ("identitycard", Kind::IdCard),
             ("ERRORLOG", Kind::ErrorLog),
             ("template", Kind::Finger),
-            ("snapshot", Kind::BioPhoto),
         ];
         let found = WORDS
             .iter()

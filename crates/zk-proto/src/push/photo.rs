@@ -8,7 +8,7 @@ use super::{text, time};
 /// A photo; the picture is a part of the body.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Photo<'a> {
-    /// As sent: `YYYYMMDDhhmmss-<pin>.jpg`.
+    /// As sent, `YYYYMMDDhhmmss-<pin>.jpg` or anything else: no name for a file of ours.
     pub file_name: String,
     /// Wall time, out of the name.
     pub taken: Option<DateTime>,

@@ -245,7 +245,7 @@ impl fmt::Display for SerialNumber {
 pub enum Asks {
     /// The option block; also what a bare probe gets.
     Options,
-    /// `type=time`: the time, as [`super::time::manual_answer`].
+    /// `type=time`: the time, as [`super::time::manual_answer`]. Only [`super::Family::Manual`] asks.
     Time,
     /// `type=LastPunch`: what to show to somebody.
     LastPunch { pin: String },

@@ -181,7 +181,7 @@ impl CommandResult {
         };
         let shown = || text::decode(value.trim_ascii()).into_owned();
         match key.as_slice() {
-            b"id" => self.id = shown(),
+            b"id" if self.id.is_empty() => self.id = shown(),
             b"return" => self.code = number(&value),
             b"cmd" => self.command = shown().replace('+', " "),
             b"sn" => self.serial = Some(shown()),
@@ -353,6 +353,8 @@ mod tests {
             b"garbage\nID=\nID= 1&Return=0\n\nID=4&Return=0&CMD=LOG",
         );
         assert_eq!((found.bad.len(), found.results.len()), (3, 1));
+        let twice = only("SN=X", b"ID=4&ID=5&Return=0&CMD=LOG");
+        assert_eq!(twice.number(), Some(4));
         let odd = only("SN=X", b"ID=info8487&Return=0&CMD=INFO");
         assert_eq!((odd.id.as_str(), odd.number()), ("info8487", None));
     }
