@@ -4,6 +4,14 @@
 use jiff::civil::{DateTime, date};
 use zk_proto::bulk::{Chunk, Prepared};
 use zk_proto::event::{self, Event};
+use zk_proto::push::operlog::{Kind, Line};
+use zk_proto::push::photo::Photo;
+use zk_proto::push::request::{Asks, normalise_request_line};
+use zk_proto::push::security::{self, QueryData};
+use zk_proto::push::{
+    BadLine, Family, Hello, Info, Parameters, Query, Route, Upload, attlog, body as lines, operlog,
+    result,
+};
 use zk_proto::templates::{self, Finger};
 use zk_proto::users::{self, UserList};
 use zk_proto::{
@@ -252,4 +260,150 @@ pub fn events(input: &[u8]) {
         }
         _ => {}
     }
+}
+
+/// A byte that says what the rest is: a request line or a body of one kind.
+pub fn push(input: &[u8]) {
+    let Some((kind, bytes)) = input.split_first() else {
+        return;
+    };
+    match kind % 8 {
+        0 => request_line(bytes),
+        1 => punches(bytes),
+        2 => people(bytes, None),
+        3 => people(bytes, Some(Kind::User)),
+        4 => access_events(bytes),
+        5 => parameters(bytes),
+        6 => photo(bytes),
+        _ => results(bytes),
+    }
+}
+
+fn request_line(line: &[u8]) {
+    let good = normalise_request_line(line);
+    assert_eq!(
+        normalise_request_line(&good),
+        good,
+        "a good line stays as it is"
+    );
+    let text = String::from_utf8_lossy(&good);
+    let target = text.split(' ').nth(1).unwrap_or_default();
+    if let Some(route) = Route::of(target) {
+        assert!(target.contains(route.prefix));
+    }
+    let query = Query::of(target);
+    if let Some(serial) = query.serial() {
+        assert!((3..=40).contains(&serial.as_str().len()));
+    }
+    let family = Hello::of(&query).family();
+    assert!(!family.name().is_empty());
+    Asks::of(&query);
+    let answer = Upload::of(&query).acknowledge(&query, 7);
+    assert!(!answer.contains(char::is_control), "one line");
+    assert!(!QueryData::of(&query).answer(7).is_empty());
+    Info::parse(query.get("INFO").unwrap_or_default());
+}
+
+/// With other line ends the same is read, and no line is lost.
+fn lines_of(body: &[u8], read: impl Fn(&[u8]) -> Vec<String>) {
+    let found = read(body);
+    assert_eq!(found.len(), lines::lines(body).count(), "nothing is lost");
+    let mut with_returns = Vec::new();
+    for byte in body {
+        match byte {
+            b'\n' => with_returns.extend(b"\r\n"),
+            _ => with_returns.push(*byte),
+        }
+    }
+    assert_eq!(read(&with_returns), found, "line ends do not matter");
+}
+
+fn bad(bad: &BadLine<'_>) -> String {
+    let text = bad.text();
+    assert!(!text.contains(char::is_control) && text.chars().count() <= 2000);
+    format!("{}: {text}", bad.reason)
+}
+
+fn is_pin(pin: &str) -> bool {
+    (1..=32).contains(&pin.len()) && pin.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn punches(body: &[u8]) {
+    lines_of(body, |body| {
+        let read = attlog::lines(body).map(|line| match line {
+            Ok(record) => {
+                assert!(is_pin(record.pin) && record.status != Some(255));
+                format!("{record:?}")
+            }
+            Err(line) => bad(&line),
+        });
+        read.collect()
+    });
+}
+
+fn people(body: &[u8], rows: Option<Kind>) {
+    lines_of(body, |body| {
+        let read = operlog::lines(body, rows).map(|line| match line {
+            Ok(line) => {
+                let pin = match &line {
+                    Line::User(user) => user.pin.as_str(),
+                    Line::Template(template) => template.pin,
+                    Line::Picture(picture) => picture.pin,
+                    Line::Operation(_) | Line::Other { .. } => "1",
+                };
+                assert!(is_pin(pin));
+                format!("{line:?}")
+            }
+            Err(line) => bad(&line),
+        });
+        read.collect()
+    });
+}
+
+fn access_events(body: &[u8]) {
+    lines_of(body, |body| {
+        let read = security::events(body).map(|line| match line {
+            Ok(event) => {
+                assert!(event.pin.is_none_or(is_pin));
+                assert!(!event.is_punch() || event.pin.is_some());
+                format!("{event:?}")
+            }
+            Err(line) => bad(&line),
+        });
+        read.collect()
+    });
+    lines_of(body, |body| {
+        let states = security::door_states(body);
+        states.map(|state| format!("{state:?}")).collect()
+    });
+}
+
+fn parameters(body: &[u8]) {
+    let parameters = Parameters::parse(body);
+    for (name, value) in parameters.shown() {
+        assert!(!name.is_empty());
+        assert!(!value.contains(char::is_control));
+    }
+    parameters.record_capacity();
+    parameters.lan_address();
+    parameters.serial();
+}
+
+fn photo(body: &[u8]) {
+    if let Ok(photo) = Photo::parse(body) {
+        assert!(body.ends_with(photo.image) && !photo.file_name.is_empty());
+        assert!(photo.pin.as_deref().is_none_or(is_pin));
+    }
+}
+
+fn results(body: &[u8]) {
+    let query = Query::parse("SN=X");
+    let found = result::results(&query, body);
+    for one in &found.results {
+        for family in [Family::Attendance, Family::Manual, Family::Security] {
+            assert!(!one.meaning(family).is_empty());
+            assert!(!one.succeeded(family) || one.code.is_some());
+        }
+    }
+    found.bad.iter().map(bad).for_each(drop);
 }

@@ -29,6 +29,11 @@ fn records() {
 }
 
 #[test]
+fn push() {
+    replay("push", 25, checks::push);
+}
+
+#[test]
 fn events() {
     replay("events", 20, checks::events);
 }
