@@ -2,7 +2,12 @@
 //!
 //! Nothing here is for a browser: no session, no redirect, no compression, no page, and a port of its own.
 
+mod connection;
+mod head;
+mod listener;
 mod network;
+mod places;
+mod wire;
 
 use std::fmt;
 use std::future::Future;
@@ -12,6 +17,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 pub use axum::http::{HeaderMap, StatusCode};
 
+pub use listener::{ListenError, PushListener, PushListenerOptions};
 pub use network::{Network, NetworkError};
 
 /// Bodies that hold punches: terminals send a whole log at once after an outage.
@@ -171,4 +177,9 @@ impl PushProtocol for HoldOff {
     async fn answer(&self, _request: PushRequest) -> PushAnswer {
         PushAnswer::later(60, "ERROR: device not approved")
     }
+}
+
+/// What a body above its limit is told, whether it was announced or came.
+fn too_long() -> PushAnswer {
+    PushAnswer::with(StatusCode::PAYLOAD_TOO_LARGE, "ERROR: body too long")
 }
