@@ -1,8 +1,9 @@
-//! ZKTeco stand-alone terminals, the port 4370 protocol: bytes to values and back.
+//! ZKTeco stand-alone terminals, the port 4370 protocol and, in [`push`], the protocol of terminals that call: bytes to values and
+//! back.
 //!
 //! Owns packets, commands and record layouts. Knows no socket, no clock and no database: a driver feeds bytes in and takes
 //! values out, so everything here works the same over TCP, over UDP and in a test. Facts and their sources:
-//! `docs/devices/zkteco.md`.
+//! `docs/devices/zkteco.md`, `docs/devices/zkteco-push.md`.
 
 pub mod attlog;
 pub mod bulk;
@@ -14,6 +15,7 @@ pub mod event;
 pub mod key;
 pub mod options;
 pub mod packet;
+pub mod push;
 pub mod reply;
 pub mod request;
 pub mod session;

@@ -32,6 +32,33 @@ pub(crate) fn hex(text: &str) -> Vec<u8> {
     bytes
 }
 
+/// The bytes of a text with `\t`, `\n`, `\r`, `\0` and `\xNN`.
+pub(crate) fn unescaped(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        let escape = match byte {
+            b'\\' => rest.next().expect("an escape"),
+            _ => {
+                bytes.push(byte);
+                continue;
+            }
+        };
+        bytes.push(match escape {
+            b't' => b'\t',
+            b'n' => b'\n',
+            b'r' => b'\r',
+            b'0' => 0,
+            b'x' => {
+                let digits: String = rest.by_ref().take(2).map(char::from).collect();
+                u8::from_str_radix(&digits, 16).expect("hex digits")
+            }
+            other => panic!("no escape: {}", char::from(other)),
+        });
+    }
+    bytes
+}
+
 /// The bytes of the line with this name in a file of names and bytes.
 #[track_caller]
 pub(crate) fn named(file: &str, name: &str) -> Vec<u8> {
