@@ -10,6 +10,7 @@ mod format;
 mod guard;
 mod live;
 mod pages;
+pub mod push;
 mod roles;
 mod session;
 mod text;
