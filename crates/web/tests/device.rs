@@ -5,24 +5,32 @@ mod company;
 use attendance::DeviceId;
 use axum::http::StatusCode;
 use company::{Answer, Company, part};
-use simulators::zk::{Fault, Record, RunningTerminal, User, VirtualTerminal};
+use simulators::zk::{Fault, Record, RunningTerminal, User, VirtualTerminal, stopped};
 use store::accounts::Role;
 use store::devices::{DeviceFields, SecretEdit};
 use store::testing::{author, count_rows};
 
 /// The main gate as a virtual terminal with two people and their punches, at the company's time.
 async fn gate(company: &Company) -> RunningTerminal {
-    let clock = |text: &str| text.parse().expect("a wall time");
+    gate_but(company, |terminal| terminal).await
+}
+
+/// The same, with something changed about it.
+async fn gate_but(
+    company: &Company,
+    change: impl FnOnce(VirtualTerminal) -> VirtualTerminal,
+) -> RunningTerminal {
     let terminal = VirtualTerminal::new("A1")
-        .clock(simulators::zk::stopped(clock("2026-05-12 09:20:00")))
+        .clock(stopped(wall("2026-05-12 09:20:00")))
         .users([
             User::new(1, "2001").named("Asma"),
             User::new(2, "2002").named("Beata"),
         ])
         .records([
-            Record::new(1, "2001", clock("2026-05-12 08:41:00"), 0, 1),
-            Record::new(2, "2002", clock("2026-05-12 08:52:10"), 0, 1),
-        ])
+            Record::new(1, "2001", wall("2026-05-12 08:41:00"), 0, 1),
+            Record::new(2, "2002", wall("2026-05-12 08:52:10"), 0, 1),
+        ]);
+    let terminal = change(terminal)
         .start("127.0.0.1:0")
         .await
         .expect("a free port");
@@ -34,6 +42,10 @@ async fn gate(company: &Company) -> RunningTerminal {
     let polled = company.engine.poller.poll_once(Some(&[company.gate])).await;
     assert!(polled.expect("a query")[0].result.is_ok(), "it can be read");
     terminal
+}
+
+fn wall(text: &str) -> jiff::civil::DateTime {
+    text.parse().expect("a wall time")
 }
 
 async fn edit(company: &Company, serial: &str, change: impl FnOnce(&mut DeviceFields)) {
@@ -110,6 +122,38 @@ async fn door_voice_and_screen() {
     );
     terminal.go_online();
     has(&told("restart", "").await, &["The terminal restarts"]);
+}
+
+#[tokio::test]
+async fn a_clock_is_set() {
+    let company = Company::of_ten().await;
+    let late = wall("2026-05-12 09:19:00");
+    let terminal = gate_but(&company, |terminal| terminal.clock(stopped(late))).await;
+    let cookie = company.owner().await;
+    let path = "/devices/A1/clock";
+    let set = told(&company, path, "", &cookie).await;
+    has(
+        &set,
+        &["notice ok", "The clock is set.", "was off by −60 s"],
+    );
+    assert_eq!(terminal.now(), wall("2026-05-12 09:20:00"));
+    let again = told(&company, path, "", &cookie).await;
+    has(&again, &["was off by 0 s"]);
+}
+
+#[tokio::test]
+async fn a_clock_does_not_go_back_over_a_punch() {
+    let company = Company::of_ten().await;
+    let early = wall("2026-05-12 09:22:00");
+    let terminal = gate_but(&company, |terminal| terminal.clock(stopped(early))).await;
+    company.punch("2001", "2026-05-12T09:21:30").await;
+    let cookie = company.owner().await;
+    let said = told(&company, "/devices/A1/clock", "", &cookie).await;
+    has(
+        &said,
+        &["notice bad", "was not set", "a punch it has dated 09:21:30"],
+    );
+    assert_eq!(terminal.now(), early);
 }
 
 #[tokio::test]

@@ -353,8 +353,6 @@ struct Parked {
 pub(crate) struct DeviceQuery {
     /// A read was asked for a moment ago.
     asked: Option<u8>,
-    /// The clock was set a moment ago, and was ahead by so many seconds.
-    set: Option<i64>,
     /// `table` instead of the drawing.
     clock: Option<String>,
 }
@@ -367,8 +365,6 @@ struct Shown {
     shift: ShiftForm,
     /// What the doctor found.
     diagnosis: Option<Result<Diagnosis, PollFailure>>,
-    /// Why what was asked for was not done.
-    refused: Option<String>,
     /// What was done at the terminal a moment ago.
     told: Option<Outcome>,
     /// The page is there and asks for the parts of it that change by themselves.

@@ -49,7 +49,7 @@ pub(super) fn can_change(visitor: &Visitor, device: &DeviceRow) -> bool {
 }
 
 /// Somebody who may edit devices, and who is told on the next page what came of it.
-pub(super) struct Operator {
+pub(crate) struct Operator {
     pub state: WebState,
     pub visitor: Visitor,
     session: Session,
