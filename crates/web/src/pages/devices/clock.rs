@@ -3,7 +3,7 @@
 use attendance::DeviceId;
 use axum::extract::{Form, Path, State};
 use axum::response::Redirect;
-use ingest::{NotSet, SetClockFailure};
+use ingest::{DeviceKind, NotSet, SetClockFailure};
 use jiff::civil::{Date, DateTime};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
@@ -15,7 +15,7 @@ use store::views::devices::DeviceRow;
 
 use super::drift::{Drift, long_drift};
 use super::operations::{Operator, page_of};
-use super::{Shown, in_use, step};
+use super::{Shown, in_use, is_of, step};
 use crate::WebState;
 use crate::devices::is_off;
 use crate::error::PageError;
@@ -125,7 +125,7 @@ pub(super) async fn card(
         can_set: visitor.may().edit_devices
             && device.retired_ms.is_none()
             && device.address.is_some()
-            && device.kind == "zk",
+            && is_of(device, DeviceKind::sets_clock),
         runs,
         shifts: shifts
             .into_iter()

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use store::views::devices::DeviceRow;
 use tower_sessions::Session;
 
-use super::{clear_log, doctor, in_use, users};
+use super::{clear_log, doctor, in_use, is_of, users};
 use crate::WebState;
 use crate::board::path_part;
 use crate::error::PageError;
@@ -42,10 +42,9 @@ pub(in crate::pages) fn routes() -> Router<WebState> {
 
 /// Whether this person may change something at the terminal.
 pub(super) fn can_change(visitor: &Visitor, device: &DeviceRow) -> bool {
-    let kind = DeviceKind::from_name(&device.kind);
     visitor.may().edit_devices
         && device.retired_ms.is_none()
-        && kind.is_some_and(DeviceKind::can_be_changed)
+        && is_of(device, DeviceKind::can_be_changed)
 }
 
 /// Somebody who may edit devices, and who is told on the next page what came of it.
