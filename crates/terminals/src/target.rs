@@ -72,6 +72,14 @@ impl DeviceKind {
         }
     }
 
+    /// Whether [`Credentials::comm_key`] protects its terminals, which serve everybody while they have none.
+    pub fn has_comm_key(self) -> bool {
+        match self {
+            Self::Zk => true,
+            Self::Hik => false,
+        }
+    }
+
     pub fn default_port(self) -> u16 {
         match self {
             Self::Zk => 4370,

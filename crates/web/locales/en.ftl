@@ -560,10 +560,13 @@ clock-event-set = Clock set
 clock-event-jump = Clock moved to { $drift }
 clock-event-reset = Clock reset
 clock-event-zone = Zone corrected
-clock-was-set = The clock is set; it was off by { $drift }. The device is read again.
-clock-is-right = The clock is right within 30 s, so it was left alone.
-clock-over-punch = The clock was not set: it would go back over a punch it has dated { $time }. Try again after that.
-clock-not-set = The clock was not set. { $step }: { $why }
+clock-was-set = The clock is set.
+clock-was-set-text = It was off by { $drift }. The device is read again.
+clock-is-right = The clock is right within 30 s.
+clock-is-right-text = It was left alone.
+clock-not-set = The clock was not set.
+clock-over-punch = It would go back over a punch it has dated { $time }. Try again after that.
+clock-step-failed = { $step }: { $why }
 drift-conclusion = The clock was { $drift } off when it was noted last; { $events ->
     [0] nothing happened to it.
     [one] 1 event.
@@ -603,7 +606,7 @@ shift-by-wrong = Enter an amount like +9:30, −45 min or 2 days 3:00.
 shift-really-wrong = Enter a date and a time.
 shift-one-of-both = Enter the amount, or when the first of them really was.
 shift-reason-missing = Enter a reason; it is kept with the shift.
-shift-refused = Nothing was shifted. { $why }
+shift-refused = Nothing was shifted.
 shift-title = { $punches ->
     [0] No punch
     [one] 1 punch

@@ -1,6 +1,7 @@
 //! Signing in: sessions over our database, who is asking, and the throttle of guesses.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -126,6 +127,24 @@ pub(crate) struct Outcome {
     pub done: bool,
     pub title: String,
     pub text: String,
+}
+
+impl Outcome {
+    pub fn done(page: &str, title: impl Display, text: impl Display) -> Self {
+        Self {
+            page: page.to_owned(),
+            done: true,
+            title: title.to_string(),
+            text: text.to_string(),
+        }
+    }
+
+    pub fn not_done(page: &str, title: impl Display, text: impl Display) -> Self {
+        Self {
+            done: false,
+            ..Self::done(page, title, text)
+        }
+    }
 }
 
 pub(crate) async fn leave(session: &Session, outcome: &Outcome) -> Result<(), PageError> {

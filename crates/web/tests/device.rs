@@ -5,24 +5,33 @@ mod company;
 use attendance::DeviceId;
 use axum::http::StatusCode;
 use company::{Answer, Company, part};
-use simulators::zk::{Fault, Record, RunningTerminal, User, VirtualTerminal};
+use simulators::zk::{Fault, Record, RunningTerminal, User, VirtualTerminal, stopped};
 use store::accounts::Role;
 use store::devices::{DeviceFields, SecretEdit};
+use store::secrets::{Secret, SecretKey};
 use store::testing::{author, count_rows};
 
 /// The main gate as a virtual terminal with two people and their punches, at the company's time.
 async fn gate(company: &Company) -> RunningTerminal {
-    let clock = |text: &str| text.parse().expect("a wall time");
+    gate_but(company, |terminal| terminal).await
+}
+
+/// The same, with something changed about it.
+async fn gate_but(
+    company: &Company,
+    change: impl FnOnce(VirtualTerminal) -> VirtualTerminal,
+) -> RunningTerminal {
     let terminal = VirtualTerminal::new("A1")
-        .clock(simulators::zk::stopped(clock("2026-05-12 09:20:00")))
+        .clock(stopped(wall("2026-05-12 09:20:00")))
         .users([
             User::new(1, "2001").named("Asma"),
             User::new(2, "2002").named("Beata"),
         ])
         .records([
-            Record::new(1, "2001", clock("2026-05-12 08:41:00"), 0, 1),
-            Record::new(2, "2002", clock("2026-05-12 08:52:10"), 0, 1),
-        ])
+            Record::new(1, "2001", wall("2026-05-12 08:41:00"), 0, 1),
+            Record::new(2, "2002", wall("2026-05-12 08:52:10"), 0, 1),
+        ]);
+    let terminal = change(terminal)
         .start("127.0.0.1:0")
         .await
         .expect("a free port");
@@ -34,6 +43,10 @@ async fn gate(company: &Company) -> RunningTerminal {
     let polled = company.engine.poller.poll_once(Some(&[company.gate])).await;
     assert!(polled.expect("a query")[0].result.is_ok(), "it can be read");
     terminal
+}
+
+fn wall(text: &str) -> jiff::civil::DateTime {
+    text.parse().expect("a wall time")
 }
 
 async fn edit(company: &Company, serial: &str, change: impl FnOnce(&mut DeviceFields)) {
@@ -110,6 +123,178 @@ async fn door_voice_and_screen() {
     );
     terminal.go_online();
     has(&told("restart", "").await, &["The terminal restarts"]);
+}
+
+#[tokio::test]
+async fn a_clock_is_set() {
+    let company = Company::of_ten().await;
+    let late = wall("2026-05-12 09:19:00");
+    let terminal = gate_but(&company, |terminal| terminal.clock(stopped(late))).await;
+    let cookie = company.owner().await;
+    let path = "/devices/A1/clock";
+    let set = told(&company, path, "", &cookie).await;
+    has(
+        &set,
+        &["notice ok", "The clock is set.", "was off by −60 s"],
+    );
+    assert_eq!(terminal.now(), wall("2026-05-12 09:20:00"));
+    let again = told(&company, path, "", &cookie).await;
+    has(&again, &["was off by 0 s"]);
+}
+
+#[tokio::test]
+async fn a_clock_does_not_go_back_over_a_punch() {
+    let company = Company::of_ten().await;
+    let early = wall("2026-05-12 09:22:00");
+    let terminal = gate_but(&company, |terminal| terminal.clock(stopped(early))).await;
+    company.punch("2001", "2026-05-12T09:21:30").await;
+    let cookie = company.owner().await;
+    let said = told(&company, "/devices/A1/clock", "", &cookie).await;
+    has(
+        &said,
+        &["notice bad", "was not set", "a punch it has dated 09:21:30"],
+    );
+    assert_eq!(terminal.now(), early);
+}
+
+#[tokio::test]
+async fn the_doctor_says_what_is_well_and_what_to_do() {
+    let company = Company::of_ten().await;
+    company.state_is_fresh().await;
+    let terminal = gate(&company).await;
+    let cookie = company.owner().await;
+    let examine = async |serial: &str| {
+        let path = format!("/devices/{serial}/doctor");
+        let answer = company.post(&path, "", Some(&cookie)).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+        part(&answer.body, "doctor")
+    };
+    let before = count_rows(&company.store, "poll_cycles").await;
+    let well = examine("A1").await;
+    has(
+        &well,
+        &[
+            "<li class=\"pass\">",
+            "none set: everybody on its network",
+            "A1, ",
+            "2026-05-12 09:20:00, terminal minus server 0 s",
+            "2 users, 2 of 200,000 records",
+            "2 punches, 0 not understood",
+            " ms<",
+        ],
+    );
+    assert!(!well.contains("\"fail\""), "{well}");
+    let cycles = count_rows(&company.store, "poll_cycles").await;
+    assert_eq!(cycles, before, "nothing is stored");
+
+    terminal.go_offline();
+    let away = examine("A1").await;
+    has(&away, &["<li class=\"fail\">", "skip-step", "not tried"]);
+    let advice = "Check its power and network cable";
+    assert_eq!(away.matches(advice).count(), 1, "said once: {away}");
+
+    let add = "kind=zk&serial_number=C3&name=Store";
+    company.post("/devices/new", add, Some(&cookie)).await;
+    let nowhere = examine("C3").await;
+    has(&nowhere, &["<li class=\"fail\">", "no address"]);
+}
+
+#[tokio::test]
+async fn a_log_that_gets_full_is_a_notice() {
+    for (records, urgent) in [(15, None), (16, Some(false)), (19, Some(true))] {
+        let company = Company::of_ten().await;
+        let punches = (0..records).map(|minute| {
+            let at = wall("2026-05-12 08:00:00") + jiff::SignedDuration::from_mins(minute);
+            Record::new(1, "2001", at, 0, 1)
+        });
+        let _terminal = gate_but(&company, |terminal| {
+            terminal.records(punches).record_capacity(20)
+        })
+        .await;
+        let cookie = company.owner().await;
+        let page = company.get("/devices/A1", Some(&cookie)).await.body;
+        let notices = part(&page, "device-notices");
+        let told = format!("The log is {} % full.", records * 5);
+        assert_eq!(notices.contains(&told), urgent.is_some(), "{notices}");
+        assert_eq!(notices.contains("notice bad"), urgent == Some(true));
+    }
+}
+
+#[tokio::test]
+async fn a_terminal_without_a_comm_key_is_said_to_have_none() {
+    let company = Company::of_ten().await;
+    let cookie = company.owner().await;
+    let open = async || {
+        let page = company.get("/devices/A1", Some(&cookie)).await.body;
+        page.contains("none: everybody on its network can read")
+    };
+    assert!(!open().await, "it was never asked");
+    let now = company.engine.clock.now();
+    let tx = company.store.begin_write().await.expect("a transaction");
+    let kept = tx.keep_contact(company.gate, now, 0).await;
+    kept.expect("it has answered");
+    tx.commit().await.expect("committed");
+    assert!(open().await);
+    edit(&company, "A1", |fields| fields.kind = "hik".into()).await;
+    assert!(!open().await, "it has a password instead");
+    edit(&company, "A1", |fields| fields.kind = "zk".into()).await;
+
+    let row = company.store.device_by_serial("A1").await;
+    let fields = DeviceFields::from(&row.expect("a query").expect("a device"));
+    let store = company.store.clone();
+    let store = store.with_secret_key(SecretKey::generate());
+    let tx = store.begin_write().await.expect("a transaction");
+    let key = SecretEdit::Set(Secret::new("4711"));
+    tx.edit_device(company.gate, &fields, &SecretEdit::Keep, &key, author())
+        .await
+        .expect("edited");
+    tx.commit().await.expect("committed");
+    assert!(!open().await);
+}
+
+#[tokio::test]
+async fn a_transport_is_chosen_where_a_kind_has_several() {
+    let company = Company::of_ten().await;
+    company.state_is_fresh().await;
+    let cookie = company.owner().await;
+    let select = async |path: &str| {
+        let page = company.get(path, Some(&cookie)).await.body;
+        part(&page, "f-transport")
+    };
+    let new = select("/devices/new").await;
+    has(
+        &new,
+        &[
+            "value=\"\">find out",
+            "value=\"tcp\">TCP",
+            "value=\"udp\">UDP",
+        ],
+    );
+    let stored = async || {
+        let row = company.store.device_by_serial("C3").await;
+        row.expect("a query").expect("a device").transport
+    };
+    let site = company.store.sites().await.expect("sites")[0].id;
+    let form = format!("serial_number=C3&name=Store&site={site}&existing=1");
+    let added = format!("{form}&kind=zk&transport=udp");
+    company.post("/devices/new", &added, Some(&cookie)).await;
+    assert_eq!(stored().await.as_deref(), Some("udp"));
+    let chosen = select("/devices/C3/edit").await;
+    has(&chosen, &["value=\"udp\" selected", "value=\"tcp\">TCP"]);
+    for (sent, expected) in [
+        ("kind=zk&transport=tcp", Some("tcp")),
+        ("kind=zk&transport=tls", None),
+        ("kind=zk&transport=tcp", Some("tcp")),
+        ("kind=zk&transport=", None),
+        ("kind=hik&transport=udp", None),
+    ] {
+        let edited = format!("{form}&{sent}");
+        let answer = company
+            .post("/devices/C3/edit", &edited, Some(&cookie))
+            .await;
+        assert_eq!(answer.location.as_deref(), Some("/devices/C3"), "{sent}");
+        assert_eq!(stored().await.as_deref(), expected, "{sent}");
+    }
 }
 
 #[tokio::test]

@@ -88,12 +88,15 @@ async fn fingerprints_are_backed_up_copied_and_forgotten_on_the_page() {
     let copy = "user=2001&to=B2";
     let none = post("copy", copy).await;
     assert!(
-        none.contains("There is no backup of the fingerprints of user 2001 at A1."),
+        none.contains("notice bad")
+            && none.contains("There is no backup of the fingerprints of user 2001 at A1."),
         "{none}"
     );
     let kept = post("backup", "").await;
     assert!(
-        kept.contains("Read and kept: fingers 1, users 1.")
+        kept.contains("notice ok")
+            && kept.contains("Read and kept: fingers 1, users 1.")
+            && kept.contains("stored encrypted")
             && kept.contains("backed up of one user"),
         "{kept}"
     );
@@ -102,7 +105,10 @@ async fn fingerprints_are_backed_up_copied_and_forgotten_on_the_page() {
         "{kept}"
     );
     let copied = post("copy", copy).await;
-    assert!(copied.contains("Copied: user 2001, fingers 1."), "{copied}");
+    assert!(
+        copied.contains("Copied: user 2001, fingers 1.") && copied.contains("are the same"),
+        "{copied}"
+    );
     assert_eq!(other.templates(), [Template::new(1, 0, TEMPLATE)]);
     let by = company
         .store
@@ -115,7 +121,8 @@ async fn fingerprints_are_backed_up_copied_and_forgotten_on_the_page() {
     );
     let forgotten = post("forget", "user=2001").await;
     assert!(
-        forgotten.contains("The backup of user 2001 is deleted."),
+        forgotten.contains("The backup of user 2001 is deleted.")
+            && forgotten.contains("Nothing has changed"),
         "{forgotten}"
     );
     assert!(

@@ -17,7 +17,7 @@ use attendance::DeviceId;
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use axum::response::{Redirect, Response};
-use ingest::{Diagnosis, PollFailure};
+use ingest::{DeviceKind, Diagnosis, PollFailure};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use store::views::devices::{
@@ -188,10 +188,15 @@ fn model(device: &DeviceRow) -> String {
 }
 
 fn brand(kind: &str) -> String {
-    match kind {
-        "zk" | "hik" => msg(format!("kind-{kind}")).to_string(),
-        other => other.to_owned(),
+    match DeviceKind::from_name(kind) {
+        Some(_) => msg(format!("kind-{kind}")).to_string(),
+        None => kind.to_owned(),
     }
+}
+
+/// Whether it is of a kind that is or can so.
+fn is_of(device: &DeviceRow, so: fn(DeviceKind) -> bool) -> bool {
+    DeviceKind::from_name(&device.kind).is_some_and(so)
 }
 
 fn drift(seconds: i64) -> String {
@@ -353,8 +358,6 @@ struct Parked {
 pub(crate) struct DeviceQuery {
     /// A read was asked for a moment ago.
     asked: Option<u8>,
-    /// The clock was set a moment ago, and was ahead by so many seconds.
-    set: Option<i64>,
     /// `table` instead of the drawing.
     clock: Option<String>,
 }
@@ -367,8 +370,6 @@ struct Shown {
     shift: ShiftForm,
     /// What the doctor found.
     diagnosis: Option<Result<Diagnosis, PollFailure>>,
-    /// Why what was asked for was not done.
-    refused: Option<String>,
     /// What was done at the terminal a moment ago.
     told: Option<Outcome>,
     /// The page is there and asks for the parts of it that change by themselves.
@@ -595,7 +596,8 @@ fn identity(device: &DeviceRow, now: Timestamp) -> Vec<(String, String)> {
             .map(|name| name.to_uppercase())
             .unwrap_or_default(),
     );
-    if device.kind == "zk" && device.last_contact_ms.is_some() && !device.has_comm_key {
+    let has_comm_key = is_of(device, DeviceKind::has_comm_key);
+    if has_comm_key && device.last_contact_ms.is_some() && !device.has_comm_key {
         fact("key", msg("device-key-none").to_string());
     }
     fact("site", format!("{}, {}", device.site, device.zone));

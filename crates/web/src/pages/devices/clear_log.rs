@@ -2,19 +2,15 @@
 
 use askama::Template;
 use axum::Form;
-use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use ingest::Operation;
 use serde::Deserialize;
 use store::views::devices::{self, DeviceRow, Kept};
-use tower_sessions::Session;
 
-use super::operations::{self, changeable, operate};
-use crate::WebState;
+use super::operations::AtTerminal;
 use crate::error::{PageError, html};
 use crate::format;
 use crate::pages::form::Errors;
-use crate::session::{self, Visitor};
 use crate::text::msg;
 use crate::ui::{Section, Ui};
 
@@ -30,13 +26,10 @@ struct ClearLogPage<'a> {
     read_up_to: Option<String>,
 }
 
-async fn page(
-    state: &WebState,
-    visitor: &Visitor,
-    device: &DeviceRow,
-    errors: &Errors,
-) -> Result<Response, PageError> {
-    let ui = &visitor.ui(state, Section::Devices);
+async fn page(at: &AtTerminal, errors: &Errors) -> Result<Response, PageError> {
+    let (operator, device) = (&at.operator, &at.device);
+    let state = &operator.state;
+    let ui = &operator.visitor.ui(state, Section::Devices);
     let zone = format::zone(&device.zone);
     let read_up_to = device.covered_to_ms.map(format::instant);
     html(&ClearLogPage {
@@ -53,13 +46,8 @@ async fn page(
     })
 }
 
-pub(super) async fn ask(
-    State(state): State<WebState>,
-    visitor: Visitor,
-    Path(serial): Path<String>,
-) -> Result<Response, PageError> {
-    let device = changeable(&state, &visitor, &serial).await?;
-    page(&state, &visitor, &device, &Errors::default()).await
+pub(super) async fn ask(at: AtTerminal) -> Result<Response, PageError> {
+    page(&at, &Errors::default()).await
 }
 
 #[derive(Deserialize)]
@@ -69,23 +57,14 @@ pub(crate) struct ClearForm {
 }
 
 pub(super) async fn clear(
-    State(state): State<WebState>,
-    visitor: Visitor,
-    session: Session,
-    Path(serial): Path<String>,
+    at: AtTerminal,
     Form(form): Form<ClearForm>,
 ) -> Result<Response, PageError> {
-    let device = changeable(&state, &visitor, &serial).await?;
-    if form.serial.trim() != device.serial_number {
+    if form.serial.trim() != at.device.serial_number {
         let mut errors = Errors::default();
         errors.add("serial", msg("clear-log-other-serial"));
-        return page(&state, &visitor, &device, &errors).await;
+        return page(&at, &errors).await;
     }
-    let to = operations::page_of(&device);
-    let outcome = match operate(&state, &visitor, &device, Operation::ClearLog).await? {
-        Ok(done) => operations::done(&to, &done),
-        Err(failure) => operations::failed(&to, &failure),
-    };
-    session::leave(&session, &outcome).await?;
-    Ok(Redirect::to(&to).into_response())
+    let cleared = at.operate_and_tell(Operation::ClearLog).await?;
+    Ok(cleared.into_response())
 }

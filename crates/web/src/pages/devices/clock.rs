@@ -2,8 +2,8 @@
 
 use attendance::DeviceId;
 use axum::extract::{Form, Path, State};
-use axum::response::{IntoResponse, Redirect, Response};
-use ingest::{NotSet, SetClockFailure};
+use axum::response::Redirect;
+use ingest::{DeviceKind, NotSet, SetClockFailure};
 use jiff::civil::{Date, DateTime};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
@@ -14,15 +14,15 @@ use store::views::clocks::{self, ShiftRow};
 use store::views::devices::DeviceRow;
 
 use super::drift::{Drift, long_drift};
-use super::{Shown, in_use, page, step};
+use super::operations::{Operator, page_of};
+use super::{Shown, in_use, is_of, step};
 use crate::WebState;
-use crate::board::path_part;
 use crate::devices::is_off;
 use crate::error::PageError;
 use crate::format;
 use crate::pages::form::{Errors, filled, sentence};
-use crate::session::Visitor;
-use crate::text::msg;
+use crate::session::{Outcome, Visitor};
+use crate::text::{Msg, msg};
 
 /// The chart shows so many days.
 const DAYS: i64 = 30;
@@ -125,7 +125,7 @@ pub(super) async fn card(
         can_set: visitor.may().edit_devices
             && device.retired_ms.is_none()
             && device.address.is_some()
-            && device.kind == "zk",
+            && is_of(device, DeviceKind::sets_clock),
         runs,
         shifts: shifts
             .into_iter()
@@ -347,57 +347,51 @@ fn amount(text: &str) -> Option<i64> {
 
 /// Sets the clock now.
 pub(crate) async fn set(
-    State(state): State<WebState>,
-    visitor: Visitor,
+    operator: Operator,
     Path(serial): Path<String>,
-) -> Result<Response, PageError> {
-    visitor.require(visitor.may().edit_devices)?;
-    let device = in_use(&state, &serial).await?;
-    let account = visitor.author(&state).account;
-    let set = state
-        .engine
-        .poller
-        .set_clock(DeviceId(device.id), account)
-        .await?;
-    let failure = match set {
+) -> Result<Redirect, PageError> {
+    let state = &operator.state;
+    let device = in_use(state, &serial).await?;
+    let account = operator.visitor.author(state).account;
+    let poller = &state.engine.poller;
+    let set = poller.set_clock(DeviceId(device.id), account).await?;
+    let page = page_of(&device);
+    let not_set = |text: Msg| Outcome::not_done(&page, msg("clock-not-set"), text);
+    let outcome = match set {
         Ok(change) => {
-            let to = format!("/devices/{}?set={}", path_part(&serial), change.before_s);
-            return Ok(Redirect::to(&to).into_response());
+            let text = msg("clock-was-set-text").with("drift", long_drift(change.before_s));
+            Outcome::done(&page, msg("clock-was-set"), text)
         }
-        Err(failure) => failure,
-    };
-    let zone = format::zone(&device.zone);
-    let told = match failure {
-        SetClockFailure::NotSet(NotSet::Right) => msg("clock-is-right"),
-        SetClockFailure::NotSet(NotSet::InShift { until } | NotSet::OverPunch { until }) => {
-            msg("clock-over-punch").with("time", format::clock_seconds(until, &zone))
+        Err(SetClockFailure::NotSet(NotSet::Right)) => {
+            Outcome::done(&page, msg("clock-is-right"), msg("clock-is-right-text"))
         }
-        SetClockFailure::Failed(failure) => msg("clock-not-set")
-            .with("step", step(failure.step))
-            .with("why", sentence(&failure.message)),
+        Err(SetClockFailure::NotSet(NotSet::InShift { until } | NotSet::OverPunch { until })) => {
+            let zone = format::zone(&device.zone);
+            not_set(msg("clock-over-punch").with("time", format::clock_seconds(until, &zone)))
+        }
+        Err(SetClockFailure::Failed(failure)) => not_set(
+            msg("clock-step-failed")
+                .with("step", step(failure.step))
+                .with("why", sentence(&failure.message)),
+        ),
     };
-    let told = told.to_string();
-    refused(&state, &visitor, &serial, told).await
+    operator.tell(&outcome).await
 }
 
 /// Moves punches that are set aside, as the preview said.
 pub(crate) async fn shift(
-    State(state): State<WebState>,
-    visitor: Visitor,
+    operator: Operator,
     Path(serial): Path<String>,
     Form(form): Form<ShiftForm>,
-) -> Result<Response, PageError> {
-    visitor.require(visitor.may().edit_devices)?;
-    let device = in_use(&state, &serial).await?;
+) -> Result<Redirect, PageError> {
+    let state = &operator.state;
+    let device = in_use(state, &serial).await?;
+    let page = page_of(&device);
+    let refused = |why: String| Outcome::not_done(&page, msg("shift-refused"), why);
     let range = typed_wall(&form.from).zip(typed_wall(&form.to));
     let Some(((from, to), shift_s)) = range.zip(form.shift_s) else {
-        return refused(
-            &state,
-            &visitor,
-            &serial,
-            msg("shift-range-wrong").to_string(),
-        )
-        .await;
+        let why = msg("shift-range-wrong").to_string();
+        return operator.tell(&refused(why)).await;
     };
     let new = NewClockShift {
         device: DeviceId(device.id),
@@ -407,17 +401,16 @@ pub(crate) async fn shift(
         reason: form.reason,
     };
     let tx = state.store.begin_write().await?;
-    match tx.shift_clock(&new, visitor.author(&state)).await {
+    match tx.shift_clock(&new, operator.visitor.author(state)).await {
         Ok(_) => tx.commit().await?,
         Err(StoreError::Invalid(why)) => {
             tx.rollback().await?;
-            let told = msg("shift-refused").with("why", sentence(&why)).to_string();
-            return refused(&state, &visitor, &serial, told).await;
+            return operator.tell(&refused(sentence(&why))).await;
         }
         Err(error) => return Err(error.into()),
     }
     state.engine.edited();
-    Ok(Redirect::to(&format!("/devices/{}#shifts", path_part(&serial))).into_response())
+    Ok(to_shifts(&device))
 }
 
 /// Takes a shift back.
@@ -425,7 +418,7 @@ pub(crate) async fn undo(
     State(state): State<WebState>,
     visitor: Visitor,
     Path((serial, id)): Path<(String, i64)>,
-) -> Result<Response, PageError> {
+) -> Result<Redirect, PageError> {
     visitor.require(visitor.may().edit_devices)?;
     let device = in_use(&state, &serial).await?;
     let shifts = clocks::shifts(&state.store, device.id, i64::MAX).await?;
@@ -440,20 +433,12 @@ pub(crate) async fn undo(
         Err(error) => return Err(error.into()),
     }
     state.engine.edited();
-    Ok(Redirect::to(&format!("/devices/{}#shifts", path_part(&serial))).into_response())
+    Ok(to_shifts(&device))
 }
 
-async fn refused(
-    state: &WebState,
-    visitor: &Visitor,
-    serial: &str,
-    told: String,
-) -> Result<Response, PageError> {
-    let shown = Shown {
-        refused: Some(told),
-        ..Shown::default()
-    };
-    page(state, visitor, serial, shown).await
+/// To the list of shifts, which shows the one that was made or taken back.
+fn to_shifts(device: &DeviceRow) -> Redirect {
+    Redirect::to(&format!("{}#shifts", page_of(device)))
 }
 
 #[cfg(test)]

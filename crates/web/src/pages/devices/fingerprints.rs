@@ -2,21 +2,20 @@
 
 use attendance::{DeviceId, DeviceUserId};
 use axum::Router;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Form, Path};
 use axum::response::Redirect;
 use axum::routing::post;
-use ingest::{Done, Operation, PollFailure};
+use ingest::Operation;
 use serde::Deserialize;
 use store::fingerprints::BackupRow;
 use store::views::devices::DeviceRow;
-use tower_sessions::Session;
 
-use super::operations::{self, operate, page_of};
+use super::operations::{Operator, page_of};
 use super::{in_use, known};
 use crate::WebState;
 use crate::error::PageError;
 use crate::format;
-use crate::session::{self, Outcome, Visitor};
+use crate::session::{Outcome, Visitor};
 use crate::text::msg;
 
 /// Backups in the list; the command line has all.
@@ -87,17 +86,12 @@ pub(super) async fn card(
     }))
 }
 
-async fn backup(
-    State(state): State<WebState>,
-    visitor: Visitor,
-    session: Session,
-    Path(serial): Path<String>,
-) -> Result<Redirect, PageError> {
-    visitor.require(visitor.may().edit_devices)?;
-    let device = in_use(&state, &serial).await?;
-    let operation = Operation::BackupFingerprints { user: None };
-    let done = operate(&state, &visitor, &device, operation).await?;
-    tell(&session, &device, done).await
+async fn backup(operator: Operator, Path(serial): Path<String>) -> Result<Redirect, PageError> {
+    let device = in_use(&operator.state, &serial).await?;
+    let everybody = Operation::BackupFingerprints { user: None };
+    operator
+        .operate_and_tell(&device, everybody, &page_of(&device))
+        .await
 }
 
 #[derive(Deserialize)]
@@ -108,21 +102,17 @@ struct CopyForm {
 }
 
 async fn copy(
-    State(state): State<WebState>,
-    visitor: Visitor,
-    session: Session,
+    operator: Operator,
     Path(serial): Path<String>,
     Form(form): Form<CopyForm>,
 ) -> Result<Redirect, PageError> {
-    visitor.require(visitor.may().edit_devices)?;
-    let from = known(&state, &serial).await?;
-    let to = in_use(&state, &form.to).await?;
-    let operation = Operation::CopyFingerprints {
+    let from = known(&operator.state, &serial).await?;
+    let to = in_use(&operator.state, &form.to).await?;
+    let copy = Operation::CopyFingerprints {
         user: user_id(&form.user)?,
         from: DeviceId(from.id),
     };
-    let done = operate(&state, &visitor, &to, operation).await?;
-    tell(&session, &from, done).await
+    operator.operate_and_tell(&to, copy, &page_of(&from)).await
 }
 
 #[derive(Deserialize)]
@@ -132,43 +122,22 @@ struct ForgetForm {
 
 /// Deletes a backup; nothing changes at the terminal.
 async fn forget(
-    State(state): State<WebState>,
-    visitor: Visitor,
-    session: Session,
+    operator: Operator,
     Path(serial): Path<String>,
     Form(form): Form<ForgetForm>,
 ) -> Result<Redirect, PageError> {
-    visitor.require(visitor.may().edit_devices)?;
-    let device = known(&state, &serial).await?;
+    let state = &operator.state;
+    let device = known(state, &serial).await?;
     let user = user_id(&form.user)?;
+    let author = operator.visitor.author(state);
     let tx = state.store.begin_write().await?;
-    tx.forget_fingerprints(DeviceId(device.id), Some(&user), visitor.author(&state))
+    tx.forget_fingerprints(DeviceId(device.id), Some(&user), author)
         .await?;
     tx.commit().await?;
-    let page = page_of(&device);
-    let outcome = Outcome {
-        page: page.clone(),
-        done: true,
-        title: msg("fingerprints-forgotten").with("user", user).to_string(),
-        text: msg("fingerprints-forgotten-text").to_string(),
-    };
-    session::leave(&session, &outcome).await?;
-    Ok(Redirect::to(&page))
-}
-
-/// Goes back to the page of the device, which tells what came of it.
-async fn tell(
-    session: &Session,
-    device: &DeviceRow,
-    done: Result<Done, PollFailure>,
-) -> Result<Redirect, PageError> {
-    let page = page_of(device);
-    let outcome = match &done {
-        Ok(done) => operations::done(&page, done),
-        Err(failure) => operations::failed(&page, failure),
-    };
-    session::leave(session, &outcome).await?;
-    Ok(Redirect::to(&page))
+    let forgotten = msg("fingerprints-forgotten").with("user", user);
+    let text = msg("fingerprints-forgotten-text");
+    let outcome = Outcome::done(&page_of(&device), forgotten, text);
+    operator.tell(&outcome).await
 }
 
 fn user_id(text: &str) -> Result<DeviceUserId, PageError> {

@@ -5,6 +5,7 @@ use attendance::{DeviceId, SiteId, Way};
 use axum::Form;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
+use ingest::DeviceKind;
 use serde::Deserialize;
 use store::StoreError;
 use store::devices::{DeviceFields, NewDevice, SecretEdit};
@@ -21,8 +22,8 @@ use crate::session::Visitor;
 use crate::text::msg;
 use crate::ui::{Section, Ui};
 
-/// Those of ZKTeco terminals; the others have that of their port.
-const TRANSPORTS: [&str; 2] = ["tcp", "udp"];
+/// The kind that is chosen in an empty form.
+const USUAL: DeviceKind = DeviceKind::Zk;
 
 /// Not `Debug`: it holds secrets.
 #[derive(Clone, Deserialize)]
@@ -53,7 +54,7 @@ pub(crate) struct DeviceForm {
 impl Default for DeviceForm {
     fn default() -> Self {
         Self {
-            kind: "zk".into(),
+            kind: USUAL.as_str().into(),
             serial_number: String::new(),
             name: String::new(),
             site: 0,
@@ -72,6 +73,11 @@ impl Default for DeviceForm {
             existing: None,
         }
     }
+}
+
+/// The names of those between which its terminals have to be told apart.
+fn transports(kind: DeviceKind) -> impl Iterator<Item = &'static str> {
+    kind.transports().iter().map(|one| one.as_str())
 }
 
 fn ways(device: &DeviceRow) -> Vec<Way> {
@@ -102,8 +108,9 @@ impl DeviceForm {
 
     /// What to store, as far as the fields make sense; `mode` is that from before.
     fn fields(&self, mut mode: Vec<Way>, errors: &mut Errors) -> DeviceFields {
+        let kind = DeviceKind::from_name(&self.kind).unwrap_or(USUAL);
         mode.retain(|way| *way != Way::Live);
-        if self.live.is_some() && self.kind == "zk" {
+        if self.live.is_some() && kind.tells_live() {
             mode.push(Way::Live);
         }
         let port = match filled(&self.port) {
@@ -129,31 +136,27 @@ impl DeviceForm {
         if self.serial_number.trim().is_empty() {
             errors.add("serial_number", msg("device-serial-missing"));
         }
-        if self.kind == "zk"
+        if kind.has_comm_key()
             && filled(&self.comm_key).is_some_and(|key| key.parse::<u32>().is_err())
         {
             errors.add("comm_key", msg("device-comm-key-wrong"));
         }
         let name = filled(&self.name).or_else(|| filled(&self.serial_number));
         DeviceFields {
-            kind: if self.kind == "hik" {
-                "hik".into()
-            } else {
-                "zk".into()
-            },
+            kind: kind.as_str().into(),
             serial_number: self.serial_number.clone(),
             name: name.unwrap_or_default(),
             site: SiteId(self.site),
             address: filled(&self.address),
             port,
             transport: filled(&self.transport)
-                .filter(|name| self.kind == "zk" && TRANSPORTS.contains(&name.as_str())),
+                .filter(|name| transports(kind).any(|one| one == name)),
             username: filled(&self.username),
             mode,
             enabled: self.existing.is_none() || self.enabled.is_some(),
             direction: direction(&self.direction).to_owned(),
             poll_interval_secs: minutes.unwrap_or(5) * 60,
-            set_clock: self.set_clock.is_some() && self.kind == "zk",
+            set_clock: self.set_clock.is_some() && kind.sets_clock(),
         }
     }
 
@@ -233,6 +236,7 @@ struct DeviceFormPage<'a> {
     errors: &'a Errors,
     form: &'a DeviceForm,
     sites: Vec<Choice>,
+    transports: Vec<&'static str>,
     /// The device that is edited.
     device: Option<&'a DeviceRow>,
     action: String,
@@ -250,6 +254,12 @@ fn page(
         ui: &visitor.ui(state, Section::Devices),
         errors,
         sites: site_choices(state, form.site),
+        // Which kind it is can be changed in the form.
+        transports: DeviceKind::ALL
+            .iter()
+            .copied()
+            .flat_map(transports)
+            .collect(),
         form,
         action: match device {
             None => "/devices/new".into(),

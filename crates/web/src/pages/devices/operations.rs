@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use attendance::{AccountId, DeviceId};
-use axum::extract::{Path, State};
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request::Parts;
 use axum::response::Redirect;
 use axum::routing::{get, post};
 use axum::{Form, Router};
@@ -13,7 +14,7 @@ use serde::Deserialize;
 use store::views::devices::DeviceRow;
 use tower_sessions::Session;
 
-use super::{clear_log, doctor, in_use, users};
+use super::{clear_log, doctor, in_use, is_of, users};
 use crate::WebState;
 use crate::board::path_part;
 use crate::error::PageError;
@@ -41,58 +42,97 @@ pub(in crate::pages) fn routes() -> Router<WebState> {
 
 /// Whether this person may change something at the terminal.
 pub(super) fn can_change(visitor: &Visitor, device: &DeviceRow) -> bool {
-    let kind = DeviceKind::from_name(&device.kind);
     visitor.may().edit_devices
         && device.retired_ms.is_none()
-        && kind.is_some_and(DeviceKind::can_be_changed)
+        && is_of(device, DeviceKind::can_be_changed)
 }
 
-/// A device that this person may change something at.
-pub(super) async fn changeable(
-    state: &WebState,
-    visitor: &Visitor,
-    serial: &str,
-) -> Result<DeviceRow, PageError> {
-    visitor.require(visitor.may().edit_devices)?;
-    let device = in_use(state, serial).await?;
-    visitor.require(can_change(visitor, &device))?;
-    Ok(device)
+/// Somebody who may edit devices, and who is told on the next page what came of it.
+pub(crate) struct Operator {
+    pub state: WebState,
+    pub visitor: Visitor,
+    session: Session,
 }
 
-pub(super) async fn operate(
-    state: &WebState,
-    visitor: &Visitor,
-    device: &DeviceRow,
-    operation: Operation,
-) -> Result<Result<Done, PollFailure>, PageError> {
-    let by = Some(AccountId(visitor.person.account));
-    let poller = &state.engine.poller;
-    Ok(poller.operate(DeviceId(device.id), operation, by).await?)
+impl FromRequestParts<WebState> for Operator {
+    type Rejection = PageError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &WebState) -> Result<Self, PageError> {
+        let visitor = Visitor::from_request_parts(parts, state).await?;
+        visitor.require(visitor.may().edit_devices)?;
+        let session = Session::from_request_parts(parts, state).await;
+        Ok(Self {
+            state: state.clone(),
+            visitor,
+            session: session.map_err(|(_, why)| PageError::Internal(why.to_owned()))?,
+        })
+    }
 }
 
-/// Has the terminal do it and goes back to its page, which tells what came of it; `said` is for what cannot be read back.
-async fn operate_and_tell(
-    state: &WebState,
-    visitor: &Visitor,
-    session: &Session,
-    serial: &str,
-    operation: Operation,
-    said: Msg,
-) -> Result<Redirect, PageError> {
-    let device = changeable(state, visitor, serial).await?;
-    let done = operate(state, visitor, &device, operation).await?;
-    let page = page_of(&device);
-    let outcome = match done {
-        Ok(_) => Outcome {
-            page: page.clone(),
-            done: true,
-            title: said.to_string(),
-            text: msg("operation-not-read-back").to_string(),
-        },
-        Err(failure) => failed(&page, &failure),
-    };
-    session::leave(session, &outcome).await?;
-    Ok(Redirect::to(&page))
+impl Operator {
+    /// Has a terminal do it; what came of it is for this page.
+    pub async fn operate(
+        &self,
+        device: &DeviceRow,
+        operation: Operation,
+        page: &str,
+    ) -> Result<Outcome, PageError> {
+        let by = Some(AccountId(self.visitor.person.account));
+        let said = said(&operation);
+        let poller = &self.state.engine.poller;
+        let done = poller.operate(DeviceId(device.id), operation, by).await?;
+        Ok(match done {
+            Ok(done) => outcome_of(page, &done, said),
+            Err(failure) => failed(page, &failure),
+        })
+    }
+
+    /// Goes to the page for which it is.
+    pub async fn tell(&self, outcome: &Outcome) -> Result<Redirect, PageError> {
+        session::leave(&self.session, outcome).await?;
+        Ok(Redirect::to(&outcome.page))
+    }
+
+    pub async fn operate_and_tell(
+        &self,
+        device: &DeviceRow,
+        operation: Operation,
+        page: &str,
+    ) -> Result<Redirect, PageError> {
+        let outcome = self.operate(device, operation, page).await?;
+        self.tell(&outcome).await
+    }
+}
+
+/// The same at a device, named in the path, at which they may change something.
+pub(super) struct AtTerminal {
+    pub operator: Operator,
+    pub device: DeviceRow,
+}
+
+impl FromRequestParts<WebState> for AtTerminal {
+    type Rejection = PageError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &WebState) -> Result<Self, PageError> {
+        let operator = Operator::from_request_parts(parts, state).await?;
+        let serial = Path::<String>::from_request_parts(parts, state).await;
+        let Path(serial) = serial.map_err(|_| PageError::NotFound)?;
+        let device = in_use(state, &serial).await?;
+        let visitor = &operator.visitor;
+        visitor.require(can_change(visitor, &device))?;
+        Ok(Self { operator, device })
+    }
+}
+
+impl AtTerminal {
+    /// What came of it is told on the device's page.
+    pub async fn operate_and_tell(&self, operation: Operation) -> Result<Redirect, PageError> {
+        let page = page_of(&self.device);
+        let operator = &self.operator;
+        operator
+            .operate_and_tell(&self.device, operation, &page)
+            .await
+    }
 }
 
 /// The path of a device's page.
@@ -101,25 +141,21 @@ pub(super) fn page_of(device: &DeviceRow) -> String {
 }
 
 /// Why it was not done, and what to do.
-pub(super) fn failed(page: &str, failure: &PollFailure) -> Outcome {
+fn failed(page: &str, failure: &PollFailure) -> Outcome {
     let title = match failure.reason {
         "write_unsure" => "operation-unsure",
         _ => "operation-failed",
     };
     let advice = doctor::advice(failure.reason).map(|advice| advice.to_string());
     let text = [Some(sentence(&failure.message)), advice];
-    Outcome {
-        page: page.to_owned(),
-        done: false,
-        title: msg(title).to_string(),
-        text: text.into_iter().flatten().collect::<Vec<_>>().join(" "),
-    }
+    let text = text.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    Outcome::not_done(page, msg(title), text)
 }
 
-/// What was done to a user, or to the log, and what was read back.
-pub(super) fn done(page: &str, done: &Done) -> Outcome {
+/// What was done and what was read back; `said` where nothing can be.
+fn outcome_of(page: &str, done: &Done, said: Msg) -> Outcome {
     let (title, text) = match done {
-        Done::Said => (msg("operation-said"), msg("operation-not-read-back")),
+        Done::Said => (said, msg("operation-not-read-back")),
         Done::User(Written { effect, user }) => {
             let title = match effect {
                 Effect::Created => "user-created",
@@ -151,11 +187,22 @@ pub(super) fn done(page: &str, done: &Done) -> Outcome {
             (title, msg("fingerprints-copied-text"))
         }
     };
-    Outcome {
-        page: page.to_owned(),
-        done: true,
-        title: title.to_string(),
-        text: text.to_string(),
+    Outcome::done(page, title, text)
+}
+
+/// What the terminal says that it did.
+fn said(operation: &Operation) -> Msg {
+    match operation {
+        Operation::Unlock(open) => msg("operation-unlocked").count("secs", open.as_secs()),
+        Operation::Voice(voice) => msg("operation-played").with("voice", voice),
+        Operation::Show { line, .. } => msg("operation-shown").with("line", line),
+        Operation::ClearScreen => msg("operation-screen-cleared"),
+        Operation::Restart => msg("operation-restarted"),
+        Operation::SetUser(_)
+        | Operation::DeleteUser(_)
+        | Operation::ClearLog
+        | Operation::BackupFingerprints { .. }
+        | Operation::CopyFingerprints { .. } => msg("operation-said"),
     }
 }
 
@@ -176,17 +223,10 @@ pub(crate) struct UnlockForm {
     secs: u64,
 }
 
-async fn unlock(
-    State(state): State<WebState>,
-    visitor: Visitor,
-    session: Session,
-    Path(serial): Path<String>,
-    Form(form): Form<UnlockForm>,
-) -> Result<Redirect, PageError> {
+async fn unlock(at: AtTerminal, Form(form): Form<UnlockForm>) -> Result<Redirect, PageError> {
     let secs = form.secs.clamp(1, LONGEST_UNLOCK);
-    let operation = Operation::Unlock(Duration::from_secs(secs));
-    let said = msg("operation-unlocked").count("secs", secs);
-    operate_and_tell(&state, &visitor, &session, &serial, operation, said).await
+    at.operate_and_tell(Operation::Unlock(Duration::from_secs(secs)))
+        .await
 }
 
 #[derive(Deserialize)]
@@ -194,16 +234,8 @@ pub(crate) struct VoiceForm {
     voice: u32,
 }
 
-async fn voice(
-    State(state): State<WebState>,
-    visitor: Visitor,
-    session: Session,
-    Path(serial): Path<String>,
-    Form(form): Form<VoiceForm>,
-) -> Result<Redirect, PageError> {
-    let operation = Operation::Voice(form.voice);
-    let said = msg("operation-played").with("voice", form.voice);
-    operate_and_tell(&state, &visitor, &session, &serial, operation, said).await
+async fn voice(at: AtTerminal, Form(form): Form<VoiceForm>) -> Result<Redirect, PageError> {
+    at.operate_and_tell(Operation::Voice(form.voice)).await
 }
 
 #[derive(Deserialize)]
@@ -214,32 +246,16 @@ pub(crate) struct ScreenForm {
     clear: Option<String>,
 }
 
-async fn screen(
-    State(state): State<WebState>,
-    visitor: Visitor,
-    session: Session,
-    Path(serial): Path<String>,
-    Form(form): Form<ScreenForm>,
-) -> Result<Redirect, PageError> {
+async fn screen(at: AtTerminal, Form(form): Form<ScreenForm>) -> Result<Redirect, PageError> {
     let text = filled(&form.text).filter(|_| form.clear.is_none());
-    let (operation, said) = match text {
-        Some(text) => {
-            let line = form.line;
-            let said = msg("operation-shown").with("line", line);
-            (Operation::Show { line, text }, said)
-        }
-        None => (Operation::ClearScreen, msg("operation-screen-cleared")),
-    };
-    operate_and_tell(&state, &visitor, &session, &serial, operation, said).await
+    let line = form.line;
+    at.operate_and_tell(match text {
+        Some(text) => Operation::Show { line, text },
+        None => Operation::ClearScreen,
+    })
+    .await
 }
 
-async fn restart(
-    State(state): State<WebState>,
-    visitor: Visitor,
-    session: Session,
-    Path(serial): Path<String>,
-) -> Result<Redirect, PageError> {
-    let said = msg("operation-restarted");
-    let restart = Operation::Restart;
-    operate_and_tell(&state, &visitor, &session, &serial, restart, said).await
+async fn restart(at: AtTerminal) -> Result<Redirect, PageError> {
+    at.operate_and_tell(Operation::Restart).await
 }

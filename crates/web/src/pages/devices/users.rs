@@ -8,15 +8,14 @@ use axum::response::{IntoResponse, Redirect, Response};
 use ingest::{Operation, Privilege, UserChange};
 use serde::Deserialize;
 use store::views::devices::{self, DeviceRow, DeviceUserRow, UserCounts};
-use tower_sessions::Session;
 
 use super::known;
-use super::operations::{self, can_change, changeable, operate};
+use super::operations::{AtTerminal, can_change, page_of};
 use crate::WebState;
 use crate::board::path_part;
 use crate::error::{PageError, html};
 use crate::pages::form::{Errors, filled};
-use crate::session::{self, Outcome, Told, Visitor};
+use crate::session::{Outcome, Told, Visitor};
 use crate::text::msg;
 use crate::ui::{Section, Ui};
 
@@ -76,7 +75,7 @@ pub(super) async fn list(
 
 /// The path of the list.
 fn list_of(device: &DeviceRow) -> String {
-    format!("{}/users", operations::page_of(device))
+    format!("{}/users", page_of(device))
 }
 
 /// Not `Debug`: it holds a password.
@@ -161,17 +160,16 @@ struct UserPage<'a> {
 }
 
 fn page(
-    state: &WebState,
-    visitor: &Visitor,
-    device: &DeviceRow,
+    at: &AtTerminal,
     form: &UserForm,
     errors: &Errors,
     told: Option<Outcome>,
 ) -> Result<Response, PageError> {
+    let operator = &at.operator;
     html(&UserPage {
-        ui: &visitor.ui(state, Section::Devices),
+        ui: &operator.visitor.ui(&operator.state, Section::Devices),
         errors,
-        device,
+        device: &at.device,
         form,
         told,
         privileges: Privilege::ALL.iter().map(|one| one.as_str()).collect(),
@@ -185,16 +183,14 @@ pub(crate) struct UserQuery {
 }
 
 pub(super) async fn edit(
-    State(state): State<WebState>,
-    visitor: Visitor,
-    Path(serial): Path<String>,
+    at: AtTerminal,
     Query(query): Query<UserQuery>,
     Told(told): Told,
 ) -> Result<Response, PageError> {
-    let device = changeable(&state, &visitor, &serial).await?;
+    let store = &at.operator.state.store;
     let form = match query.id {
         None => UserForm::default(),
-        Some(id) => match devices::user(&state.store, device.id, &id).await? {
+        Some(id) => match devices::user(store, at.device.id, &id).await? {
             Some(user) => UserForm::of(user),
             None => UserForm {
                 id,
@@ -202,50 +198,43 @@ pub(super) async fn edit(
             },
         },
     };
-    page(&state, &visitor, &device, &form, &Errors::default(), told)
+    page(&at, &form, &Errors::default(), told)
 }
 
 pub(super) async fn save(
-    State(state): State<WebState>,
-    visitor: Visitor,
-    session: Session,
-    Path(serial): Path<String>,
+    at: AtTerminal,
     Form(mut form): Form<UserForm>,
 ) -> Result<Response, PageError> {
-    let device = changeable(&state, &visitor, &serial).await?;
     let mut errors = Errors::default();
     let mut told = None;
     let change = form.change(&mut errors);
     if let Some(change) = &change
         && form.existing.is_none()
-        && is_taken(&state, &device, &change.id).await?
+        && is_taken(&at, &change.id).await?
     {
         errors.add("id", msg("user-exists").with("user", change.id.as_str()));
     }
     if let Some(change) = change.filter(|_| errors.is_empty()) {
-        let list = list_of(&device);
-        match operate(&state, &visitor, &device, Operation::SetUser(change)).await? {
-            Ok(done) => {
-                session::leave(&session, &operations::done(&list, &done)).await?;
-                return Ok(Redirect::to(&list).into_response());
-            }
-            Err(failure) => told = Some(operations::failed(&list, &failure)),
+        let set = Operation::SetUser(change);
+        let operator = &at.operator;
+        let list = list_of(&at.device);
+        let outcome = operator.operate(&at.device, set, &list).await?;
+        if outcome.done {
+            return Ok(operator.tell(&outcome).await?.into_response());
         }
+        told = Some(outcome);
     }
     // It never goes back into a page.
     if filled(&std::mem::take(&mut form.password)).is_some() {
         errors.add("password", msg("device-secret-not-kept"));
     }
-    page(&state, &visitor, &device, &form, &errors, told)
+    page(&at, &form, &errors, told)
 }
 
 /// Somebody who has this number would be changed by who means to add another.
-async fn is_taken(
-    state: &WebState,
-    device: &DeviceRow,
-    id: &DeviceUserId,
-) -> Result<bool, PageError> {
-    let user = devices::user(&state.store, device.id, id.as_str()).await?;
+async fn is_taken(at: &AtTerminal, id: &DeviceUserId) -> Result<bool, PageError> {
+    let store = &at.operator.state.store;
+    let user = devices::user(store, at.device.id, id.as_str()).await?;
     Ok(user.is_some_and(|user| user.enrolled))
 }
 
@@ -255,19 +244,13 @@ pub(crate) struct DeleteForm {
 }
 
 pub(super) async fn delete(
-    State(state): State<WebState>,
-    visitor: Visitor,
-    session: Session,
-    Path(serial): Path<String>,
+    at: AtTerminal,
     Form(form): Form<DeleteForm>,
 ) -> Result<Redirect, PageError> {
-    let device = changeable(&state, &visitor, &serial).await?;
     let id = DeviceUserId::parse(&form.id).ok_or(PageError::NotFound)?;
-    let list = list_of(&device);
-    let outcome = match operate(&state, &visitor, &device, Operation::DeleteUser(id)).await? {
-        Ok(done) => operations::done(&list, &done),
-        Err(failure) => operations::failed(&list, &failure),
-    };
-    session::leave(&session, &outcome).await?;
-    Ok(Redirect::to(&list))
+    let delete = Operation::DeleteUser(id);
+    let list = list_of(&at.device);
+    at.operator
+        .operate_and_tell(&at.device, delete, &list)
+        .await
 }
