@@ -77,9 +77,8 @@ fn positional(line: &[u8]) -> Result<Record<'_>, Reason> {
     if count < 4 {
         return Err(Reason::TooFewFields);
     }
-    let clock = time::parse(when);
     let who = pin(who)?;
-    let clock = clock?;
+    let clock = time::parse(when)?;
     Ok(Record {
         pin: who,
         time: clock.wall,
