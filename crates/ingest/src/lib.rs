@@ -40,5 +40,6 @@ pub use poller::{
 };
 pub use terminals::doctor::{Check, Seen};
 pub use terminals::{
-    DeviceKind, Effect, Privilege, UserChange, UserDetails, Written, log_fullness,
+    DeviceKind, DeviceUser, Effect, ParkedRecord, Privilege, UserChange, UserDetails, Written,
+    log_fullness,
 };

@@ -2,9 +2,10 @@
 
 use attendance::{DeviceId, Way};
 use jiff::Timestamp;
-use sea_orm::Value;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, Value};
 use sha2::{Digest as _, Sha256};
 
+use crate::entities::parked;
 use crate::sql;
 use crate::{Store, StoreError, WriteTx};
 
@@ -83,7 +84,31 @@ impl WriteTx {
     }
 }
 
+impl WriteTx {
+    /// These records were understood after all.
+    pub async fn forget_parked(&self, ids: &[i64]) -> Result<(), StoreError> {
+        sql::run(
+            &self.tx,
+            &format!(
+                "DELETE FROM parked WHERE id IN {}",
+                sql::in_ids(self.backend(), 1)
+            ),
+            [sql::json(ids)],
+        )
+        .await?;
+        Ok(())
+    }
+}
+
 impl Store {
+    /// What is parked of a device, the oldest first.
+    pub async fn parked_of(&self, device: DeviceId) -> Result<Vec<parked::Model>, StoreError> {
+        let query = parked::Entity::find()
+            .filter(parked::Column::DeviceId.eq(device.0))
+            .order_by_asc(parked::Column::Id);
+        Ok(query.all(self.read()).await?)
+    }
+
     /// How many of these records of a device are not kept, or not whole.
     pub async fn unkept_records(
         &self,

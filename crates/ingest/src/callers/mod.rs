@@ -356,6 +356,12 @@ impl Callers {
         Ok(())
     }
 
+    /// The device, if it may call.
+    pub fn caller(&self, device: DeviceId) -> Option<Arc<Caller>> {
+        let callers = self.callers();
+        callers.into_iter().find(|caller| caller.device == device)
+    }
+
     fn callers(&self) -> Vec<Arc<Caller>> {
         self.0.known().callers.values().cloned().collect()
     }
@@ -421,6 +427,11 @@ impl Caller {
     /// Where it greeted from.
     pub fn address(&self) -> String {
         self.state().address.clone()
+    }
+
+    /// It was told to call so often.
+    pub fn delay_secs(&self) -> i64 {
+        self.state().delay_secs
     }
 
     /// What its clock shows when it is right.

@@ -8,6 +8,7 @@ mod listener;
 mod network;
 mod places;
 mod wire;
+mod zk;
 
 use std::fmt;
 use std::future::Future;
@@ -19,6 +20,7 @@ pub use axum::http::{HeaderMap, StatusCode};
 
 pub use listener::{ListenError, PushListener, PushListenerOptions};
 pub use network::{Network, NetworkError};
+pub use zk::{ZkPush, ZkPushOptions, retry_parked};
 
 /// Bodies that hold punches: terminals send a whole log at once after an outage.
 pub const PUNCHES_LIMIT: usize = 32 * 1024 * 1024;
