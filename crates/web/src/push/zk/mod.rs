@@ -164,10 +164,8 @@ impl ZkPush {
         let caller = match self.callers.who(&stranger).await {
             Ok(Who::Known(caller)) => caller,
             Ok(Who::Held) => {
-                return Err(PushAnswer::later(
-                    COME_AGAIN_SECS,
-                    "ERROR: device not approved",
-                ));
+                let answer = "ERROR: device not approved\n";
+                return Err(PushAnswer::later(COME_AGAIN_SECS, answer));
             }
             Ok(Who::Refused) => {
                 return Err(text(StatusCode::FORBIDDEN, "ERROR: device refused"));
@@ -463,10 +461,10 @@ fn same_secret(said: &str, right: &str) -> bool {
 }
 
 fn text(status: StatusCode, text: &str) -> PushAnswer {
-    PushAnswer::with(status, text)
+    PushAnswer::with(status, format!("{text}\n"))
 }
 
 /// The terminal keeps what it has.
 fn not_kept() -> PushAnswer {
-    PushAnswer::later(COME_AGAIN_SECS, "ERROR: not stored, come again")
+    PushAnswer::later(COME_AGAIN_SECS, "ERROR: not stored, come again\n")
 }
