@@ -70,6 +70,24 @@ impl Poller {
         }
     }
 
+    /// Does the work while nobody else talks to the device, and gives it back whatever came of it.
+    ///
+    /// # Errors
+    /// Those of the work, and those of [`Poller::take`]; then it was not begun.
+    pub(super) async fn while_taken<T, E: From<PollFailure>>(
+        &self,
+        device: DeviceId,
+        work: impl Future<Output = Result<Result<T, E>, StoreError>>,
+    ) -> Result<Result<T, E>, StoreError> {
+        let taken = match self.take(device).await? {
+            Ok(taken) => taken,
+            Err(failure) => return Ok(Err(failure.into())),
+        };
+        let done = work.await;
+        taken.give_back().await?;
+        done
+    }
+
     /// Renews the lease of one device for as long as the value lives.
     fn keep_lease(&self, owner: String, device: DeviceId) -> Renewing {
         let poller = self.clone();
@@ -100,5 +118,15 @@ impl Taken {
         tx.commit_quietly().await?;
         self.poller.wake();
         Ok(())
+    }
+}
+
+/// Goes on with the work when nobody waits for it any more: what was begun at a terminal is ended and kept.
+pub(super) async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> T {
+    match tokio::spawn(work).await {
+        Ok(done) => done,
+        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
     }
 }
