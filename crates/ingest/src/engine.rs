@@ -5,6 +5,7 @@ use std::time::Duration;
 use store::{Store, StoreError};
 use tokio::task::JoinHandle;
 
+use crate::background::Background;
 use crate::opener::Opener;
 use crate::{
     Change, Changes, Clock, Intake, Judge, Locator, LocatorOptions, Poller, PollerOptions,
@@ -86,7 +87,7 @@ impl Engine {
     pub async fn watch(&self) -> Result<Watching, StoreError> {
         let mut foreign = self.store.foreign_writes().await?;
         let watcher = self.clone();
-        Ok(Watching(tokio::spawn(async move {
+        let watching = Background::begin(async move {
             loop {
                 match foreign.changed().await {
                     Ok(()) => watcher.edited(),
@@ -103,7 +104,10 @@ impl Engine {
                     }
                 }
             }
-        })))
+        });
+        Ok(Watching {
+            _watching: watching,
+        })
     }
 
     /// Starts polling, searching for missing devices, judging and opening days. Start it once, and again only after
@@ -137,12 +141,8 @@ const WATCH_AGAIN: Duration = Duration::from_secs(5);
 /// Ends [`Engine::watch`] when it is dropped.
 #[derive(Debug)]
 #[must_use = "nothing is watched once it is dropped"]
-pub struct Watching(JoinHandle<()>);
-
-impl Drop for Watching {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
+pub struct Watching {
+    _watching: Background,
 }
 
 /// The running tasks of an [`Engine`].

@@ -3,6 +3,7 @@
 //! Owns the order of things and every task that runs by itself. Contains no SQL, no socket and no rule: those are `store`,
 //! `terminals` and `attendance`.
 
+mod background;
 mod changes;
 mod clock;
 mod clock_notes;

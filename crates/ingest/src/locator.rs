@@ -14,8 +14,8 @@ use store::locating::Sighting;
 use store::{Author, Store, StoreError};
 use terminals::discover::{self, Answer, ScanKeys, ScanLimits};
 use terminals::{DeviceKind, Step, Subnet};
-use tokio::task::JoinHandle;
 
+use crate::background::Background;
 use crate::{Change, Changes, Clock, Poller};
 
 /// Where and how often devices are searched for.
@@ -175,7 +175,7 @@ impl Locator {
             );
             return Ok(None);
         }
-        let renewing = Renewing::begin(self.clone());
+        let renewing = self.keep_turn();
         let mut found = Vec::new();
         self.scan(&search, &mut |place, answer| match answer {
             Answer::Nothing => {}
@@ -417,6 +417,16 @@ impl Locator {
         });
     }
 
+    /// Keeps the turn of a search that runs, for as long as the value lives.
+    fn keep_turn(&self) -> Background {
+        let locator = self.clone();
+        let failing = "the turn to search for devices could not be kept";
+        Background::repeat(RENEW, failing, move || {
+            let locator = locator.clone();
+            async move { locator.prolong().await }
+        })
+    }
+
     async fn prolong(&self) -> Result<(), StoreError> {
         let inner = &*self.0;
         let until = inner.clock.real_now() + inner.options.every;
@@ -430,31 +440,6 @@ impl Search {
     /// How many times an address is asked.
     pub fn asked(&self) -> usize {
         self.addresses.len() * self.ports.len()
-    }
-}
-
-/// A search that runs keeps its turn.
-struct Renewing(JoinHandle<()>);
-
-impl Renewing {
-    fn begin(locator: Locator) -> Self {
-        Self(tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(RENEW).await;
-                if let Err(error) = locator.prolong().await {
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        "the turn to search for devices could not be kept; trying again"
-                    );
-                }
-            }
-        }))
-    }
-}
-
-impl Drop for Renewing {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 

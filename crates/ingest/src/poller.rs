@@ -31,6 +31,7 @@ pub use doctor::{Checked, Diagnosis, Found};
 pub use operations::{Done, Operation};
 pub use taken::Taken;
 
+use crate::background::Background;
 use crate::error::story;
 use crate::intake::ToMark;
 use crate::{Accepted, Batch, Change, Changes, Clock, ClockFault, Intake};
@@ -132,16 +133,6 @@ impl<'a> UnderWay<'a> {
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
         lock(self.reading).remove(&self.device);
-    }
-}
-
-/// A task that ends with the value.
-#[derive(Debug)]
-struct Renewing(tokio::task::JoinHandle<()>);
-
-impl Drop for Renewing {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 
@@ -338,19 +329,13 @@ impl Poller {
     }
 
     /// Renews the leases of the reads under way for as long as the value lives.
-    fn keep_leases(&self) -> Renewing {
+    fn keep_leases(&self) -> Background {
         let poller = self.clone();
-        Renewing(tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(RENEW).await;
-                if let Err(error) = poller.renew_leases().await {
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        "the leases of devices being read could not be renewed; trying again"
-                    );
-                }
-            }
-        }))
+        let failing = "the leases of devices being read could not be renewed";
+        Background::repeat(RENEW, failing, move || {
+            let poller = poller.clone();
+            async move { poller.renew_leases().await }
+        })
     }
 
     async fn renew_leases(&self) -> Result<(), StoreError> {

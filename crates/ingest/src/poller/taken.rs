@@ -9,7 +9,8 @@ use attendance::DeviceId;
 use store::StoreError;
 use tokio::time::Instant;
 
-use super::{PollFailure, Poller, RENEW, Renewing};
+use super::{PollFailure, Poller, RENEW};
+use crate::background::Background;
 
 /// How long somebody who reads the device may take to give it back.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -22,7 +23,7 @@ pub struct Taken {
     poller: Poller,
     owner: String,
     device: DeviceId,
-    _renewing: Renewing,
+    _renewing: Background,
 }
 
 impl Poller {
@@ -89,19 +90,13 @@ impl Poller {
     }
 
     /// Renews the lease of one device for as long as the value lives.
-    fn keep_lease(&self, owner: String, device: DeviceId) -> Renewing {
+    fn keep_lease(&self, owner: String, device: DeviceId) -> Background {
         let poller = self.clone();
-        Renewing(tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(RENEW).await;
-                if let Err(error) = poller.renew(&owner, &[device]).await {
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        "the lease of a device that was taken could not be renewed; trying again"
-                    );
-                }
-            }
-        }))
+        let failing = "the lease of a device that was taken could not be renewed";
+        Background::repeat(RENEW, failing, move || {
+            let (poller, owner) = (poller.clone(), owner.clone());
+            async move { poller.renew(&owner, &[device]).await }
+        })
     }
 }
 
