@@ -16,6 +16,7 @@ mod judge;
 mod locator;
 mod log_order;
 mod opener;
+mod place;
 mod poller;
 
 pub use changes::{Change, Changes, Subscription};
@@ -28,6 +29,7 @@ pub use error::IngestError;
 pub use intake::{Accepted, Batch, ClockFault, Contact, Intake};
 pub use judge::{Difference, Judge, Preview};
 pub use locator::{Located, Locator, LocatorOptions, Outcome, Search};
+pub use place::is_registered_at;
 pub use poller::{
     Checked, Diagnosis, Done, Found, Operation, PollFailure, Polled, Poller, PollerOptions,
     SetClockFailure, Taken,

@@ -34,7 +34,7 @@ pub use taken::Taken;
 use crate::background::Background;
 use crate::error::story;
 use crate::intake::ToMark;
-use crate::{Accepted, Batch, Change, Changes, Clock, ClockFault, Intake};
+use crate::{Accepted, Batch, Change, Changes, Clock, ClockFault, Intake, place};
 
 /// How terminals are read, and what else may be done with them.
 #[derive(Clone, Debug)]
@@ -483,7 +483,7 @@ impl Poller {
                 format!("there is no kind of device {:?}", row.kind),
             )
         })?;
-        let host = row.address.as_deref().unwrap_or_default().trim();
+        let host = place::host(row);
         if host.is_empty() {
             let message = "it has no address: waiting until it calls in or is given one";
             return Err(failure("address", message.to_owned()));
@@ -509,8 +509,7 @@ impl Poller {
                 return Err(failure(Step::SignIn.as_str(), message));
             }
         };
-        let port = row.port.and_then(|port| u16::try_from(port).ok());
-        let port = port.unwrap_or_else(|| kind.default_port());
+        let port = place::port(row, kind);
         let known = row.transport.as_deref().and_then(Transport::from_name);
         Ok(Target {
             kind,
