@@ -5,7 +5,7 @@ use attendance::DeviceId;
 use ingest::{Clock, Done, Engine, Operation, PollFailure, PollerOptions};
 use store::Store;
 use store::entities::devices;
-use terminals::{Target, Terminal};
+use terminals::Target;
 
 use super::{device, open_store, terminal};
 use crate::config::Config;
@@ -47,8 +47,7 @@ pub async fn of_device(serial: &str, sure: &Sure, config: &Config) -> anyhow::Re
 pub async fn at(target: &Target, sure: &Sure, config: &Config) -> anyhow::Result<()> {
     sure.check()?;
     let store = open_store(config).await?;
-    let connected = Terminal::connect(target).await;
-    let answering = connected.map_err(|error| terminal::failure(error, target))?;
+    let answering = terminal::connect(target).await?;
     let serial = answering.identity().serial.clone();
     answering.close().await;
     let row = device::find(&store, &serial)
