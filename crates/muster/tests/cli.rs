@@ -829,6 +829,20 @@ async fn the_doctor_says_what_it_saw_and_what_to_do() {
 }
 
 #[tokio::test]
+async fn the_doctor_and_a_test_wait_no_longer_than_a_reading() {
+    let office = Office::open().await;
+    office.file("muster.toml", "[poll]\ndeadline_secs = 3\n");
+    let terminal = zk_terminal("AEH2194760215").await;
+    office.add_zk(&terminal, "AEH2194760215").await;
+    let read_clock = 201;
+    terminal.set_fault(zk::Fault::Mute(read_clock));
+    for command in ["doctor", "test"] {
+        let said = office.run(&["device", command, "AEH2194760215"]).await;
+        said.failed(1, &["clock", "within 3 s at step clock"]);
+    }
+}
+
+#[tokio::test]
 async fn a_terminal_with_another_serial_number_gives_no_punches() {
     let office = Office::open().await;
     let terminal = zk_terminal("BRA5201160077").await;

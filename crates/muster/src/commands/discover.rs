@@ -2,13 +2,13 @@
 
 use std::net::SocketAddr;
 
-use ingest::{Clock, Engine, Located, Locator, Outcome, PollerOptions, Search, is_registered_at};
+use ingest::{Located, Locator, Outcome, Search, is_registered_at};
 use serde_json::json;
 use store::entities::devices;
 use terminals::discover::Answer;
 use terminals::{DeviceKind, Subnet, same_serial};
 
-use super::open_store;
+use super::engine;
 use crate::config::Config;
 use crate::output::{self, Failure, Usage, count, plain};
 
@@ -67,9 +67,7 @@ impl State {
 
 pub async fn run(args: Args, config: &Config) -> anyhow::Result<()> {
     let subnets = chosen(args.subnets, &config.discover.subnets)?;
-    let store = open_store(config).await?;
-    let engine = Engine::new(store.clone(), Clock::system(), PollerOptions::default())
-        .searching(config.discover.locator());
+    let engine = engine(config).await?;
     let search = engine.locator.plan(&subnets, args.port).await?;
     if let Some(device) = &search.unresolved {
         return Err(unresolved(device));
@@ -79,7 +77,7 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<()> {
         true => engine.locator.relocate(&search, &found).await?,
         false => Vec::new(),
     };
-    let hosts = compare(found, &store.devices().await?, &located);
+    let hosts = compare(found, &engine.store.devices().await?, &located);
     if args.json {
         println!(
             "{}",

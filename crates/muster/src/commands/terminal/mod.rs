@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use ingest::Clock;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use terminals::{Target, Terminal, TerminalError};
+use terminals::{Deadline, Target, Terminal, TerminalError};
 
 use super::clear_log;
 use crate::config::Config;
@@ -148,7 +148,7 @@ pub async fn run(command: Command, config: &Config) -> anyhow::Result<ExitCode> 
         Command::Info { place, json } => reading::info(&place.target()?, json).await?,
         Command::Test { place, zone } => {
             let zone = zone_named(zone)?;
-            return Ok(reading::test(&place.target()?, &zone).await);
+            return Ok(reading::test(&place.target()?, Deadline::none(), &zone).await);
         }
         Command::Punches {
             place,

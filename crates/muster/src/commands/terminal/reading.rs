@@ -68,10 +68,10 @@ pub async fn info(target: &Target, json: bool) -> anyhow::Result<()> {
 }
 
 /// Prints each step of a reading as it is done. Of a configured device, the serial number is checked too.
-pub async fn test(target: &Target, zone: &TimeZone) -> ExitCode {
+pub async fn test(target: &Target, deadline: Deadline, zone: &TimeZone) -> ExitCode {
     println!("{} terminal at {}", target.kind.brand(), target.address());
     let mut lines = StepLines::begin();
-    match test_steps(target, zone, &mut lines).await {
+    match test_steps(target, deadline, zone, &mut lines).await {
         Ok(()) => {
             println!("It can be read.");
             ExitCode::SUCCESS
@@ -87,6 +87,7 @@ pub async fn test(target: &Target, zone: &TimeZone) -> ExitCode {
 
 async fn test_steps(
     target: &Target,
+    deadline: Deadline,
     zone: &TimeZone,
     lines: &mut StepLines,
 ) -> Result<(), TerminalError> {
@@ -102,7 +103,7 @@ async fn test_steps(
         }
         _ => lines.took = took, // what it answered is shown when we have it
     };
-    let mut terminal = Terminal::connect_watched(target, Deadline::none(), &mut on_step).await?;
+    let mut terminal = Terminal::connect_watched(target, deadline, &mut on_step).await?;
     let result = test_reading(&mut terminal, zone, lines).await;
     terminal.close().await;
     result
