@@ -4,11 +4,12 @@ use std::collections::HashMap;
 
 use attendance::DeviceId;
 use jiff::Timestamp;
+use sea_orm::ConnectionTrait;
 
 use crate::identity::zone;
 use crate::sql::{self, in_ids, skip_locked};
 use crate::times::wall;
-use crate::{Store, StoreError, WriteTx};
+use crate::{ReadTx, Store, StoreError, WriteTx};
 
 /// How the last read of a device went, and when the next one is due.
 #[derive(Clone, Debug)]
@@ -452,26 +453,16 @@ impl WriteTx {
         .await?)
     }
 
+    /// The same as [`ReadTx::device_zones`] with what this transaction has changed.
+    pub async fn device_zones(&self, device: DeviceId) -> Result<DeviceZones, StoreError> {
+        zones_of(&self.tx, device).await
+    }
+}
+
+impl ReadTx {
     /// The zones of a device: its own as dated, and its site's before and without them.
     pub async fn device_zones(&self, device: DeviceId) -> Result<DeviceZones, StoreError> {
-        let rows = sql::all(
-            &self.tx,
-            "SELECT '', s.zone FROM devices d JOIN sites s ON s.id = d.site_id WHERE d.id = $1 \
-             UNION ALL SELECT z.from_clock, z.zone FROM device_zones z WHERE z.device_id = $1 ORDER BY 1",
-            [device.0.into()],
-        )
-        .await?;
-        let mut zones = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let from: String = row.try_get_by_index(0)?;
-            let name: String = row.try_get_by_index(1)?;
-            let tz = zone(&name);
-            zones.push((wall(&from), name, tz));
-        }
-        if zones.is_empty() {
-            return Err(StoreError::not_found("device", device));
-        }
-        Ok(DeviceZones { zones })
+        zones_of(&self.tx, device).await
     }
 }
 
@@ -553,6 +544,27 @@ fn free_at(now: usize) -> String {
     format!(
         "(lease_until_ms IS NULL OR lease_until_ms <= ${now}) AND (wanted_until_ms IS NULL OR wanted_until_ms <= ${now})"
     )
+}
+
+async fn zones_of<C: ConnectionTrait>(db: &C, device: DeviceId) -> Result<DeviceZones, StoreError> {
+    let rows = sql::all(
+        db,
+        "SELECT '', s.zone FROM devices d JOIN sites s ON s.id = d.site_id WHERE d.id = $1 \
+         UNION ALL SELECT z.from_clock, z.zone FROM device_zones z WHERE z.device_id = $1 ORDER BY 1",
+        [device.0.into()],
+    )
+    .await?;
+    let mut zones = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let from: String = row.try_get_by_index(0)?;
+        let name: String = row.try_get_by_index(1)?;
+        let tz = zone(&name);
+        zones.push((wall(&from), name, tz));
+    }
+    if zones.is_empty() {
+        return Err(StoreError::not_found("device", device));
+    }
+    Ok(DeviceZones { zones })
 }
 
 fn device_ids(rows: &[sea_orm::QueryResult]) -> Result<Vec<DeviceId>, StoreError> {

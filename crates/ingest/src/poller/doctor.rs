@@ -105,9 +105,8 @@ impl Poller {
         let Some((shows, at)) = clock else {
             return Ok(None);
         };
-        let tx = self.0.store.begin_write().await?;
+        let tx = self.0.store.begin_read().await?;
         let zones = tx.device_zones(device).await?;
-        tx.rollback().await?;
         let (_, zone) = zones.at(shows);
         let instant = zone.to_ambiguous_timestamp(shows).compatible().ok();
         Ok(instant.map(|instant| instant.duration_since(at).as_secs()))
