@@ -171,6 +171,18 @@ async fn the_doctor_looks_at_everything_and_goes_on_where_that_is_possible() {
     .await;
     check(
         healthy(),
+        &["command-code=201:2001"],
+        "ok ok -- ok ok ok no ok ok ok no",
+    )
+    .await;
+    check(
+        healthy(),
+        &["command-code=500:2001"],
+        "ok ok -- ok ok ok ok ok ok -- ok",
+    )
+    .await;
+    check(
+        healthy(),
         &["log-code=4989"],
         "ok ok -- ok ok ok ok ok ok ok no",
     )
