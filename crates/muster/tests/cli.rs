@@ -815,6 +815,20 @@ async fn the_doctor_says_what_it_saw_and_what_to_do() {
     assert_eq!(answer["checks"][2]["result"], "not_offered");
     assert_eq!(office.rows("punches").await, 0);
 
+    terminal.go_offline();
+    let said = office.run(&["device", "doctor", "AEH2194760215"]).await;
+    said.failed(1, &["TCP       failed", "UDP       failed"]);
+    let advice = "Check its power and network cable";
+    let times = said.out.matches(advice).count();
+    assert_eq!(times, 1, "once for both: {said:?}");
+    let said = office
+        .run(&["device", "doctor", "AEH2194760215", "--json"])
+        .await;
+    let answer: Value = serde_json::from_str(&said.out).expect("JSON");
+    let tcp = answer["checks"][1]["advice"].as_str();
+    assert!(tcp.is_some_and(|text| text.contains(advice)), "{answer}");
+    terminal.go_online();
+
     terminal.set_fault(zk::Fault::ConnectCode(6001));
     let said = office.run(&["device", "doctor", "AEH2194760215"]).await;
     said.failed(1, &["handshake failed", "Cloud server"]);
