@@ -5,6 +5,7 @@ use std::time::Duration;
 use store::{Store, StoreError};
 use tokio::task::JoinHandle;
 
+use crate::background::Background;
 use crate::opener::Opener;
 use crate::{
     CallerOptions, Callers, Change, Changes, Clock, Intake, Judge, Locator, LocatorOptions, Poller,
@@ -109,7 +110,7 @@ impl Engine {
     pub async fn watch(&self) -> Result<Watching, StoreError> {
         let mut foreign = self.store.foreign_writes().await?;
         let watcher = self.clone();
-        Ok(Watching(tokio::spawn(async move {
+        let watching = Background::begin(async move {
             loop {
                 match foreign.changed().await {
                     Ok(()) => watcher.edited(),
@@ -126,7 +127,8 @@ impl Engine {
                     }
                 }
             }
-        })))
+        });
+        Ok(Watching::of(watching))
     }
 
     /// Starts polling, searching for missing devices, judging and opening days. Start it once, and again only after
@@ -157,14 +159,18 @@ impl Engine {
 
 const WATCH_AGAIN: Duration = Duration::from_secs(5);
 
-/// Ends [`Engine::watch`] when it is dropped.
+/// Ends [`Engine::watch`] or [`Callers::watch`] when it is dropped.
 #[derive(Debug)]
 #[must_use = "nothing is watched once it is dropped"]
-pub struct Watching(JoinHandle<()>);
+pub struct Watching {
+    _watching: Background,
+}
 
-impl Drop for Watching {
-    fn drop(&mut self) {
-        self.0.abort();
+impl Watching {
+    pub(crate) fn of(watching: Background) -> Self {
+        Self {
+            _watching: watching,
+        }
     }
 }
 

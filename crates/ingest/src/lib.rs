@@ -3,6 +3,7 @@
 //! Owns the order of things and every task that runs by itself. Contains no SQL, no socket and no rule: those are `store`,
 //! `terminals` and `attendance`.
 
+mod background;
 mod callers;
 mod changes;
 mod clock;
@@ -16,10 +17,10 @@ mod judge;
 mod locator;
 mod log_order;
 mod opener;
+mod place;
 mod poller;
 mod together;
 
-pub use callers::Watching as WatchingCalls;
 pub use callers::{
     Answer, Caller, CallerOptions, Callers, Delivered, Delivery, Event, Handed, Order, Stranger,
     Unknown, Welcome, Who,
@@ -34,6 +35,7 @@ pub use error::IngestError;
 pub use intake::{Accepted, Batch, ClockFault, Contact, Intake};
 pub use judge::{Difference, Judge, Preview};
 pub use locator::{Located, Locator, LocatorOptions, Outcome, Search};
+pub use place::is_registered_at;
 pub use poller::{
     Checked, Diagnosis, Done, Found, Operation, PollFailure, Polled, Poller, PollerOptions,
     SetClockFailure, Taken,

@@ -13,9 +13,10 @@ use store::entities::devices;
 use store::locating::Sighting;
 use store::{Author, Store, StoreError};
 use terminals::discover::{self, Answer, ScanKeys, ScanLimits};
-use terminals::{DeviceKind, Step, Subnet};
-use tokio::task::JoinHandle;
+use terminals::{DeviceKind, Step, Subnet, same_serial};
 
+use crate::background::Background;
+use crate::place::{self, host, is_registered_at};
 use crate::{Change, Changes, Clock, Poller};
 
 /// Where and how often devices are searched for.
@@ -175,7 +176,7 @@ impl Locator {
             );
             return Ok(None);
         }
-        let renewing = Renewing::begin(self.clone());
+        let renewing = self.keep_turn();
         let mut found = Vec::new();
         self.scan(&search, &mut |place, answer| match answer {
             Answer::Nothing => {}
@@ -238,7 +239,7 @@ impl Locator {
         if port.is_none() {
             ports.extend(missing.iter().filter_map(|device| {
                 let kind = DeviceKind::from_name(&device.kind)?;
-                Some((kind.as_str(), port_of(device, kind)))
+                Some((kind.as_str(), place::port(device, kind)))
             }));
         }
         Search {
@@ -309,7 +310,7 @@ impl Locator {
         places: &[SocketAddr],
     ) -> Result<Outcome, StoreError> {
         match places {
-            [place] if is_at(device, *place) => Ok(Outcome::There),
+            [place] if is_registered_at(device, *place) => Ok(Outcome::There),
             [place] if !has_host_name(device) => self.relocate_to(device, *place).await,
             [place] => {
                 let message = format!(
@@ -389,18 +390,10 @@ impl Locator {
             return Ok(Outcome::Overtaken);
         }
         tx.commit().await?;
-        let mut doubted = inner
-            .doubted
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        if doubted
-            .insert(DeviceId(device.id), message.clone())
-            .as_ref()
-            != Some(&message)
-        {
+        let said = self.doubted().insert(DeviceId(device.id), message.clone());
+        if said.as_ref() != Some(&message) {
             tracing::warn!(device.id = device.id, "device {}: {message}", device.name);
         }
-        drop(doubted);
         self.tell(device);
         Ok(Outcome::Doubted(message))
     }
@@ -417,6 +410,16 @@ impl Locator {
         });
     }
 
+    /// Keeps the turn of a search that runs, for as long as the value lives.
+    fn keep_turn(&self) -> Background {
+        let locator = self.clone();
+        let failing = "the turn to search for devices could not be kept";
+        Background::repeat(RENEW, failing, move || {
+            let locator = locator.clone();
+            async move { locator.prolong().await }
+        })
+    }
+
     async fn prolong(&self) -> Result<(), StoreError> {
         let inner = &*self.0;
         let until = inner.clock.real_now() + inner.options.every;
@@ -430,31 +433,6 @@ impl Search {
     /// How many times an address is asked.
     pub fn asked(&self) -> usize {
         self.addresses.len() * self.ports.len()
-    }
-}
-
-/// A search that runs keeps its turn.
-struct Renewing(JoinHandle<()>);
-
-impl Renewing {
-    fn begin(locator: Locator) -> Self {
-        Self(tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(RENEW).await;
-                if let Err(error) = locator.prolong().await {
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        "the turn to search for devices could not be kept; trying again"
-                    );
-                }
-            }
-        }))
-    }
-}
-
-impl Drop for Renewing {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 
@@ -475,31 +453,15 @@ fn is_in_contact(device: &devices::Model) -> bool {
     device.enabled && device.last_contact_ms.is_some() && device.last_error_step.is_none()
 }
 
-fn host(device: &devices::Model) -> &str {
-    device.address.as_deref().unwrap_or_default().trim()
-}
-
 fn has_host_name(device: &devices::Model) -> bool {
     !host(device).is_empty() && host(device).parse::<IpAddr>().is_err()
 }
 
-fn port_of(device: &devices::Model, kind: DeviceKind) -> u16 {
-    let port = device.port.and_then(|port| u16::try_from(port).ok());
-    port.unwrap_or(kind.default_port())
-}
-
-fn is_at(device: &devices::Model, place: SocketAddr) -> bool {
-    let port = DeviceKind::from_name(&device.kind).map(|kind| port_of(device, kind));
-    host(device).parse() == Ok(place.ip()) && port == Some(place.port())
-}
-
 fn places_of(device: &devices::Model, found: &[(SocketAddr, Answer)]) -> Vec<SocketAddr> {
-    let wanted = device.serial_number.trim();
     let mut places: Vec<SocketAddr> = found
         .iter()
         .filter(|(_, answer)| match answer {
-            // Terminals and stickers disagree about case and blanks.
-            Answer::Terminal { serial, .. } => serial.trim().eq_ignore_ascii_case(wanted),
+            Answer::Terminal { serial, .. } => same_serial(serial, &device.serial_number),
             _ => false,
         })
         .map(|(place, _)| *place)

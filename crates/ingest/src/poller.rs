@@ -7,7 +7,7 @@ mod live;
 mod operations;
 mod taken;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,7 +23,7 @@ use terminals::{
     Credentials, Deadline, DeviceKind, Identity, ReadPosition, Reading, Retry, Step, Target,
     Terminal, TerminalError, Transport,
 };
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 pub use clocks::SetClockFailure;
@@ -31,9 +31,11 @@ pub use doctor::{Checked, Diagnosis, Found};
 pub use operations::{Done, Operation};
 pub use taken::Taken;
 
+use crate::background::Background;
 use crate::error::story;
 use crate::intake::ToMark;
-use crate::{Accepted, Batch, Change, Changes, Clock, ClockFault, Intake};
+use crate::together::{Keep, Together};
+use crate::{Accepted, Batch, Change, Changes, Clock, ClockFault, Intake, place};
 
 /// How terminals are read, and what else may be done with them.
 #[derive(Clone, Debug)]
@@ -111,9 +113,7 @@ struct Inner {
     /// Devices that are listened to, each told here when it is to be read.
     live: Mutex<HashMap<DeviceId, Arc<Notify>>>,
     /// Complete reads that wait to be stored.
-    complete: Mutex<VecDeque<CompleteRead>>,
-    /// Held by who stores them.
-    pen: tokio::sync::Mutex<()>,
+    complete: Together<CompleteRead, Option<Accepted>>,
 }
 
 /// Says while it lives that a device is being read.
@@ -132,16 +132,6 @@ impl<'a> UnderWay<'a> {
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
         lock(self.reading).remove(&self.device);
-    }
-}
-
-/// A task that ends with the value.
-#[derive(Debug)]
-struct Renewing(tokio::task::JoinHandle<()>);
-
-impl Drop for Renewing {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 
@@ -164,8 +154,7 @@ impl Poller {
             stopping: AtomicBool::new(false),
             reading: Mutex::default(),
             live: Mutex::default(),
-            complete: Mutex::default(),
-            pen: tokio::sync::Mutex::default(),
+            complete: Together::new(TOGETHER),
         }))
     }
 
@@ -338,19 +327,13 @@ impl Poller {
     }
 
     /// Renews the leases of the reads under way for as long as the value lives.
-    fn keep_leases(&self) -> Renewing {
+    fn keep_leases(&self) -> Background {
         let poller = self.clone();
-        Renewing(tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(RENEW).await;
-                if let Err(error) = poller.renew_leases().await {
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        "the leases of devices being read could not be renewed; trying again"
-                    );
-                }
-            }
-        }))
+        let failing = "the leases of devices being read could not be renewed";
+        Background::repeat(RENEW, failing, move || {
+            let poller = poller.clone();
+            async move { poller.renew_leases().await }
+        })
     }
 
     async fn renew_leases(&self) -> Result<(), StoreError> {
@@ -498,7 +481,7 @@ impl Poller {
                 format!("there is no kind of device {:?}", row.kind),
             )
         })?;
-        let host = row.address.as_deref().unwrap_or_default().trim();
+        let host = place::host(row);
         if host.is_empty() {
             let message = "it has no address: waiting until it calls in or is given one";
             return Err(failure("address", message.to_owned()));
@@ -524,8 +507,7 @@ impl Poller {
                 return Err(failure(Step::SignIn.as_str(), message));
             }
         };
-        let port = row.port.and_then(|port| u16::try_from(port).ok());
-        let port = port.unwrap_or_else(|| kind.default_port());
+        let port = place::port(row, kind);
         let known = row.transport.as_deref().and_then(Transport::from_name);
         Ok(Target {
             kind,
@@ -550,8 +532,6 @@ impl Poller {
         reading: Reading,
         live_since: Option<Timestamp>,
     ) -> Result<Option<Result<Accepted, PollFailure>>, StoreError> {
-        let inner = &self.0;
-        let (kept, mut told) = oneshot::channel();
         let complete = CompleteRead {
             row: row.clone(),
             began,
@@ -560,102 +540,9 @@ impl Poller {
             position: reading.position.clone(),
             batch: Batch::of_reading(DeviceId(row.id), reading),
             live_since,
-            kept,
         };
-        lock(&inner.complete).push_back(complete);
-        loop {
-            // Whoever has the pen writes for all who wait.
-            let _pen = inner.pen.lock().await;
-            match told.try_recv() {
-                Ok(kept) => return kept.map(|kept| kept.map(Ok)),
-                Err(oneshot::error::TryRecvError::Empty) => self.keep_complete_reads().await,
-                Err(oneshot::error::TryRecvError::Closed) => return Ok(None), // its writer was stopped
-            }
-        }
-    }
-
-    /// Stores the complete reads that wait, all in one transaction; if that fails, each in one of its own, so that a bad one
-    /// harms nobody.
-    async fn keep_complete_reads(&self) {
-        let inner = &self.0;
-        let reads: Vec<CompleteRead> = {
-            let mut waiting = lock(&inner.complete);
-            let mut punches = 0;
-            let fits = waiting.iter().take_while(|read| {
-                let before = punches;
-                punches += read.batch.punches.len();
-                before < TOGETHER
-            });
-            let fits = fits.count();
-            waiting.drain(..fits).collect()
-        };
-        match self.keep_together(&reads).await {
-            Ok(results) => {
-                for (read, result) in reads.into_iter().zip(results) {
-                    let _gone = read.kept.send(Ok(result));
-                }
-            }
-            Err(_) if reads.len() > 1 => {
-                for read in reads {
-                    let result = self.keep_together(std::slice::from_ref(&read)).await;
-                    let result = result.map(|results| results.into_iter().next().flatten());
-                    let _gone = read.kept.send(result);
-                }
-            }
-            Err(error) => {
-                if let Some(read) = reads.into_iter().next() {
-                    let _gone = read.kept.send(Err(error));
-                }
-            }
-        }
-    }
-
-    /// For each read what was accepted, or `None` when its device had been taken over.
-    async fn keep_together(
-        &self,
-        reads: &[CompleteRead],
-    ) -> Result<Vec<Option<Accepted>>, StoreError> {
-        let inner = &self.0;
-        let _storing = inner.intake.storing();
-        let tx = inner.store.begin_write().await?;
-        let mut kept = Vec::with_capacity(reads.len());
-        let mut to_mark = ToMark::default();
-        for read in reads {
-            let result = self.keep_in(&tx, read).await?;
-            kept.push(result.map(|(kept, touched)| {
-                to_mark.add(touched);
-                kept
-            }));
-        }
-        to_mark.mark_in(&tx, inner.clock.now()).await?;
-        tx.commit().await?;
-        let mut accepted = Vec::with_capacity(reads.len());
-        for (read, kept) in reads.iter().zip(kept) {
-            let row = &read.row;
-            let Some(kept) = kept else {
-                tracing::warn!(
-                    device.id = row.id,
-                    "device {} was taken over while it was read",
-                    row.name
-                );
-                accepted.push(None);
-                continue;
-            };
-            inner.intake.stored(DeviceId(row.id), &kept.accepted);
-            if let Some(since) = kept.back {
-                tracing::info!(
-                    device.id = row.id,
-                    punches = kept.accepted.new,
-                    "device {} is back, away since {since}",
-                    row.name
-                );
-            }
-            if let (Some(Outage::Began), Some((_, fault))) = (kept.failed, kept.accepted.fault()) {
-                tracing::warn!(device.id = row.id, "device {}: {fault}", row.name);
-            }
-            accepted.push(Some(kept.accepted));
-        }
-        Ok(accepted)
+        let kept = self.0.complete.keep(self, complete).await?;
+        Ok(kept.flatten().map(Ok))
     }
 
     async fn keep_in(
@@ -803,9 +690,63 @@ impl Poller {
     }
 }
 
+impl Keep for Poller {
+    type Item = CompleteRead;
+    /// `None` when its device had been taken over.
+    type Kept = Option<Accepted>;
+
+    fn weight(read: &CompleteRead) -> usize {
+        read.batch.punches.len()
+    }
+
+    async fn keep(&self, reads: &[CompleteRead]) -> Result<Vec<Option<Accepted>>, StoreError> {
+        let inner = &self.0;
+        let _storing = inner.intake.storing();
+        let tx = inner.store.begin_write().await?;
+        let mut kept = Vec::with_capacity(reads.len());
+        let mut to_mark = ToMark::default();
+        for read in reads {
+            let result = self.keep_in(&tx, read).await?;
+            kept.push(result.map(|(kept, touched)| {
+                to_mark.add(touched);
+                kept
+            }));
+        }
+        to_mark.mark_in(&tx, inner.clock.now()).await?;
+        tx.commit().await?;
+        let mut accepted = Vec::with_capacity(reads.len());
+        for (read, kept) in reads.iter().zip(kept) {
+            let row = &read.row;
+            let Some(kept) = kept else {
+                tracing::warn!(
+                    device.id = row.id,
+                    "device {} was taken over while it was read",
+                    row.name
+                );
+                accepted.push(None);
+                continue;
+            };
+            inner.intake.stored(DeviceId(row.id), &kept.accepted);
+            if let Some(since) = kept.back {
+                tracing::info!(
+                    device.id = row.id,
+                    punches = kept.accepted.new,
+                    "device {} is back, away since {since}",
+                    row.name
+                );
+            }
+            if let (Some(Outage::Began), Some((_, fault))) = (kept.failed, kept.accepted.fault()) {
+                tracing::warn!(device.id = row.id, "device {}: {fault}", row.name);
+            }
+            accepted.push(Some(kept.accepted));
+        }
+        Ok(accepted)
+    }
+}
+
 /// A read that is complete and not stored yet.
 #[derive(Debug)]
-struct CompleteRead {
+pub(crate) struct CompleteRead {
     row: devices::Model,
     began: Timestamp,
     identity: Identity,
@@ -814,8 +755,6 @@ struct CompleteRead {
     batch: Batch,
     /// The device is listened to, so it stays ours.
     live_since: Option<Timestamp>,
-    /// Told when it is stored.
-    kept: oneshot::Sender<Result<Option<Accepted>, StoreError>>,
 }
 
 /// What became of a stored read.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use ingest::LocatorOptions;
+use ingest::{LocatorOptions, PollerOptions};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use terminals::Subnet;
@@ -325,6 +325,16 @@ impl Config {
             ..self.clone()
         };
         toml::to_string_pretty(&shown).expect("plain values are TOML")
+    }
+
+    /// How terminals are read.
+    pub fn poller(&self) -> PollerOptions {
+        PollerOptions {
+            concurrency: self.poll.concurrency.into(),
+            deadline: self.poll.deadline(),
+            fingerprint_purpose: self.fingerprints.purpose(),
+            ..PollerOptions::default()
+        }
     }
 
     /// The file that holds the SQLite database; `None` on PostgreSQL.

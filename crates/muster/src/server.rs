@@ -80,12 +80,7 @@ pub async fn run(args: Args, mut config: Config) -> anyhow::Result<()> {
             secure_cookies: config.secure_cookies,
             link_signs_in: None,
         },
-        poller: PollerOptions {
-            concurrency: config.poll.concurrency.into(),
-            deadline: config.poll.deadline(),
-            fingerprint_purpose: config.fingerprints.purpose(),
-            ..PollerOptions::default()
-        },
+        poller: config.poller(),
         locator: config.discover.locator(),
     };
     run_until_stopped(store, Clock::system(), listener, options).await

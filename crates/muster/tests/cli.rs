@@ -815,6 +815,20 @@ async fn the_doctor_says_what_it_saw_and_what_to_do() {
     assert_eq!(answer["checks"][2]["result"], "not_offered");
     assert_eq!(office.rows("punches").await, 0);
 
+    terminal.go_offline();
+    let said = office.run(&["device", "doctor", "AEH2194760215"]).await;
+    said.failed(1, &["TCP       failed", "UDP       failed"]);
+    let advice = "Check its power and network cable";
+    let times = said.out.matches(advice).count();
+    assert_eq!(times, 1, "once for both: {said:?}");
+    let said = office
+        .run(&["device", "doctor", "AEH2194760215", "--json"])
+        .await;
+    let answer: Value = serde_json::from_str(&said.out).expect("JSON");
+    let tcp = answer["checks"][1]["advice"].as_str();
+    assert!(tcp.is_some_and(|text| text.contains(advice)), "{answer}");
+    terminal.go_online();
+
     terminal.set_fault(zk::Fault::ConnectCode(6001));
     let said = office.run(&["device", "doctor", "AEH2194760215"]).await;
     said.failed(1, &["handshake failed", "Cloud server"]);
@@ -826,6 +840,20 @@ async fn the_doctor_says_what_it_saw_and_what_to_do() {
     let listed = office.run(&["device", "list", "--json"]).await.done();
     let listed: Value = serde_json::from_str(&listed.out).expect("JSON");
     assert_eq!(listed[0]["transport"], "udp");
+}
+
+#[tokio::test]
+async fn the_doctor_and_a_test_wait_no_longer_than_a_reading() {
+    let office = Office::open().await;
+    office.file("muster.toml", "[poll]\ndeadline_secs = 3\n");
+    let terminal = zk_terminal("AEH2194760215").await;
+    office.add_zk(&terminal, "AEH2194760215").await;
+    let read_clock = 201;
+    terminal.set_fault(zk::Fault::Mute(read_clock));
+    for command in ["doctor", "test"] {
+        let said = office.run(&["device", command, "AEH2194760215"]).await;
+        said.failed(1, &["clock", "within 3 s at step clock"]);
+    }
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 
 use crate::audit::Author;
 use crate::times::instant;
-use crate::{StoreError, WriteTx};
+use crate::{ReadTx, StoreError, WriteTx};
 use crate::{punches, sql};
 
 /// What happened to a clock between two contacts.
@@ -120,6 +120,18 @@ impl WriteTx {
             .await
     }
 
+    /// Forgets the notes from before `before`.
+    pub async fn forget_clock_notes(&self, before: Timestamp) -> Result<u64, StoreError> {
+        Ok(sql::run(
+            &self.tx,
+            "DELETE FROM device_clocks WHERE at_ms < $1",
+            [before.as_millisecond().into()],
+        )
+        .await?)
+    }
+}
+
+impl ReadTx {
     /// When a device was last used in the time from `now` on that its clock, which shows `shows`, has already been through.
     pub async fn last_punch_ahead(
         &self,
@@ -164,16 +176,6 @@ impl WriteTx {
         rows.iter()
             .map(|row| Ok(EmployeeId(row.try_get_by_index(0)?)))
             .collect()
-    }
-
-    /// Forgets the notes from before `before`.
-    pub async fn forget_clock_notes(&self, before: Timestamp) -> Result<u64, StoreError> {
-        Ok(sql::run(
-            &self.tx,
-            "DELETE FROM device_clocks WHERE at_ms < $1",
-            [before.as_millisecond().into()],
-        )
-        .await?)
     }
 }
 

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 
 use attendance::DeviceId;
 use jiff::Timestamp;
+use sea_orm::ConnectionTrait;
 
 use crate::identity::zone;
 use crate::sql::{self, in_ids, skip_locked};
 use crate::times::wall;
-use crate::{Store, StoreError, WriteTx};
+use crate::{ReadTx, Store, StoreError, WriteTx};
 
 /// How the last read of a device went, and when the next one is due.
 #[derive(Clone, Debug)]
@@ -452,26 +453,16 @@ impl WriteTx {
         .await?)
     }
 
+    /// The same as [`ReadTx::device_zones`] with what this transaction has changed.
+    pub async fn device_zones(&self, device: DeviceId) -> Result<DeviceZones, StoreError> {
+        zones_of(&self.tx, device).await
+    }
+}
+
+impl ReadTx {
     /// The zones of a device: its own as dated, and its site's before and without them.
     pub async fn device_zones(&self, device: DeviceId) -> Result<DeviceZones, StoreError> {
-        let rows = sql::all(
-            &self.tx,
-            "SELECT '', s.zone FROM devices d JOIN sites s ON s.id = d.site_id WHERE d.id = $1 \
-             UNION ALL SELECT z.from_clock, z.zone FROM device_zones z WHERE z.device_id = $1 ORDER BY 1",
-            [device.0.into()],
-        )
-        .await?;
-        let mut zones = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let from: String = row.try_get_by_index(0)?;
-            let name: String = row.try_get_by_index(1)?;
-            let tz = zone(&name);
-            zones.push((wall(&from), name, tz));
-        }
-        if zones.is_empty() {
-            return Err(StoreError::not_found("device", device));
-        }
-        Ok(DeviceZones { zones })
+        zones_of(&self.tx, device).await
     }
 }
 
@@ -555,6 +546,27 @@ fn free_at(now: usize) -> String {
     )
 }
 
+async fn zones_of<C: ConnectionTrait>(db: &C, device: DeviceId) -> Result<DeviceZones, StoreError> {
+    let rows = sql::all(
+        db,
+        "SELECT '', s.zone FROM devices d JOIN sites s ON s.id = d.site_id WHERE d.id = $1 \
+         UNION ALL SELECT z.from_clock, z.zone FROM device_zones z WHERE z.device_id = $1 ORDER BY 1",
+        [device.0.into()],
+    )
+    .await?;
+    let mut zones = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let from: String = row.try_get_by_index(0)?;
+        let name: String = row.try_get_by_index(1)?;
+        let tz = zone(&name);
+        zones.push((wall(&from), name, tz));
+    }
+    if zones.is_empty() {
+        return Err(StoreError::not_found("device", device));
+    }
+    Ok(DeviceZones { zones })
+}
+
 fn device_ids(rows: &[sea_orm::QueryResult]) -> Result<Vec<DeviceId>, StoreError> {
     rows.iter()
         .map(|row| Ok(DeviceId(row.try_get_by_index(0)?)))
@@ -586,6 +598,8 @@ mod tests {
                 ("pushing", "mode = 'push'"),
                 ("leased", "lease_owner = 'x', lease_until_ms = 60000"),
                 ("forgotten", "lease_owner = 'x', lease_until_ms = 40000"),
+                ("wanted", "wanted_until_ms = 60000"),
+                ("wanted before", "wanted_until_ms = 40000"),
             ] {
                 let id = device(&tx, site, serial).await;
                 let both = format!("UPDATE devices SET next_poll_ms = 1000, {column} WHERE id = $1");
@@ -598,7 +612,7 @@ mod tests {
             tx.retire_device(retired, author()).await.unwrap();
             let mut claimed = tx.claim_due_devices("me", at(5), at(50), at(60), 99).await.unwrap();
             claimed.sort();
-            assert_eq!(claimed, [ids[0], ids[1], ids[8]]);
+            assert_eq!(claimed, [ids[0], ids[1], ids[8], ids[10]]);
             assert_eq!(tx.claim_due_devices("you", at(5), at(50), at(60), 99).await.unwrap(), []);
             tx.commit().await.unwrap();
             assert_eq!(store.next_poll(at(50)).await.unwrap(), Some(at(9)), "that of the later one");
@@ -628,6 +642,35 @@ mod tests {
             let row = tx.device_row(gate).await.unwrap();
             assert_eq!((row.fail_count, row.next_poll_ms, row.lease_owner), (1, Some(320_000), None));
             assert_eq!((row.last_error.as_deref(), row.last_error_step.as_deref()), (Some("refused"), Some("connect")));
+        }
+
+        async fn a_transport_that_is_known_or_was_said_stays(store: Store) {
+            let tx = store.begin_write().await.unwrap();
+            let site = site(&tx).await;
+            let gate = device(&tx, site, "G").await;
+            for (answered_by, expected) in [(None, None), (Some("udp"), Some("udp")), (None, Some("udp")), (Some("tcp"), Some("udp"))] {
+                tx.claim_devices("me", &[gate], at(0), at(10)).await.unwrap();
+                let read = ReadState {
+                    device: gate,
+                    owner: "me",
+                    at: at(20),
+                    next_poll: at(320),
+                    outcome: ReadOutcome::Complete {
+                        read_position: "",
+                        clock_drift_s: 0,
+                        model: "",
+                        firmware: "",
+                        user_count: None,
+                        record_count: None,
+                        record_capacity: None,
+                        transport: answered_by,
+                        live_since: None,
+                    },
+                };
+                assert!(tx.finish_read(&read).await.unwrap());
+                let row = tx.device_row(gate).await.unwrap();
+                assert_eq!(row.transport.as_deref(), expected, "{answered_by:?}");
+            }
         }
 
         async fn equal_failures_are_one_cycle_and_old_cycles_are_forgotten(store: Store) {

@@ -332,6 +332,24 @@ pub async fn marked_days(store: &Store, employee: EmployeeId) -> Vec<Date> {
         .collect()
 }
 
+/// Every punch of a device by its wall time: device user, time, state, verify mode, and the ways it was seen.
+pub async fn punches_of(store: &Store, device: DeviceId) -> Vec<String> {
+    let ways = match store.backend() {
+        sea_orm::DbBackend::Postgres => "string_agg(way, '+' ORDER BY way)",
+        _ => "group_concat(way, '+' ORDER BY way)",
+    };
+    let query = format!(
+        "SELECT user_id || ' ' || clock || ' ' || state || ' ' || verify || ' ' || \
+         (SELECT {ways} FROM punch_sightings s WHERE s.punch_id = p.id) \
+         FROM punches p WHERE device_id = $1 ORDER BY clock, user_id"
+    );
+    let rows = sql::all(store.read(), &query, [device.0.into()]).await;
+    rows.expect("punches can be read")
+        .iter()
+        .map(|row| row.try_get_by_index(0).expect("it is a text"))
+        .collect()
+}
+
 /// How many rows a table has.
 pub async fn count_rows(store: &Store, table: &str) -> u64 {
     let row = crate::sql::one(store.read(), &format!("SELECT COUNT(*) FROM {table}"), [])

@@ -22,7 +22,7 @@ pub use hik::{HikLimits, HikTerminal};
 pub use reading::{DeviceUser, Identity, Live, ParkedRecord, ReadPosition, Reading, log_fullness};
 pub use steps::OnStep;
 pub use subnet::{Subnet, SubnetError};
-pub use target::{Credentials, DeviceKind, Target, Transport};
+pub use target::{Credentials, DeviceKind, Target, Transport, same_serial};
 pub use terminal::{ClockSet, Terminal, read};
 pub use writing::{
     Effect, FingerKind, Fingerprint, Fingerprints, Privilege, UserChange, UserDetails, WriteError,

@@ -175,6 +175,11 @@ impl Target {
     }
 }
 
+/// Whether two serial numbers are of the same terminal: terminals and stickers disagree about case and blanks.
+pub fn same_serial(one: &str, other: &str) -> bool {
+    one.trim().eq_ignore_ascii_case(other.trim())
+}
+
 /// Why a terminal URL is not one.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {
@@ -353,5 +358,12 @@ mod tests {
     fn debug_hides_secrets() {
         let target: Target = "hik://admin:topsecret@h".parse().expect("a good URL");
         assert!(!format!("{target:?}").contains("topsecret"));
+    }
+
+    #[test]
+    fn serial_numbers_are_the_same_in_any_case_and_with_blanks() {
+        assert!(same_serial("AEH2194760215", " aeh2194760215\r\n"));
+        assert!(!same_serial("AEH2194760215", "AEH2194760216"));
+        assert!(!same_serial("AEH2194760215", "AEH 2194760215"));
     }
 }

@@ -93,7 +93,9 @@ impl Server {
     }
 
     async fn raw(&self, request: &[u8]) -> Vec<u8> {
-        let mut stream = TcpStream::connect(self.address).await.expect("a connection");
+        let mut stream = TcpStream::connect(self.address)
+            .await
+            .expect("a connection");
         stream.write_all(request).await.expect("it is taken");
         stream.shutdown().await.expect("it is taken");
         let mut answer = Vec::new();
@@ -114,11 +116,15 @@ impl Server {
     }
 
     async fn get(&self, target: &str) -> String {
-        self.ask(&format!("GET {target} HTTP/1.1"), b"").await.told()
+        self.ask(&format!("GET {target} HTTP/1.1"), b"")
+            .await
+            .told()
     }
 
     async fn post(&self, target: &str, body: &[u8]) -> String {
-        self.ask(&format!("POST {target} HTTP/1.1"), body).await.told()
+        self.ask(&format!("POST {target} HTTP/1.1"), body)
+            .await
+            .told()
     }
 
     /// A punch line of the gate.
@@ -128,7 +134,11 @@ impl Server {
     }
 
     async fn device(&self, serial: &str) -> DeviceId {
-        let row = self.store.device_by_serial(serial).await.expect("a database");
+        let row = self
+            .store
+            .device_by_serial(serial)
+            .await
+            .expect("a database");
         DeviceId(row.expect("it is registered").id)
     }
 
@@ -243,7 +253,11 @@ async fn documented_exchanges() {
         }
         let found = server.ask(request, &body).await;
         let expected = String::from_utf8(unescaped(expected)).expect("a text");
-        assert_eq!((found.status.as_str(), &found.body), (status, &expected), "{name}");
+        assert_eq!(
+            (found.status.as_str(), &found.body),
+            (status, &expected),
+            "{name}"
+        );
         let mut headers = vec![
             "Date: Sun, 22 Nov 2026 05:00:03 GMT".to_owned(),
             "Content-Type: text/plain".to_owned(),
@@ -258,7 +272,11 @@ async fn documented_exchanges() {
                 .headers
                 .iter()
                 .any(|found| found.eq_ignore_ascii_case(&header));
-            assert!(is_there, "{name}: {header} is missing from {:?}", found.headers);
+            assert!(
+                is_there,
+                "{name}: {header} is missing from {:?}",
+                found.headers
+            );
         }
         compared += 1;
     }
@@ -266,30 +284,58 @@ async fn documented_exchanges() {
     // E2: PUSH 1.0 goes on from where it was.
     let terminal = "0066688490001";
     let upload = format!("/iclock/cdata?SN={terminal}&Stamp=289503453");
-    assert_eq!(server.post(&upload, b"1\t2026-11-22 08:00:00\t0\t1\n").await, "OK: 1");
-    let block = server.get(&format!("/iclock/cdata?SN={terminal}&options=all")).await;
+    assert_eq!(
+        server
+            .post(&upload, b"1\t2026-11-22 08:00:00\t0\t1\n")
+            .await,
+        "OK: 1"
+    );
+    let block = server
+        .get(&format!("/iclock/cdata?SN={terminal}&options=all"))
+        .await;
     let expected = "GET OPTION FROM: 0066688490001\nStamp=289503453\nOpStamp=0\nPhotoStamp=0\n";
     assert!(block.starts_with(expected), "{block}");
-    assert!(block.contains("\nTransFlag=1100101000\nTimeZone=330\n"), "{block}");
+    assert!(
+        block.contains("\nTransFlag=1100101000\nTimeZone=330\n"),
+        "{block}"
+    );
     // A2 and A3: the code and the session are ours.
-    let code = server.post(&format!("/iclock/registry?SN={DOOR}"), b"DeviceType=acc").await;
-    assert!(code.strip_prefix("RegistryCode=").is_some_and(|code| code.len() == 10), "{code}");
-    let again = server.post(&format!("/iclock/registry?SN={DOOR}"), b"DeviceType=acc").await;
+    let code = server
+        .post(&format!("/iclock/registry?SN={DOOR}"), b"DeviceType=acc")
+        .await;
+    assert!(
+        code.strip_prefix("RegistryCode=")
+            .is_some_and(|code| code.len() == 10),
+        "{code}"
+    );
+    let again = server
+        .post(&format!("/iclock/registry?SN={DOOR}"), b"DeviceType=acc")
+        .await;
     assert_eq!(again, code, "it registers at every connection");
     let block = server.post(&format!("/iclock/push?SN={DOOR}"), b"").await;
-    assert!(block.starts_with("ServerVersion=3.1.2\nServerName=Muster\n"), "{block}");
+    assert!(
+        block.starts_with("ServerVersion=3.1.2\nServerName=Muster\n"),
+        "{block}"
+    );
 }
 
 #[tokio::test]
 async fn what_the_exchanges_leave_behind() {
     let server = Server::start().await;
-    for name in ["E4", "E6", "E14", "E16", "E18", "A4", "A5", "A6", "E12", "E3"] {
+    for name in [
+        "E4", "E6", "E14", "E16", "E18", "A4", "A5", "A6", "E12", "E3",
+    ] {
         let line = EXCHANGES
             .lines()
             .find(|line| line.starts_with(&format!("{name} |")))
             .expect("it is there");
         let parts: Vec<&str> = line.split(" | ").map(str::trim).collect();
-        server.ask(parts[1], &unescaped(parts.get(2).filter(|_| parts.len() == 5).unwrap_or(&""))).await;
+        server
+            .ask(
+                parts[1],
+                &unescaped(parts.get(2).filter(|_| parts.len() == 5).unwrap_or(&"")),
+            )
+            .await;
     }
     assert_eq!(
         server.punches(GATE).await,
@@ -311,7 +357,10 @@ async fn what_the_exchanges_leave_behind() {
         ]
     );
     // The same event as it happened and from the log is one punch.
-    assert_eq!(server.punches(DOOR).await, ["4 2026-11-22 11:49:32 in face push"]);
+    assert_eq!(
+        server.punches(DOOR).await,
+        ["4 2026-11-22 11:49:32 in face push"]
+    );
     let device = server.device(GATE).await;
     let users = store::views::devices::users_like(&server.store, device.0, "", 10, 0).await;
     let users: Vec<_> = users
@@ -321,10 +370,29 @@ async fn what_the_exchanges_leave_behind() {
         .map(|user| (user.user_id, user.name, user.card.unwrap_or_default()))
         .collect();
     let user = |id: &str, name: &str, card: &str| (id.to_owned(), name.to_owned(), card.to_owned());
-    assert_eq!(users, [user("36234", "Ana", "133440"), user("7", "\u{5f20}\u{4f1f}", "123456789")]);
-    assert_eq!(server.cursor("ATTLOG").await.as_deref(), Some("9999"), "not moved by Stamp=0");
-    let row = server.store.device(device).await.expect("a database").expect("it is there");
-    assert_eq!((row.record_count, row.user_count), (Some(1093), Some(22)), "of E3, E12 is of no command");
+    assert_eq!(
+        users,
+        [
+            user("36234", "Ana", "133440"),
+            user("7", "\u{5f20}\u{4f1f}", "123456789")
+        ]
+    );
+    assert_eq!(
+        server.cursor("ATTLOG").await.as_deref(),
+        Some("9999"),
+        "not moved by Stamp=0"
+    );
+    let row = server
+        .store
+        .device(device)
+        .await
+        .expect("a database")
+        .expect("it is there");
+    assert_eq!(
+        (row.record_count, row.user_count),
+        (Some(1093), Some(22)),
+        "of E3, E12 is of no command"
+    );
 }
 
 #[tokio::test]
@@ -332,26 +400,53 @@ async fn lines_that_cannot_be_used_are_parked_and_block_nothing() {
     let server = Server::start().await;
     let rest = "\t2026-11-22 08:00:00\t0\t1";
     for (line, kept, reason) in [
-        (format!("{}", "x".repeat(1 << 20)), 0, "the line is longer than any record"),
+        (
+            format!("{}", "x".repeat(1 << 20)),
+            0,
+            "the line is longer than any record",
+        ),
         (format!("11\0{rest}"), 0, "the line has a NUL byte inside"),
         (rest.to_owned(), 0, "the line has no user id"),
-        (format!("1 2{rest}"), 0, "the user id has blanks or characters that no user id has"),
-        (format!("{}{rest}", "1".repeat(200)), 0, "the user id is longer than any user id"),
+        (
+            format!("1 2{rest}"),
+            0,
+            "the user id has blanks or characters that no user id has",
+        ),
+        (
+            format!("{}{rest}", "1".repeat(200)),
+            0,
+            "the user id is longer than any user id",
+        ),
         (format!("0{rest}"), 1, ""),
-        ("12\t0000-00-00 00:00:00\t0\t1".to_owned(), 0, "the time does not exist"),
+        (
+            "12\t0000-00-00 00:00:00\t0\t1".to_owned(),
+            0,
+            "the time does not exist",
+        ),
         ("13\t2000-01-01 00:00:10\t0\t1".to_owned(), 1, ""),
         ("14\t2099-01-01 00:00:00\t0\t1".to_owned(), 1, ""),
         (format!("\u{feff}15{rest}"), 1, ""),
         ("16 2026-11-22 08:00:00 0 1".to_owned(), 1, ""),
-        ("1001%092026-11-22 08:00:00+0+1".to_owned(), 0, "the line has too few fields"),
+        (
+            "1001%092026-11-22 08:00:00+0+1".to_owned(),
+            0,
+            "the line has too few fields",
+        ),
     ] {
-        let before = (server.punches(GATE).await.len(), server.parked().await.len());
+        let before = (
+            server.punches(GATE).await.len(),
+            server.parked().await.len(),
+        );
         assert_eq!(server.upload(&line).await, "OK: 1", "{reason}");
         let (punches, parked) = (server.punches(GATE).await, server.parked().await);
         assert_eq!(punches.len() - before.0, kept, "{reason} {punches:?}");
         assert_eq!(parked.len() - before.1, 1 - kept, "{reason}");
         if kept == 0 {
-            assert!(parked[before.1].ends_with(reason), "{}", parked[before.1].len());
+            assert!(
+                parked[before.1].ends_with(reason),
+                "{}",
+                parked[before.1].len()
+            );
         }
     }
     // Tables that are named loosely, and batches that come twice at once.
@@ -362,32 +457,63 @@ async fn lines_that_cannot_be_used_are_parked_and_block_nothing() {
         assert_eq!(both, ("OK: 1".to_owned(), "OK: 1".to_owned()));
     }
     let kept = server.punches(GATE).await;
-    assert_eq!(kept.iter().filter(|punch| punch.starts_with("20 ")).count(), 1);
-    assert_eq!(server.post(&format!("/iclock/cdata?SN={GATE}&table=ATTLOG"), b"").await, "OK: 0");
+    assert_eq!(
+        kept.iter().filter(|punch| punch.starts_with("20 ")).count(),
+        1
+    );
+    assert_eq!(
+        server
+            .post(&format!("/iclock/cdata?SN={GATE}&table=ATTLOG"), b"")
+            .await,
+        "OK: 0"
+    );
 }
 
 #[tokio::test]
 async fn a_database_that_is_away_loses_nothing() {
     let server = Server::start().await;
-    assert_eq!(server.upload("1\t2026-11-22 08:00:00\t0\t1\n").await, "OK: 1");
+    assert_eq!(
+        server.upload("1\t2026-11-22 08:00:00\t0\t1\n").await,
+        "OK: 1"
+    );
     server.store.close().await.expect("it closes");
     let answer = server.upload("1\t2026-11-22 08:00:01\t0\t1\n").await;
-    assert_eq!(answer, "503 Service Unavailable: ERROR: not stored, come again\n");
+    assert_eq!(
+        answer,
+        "503 Service Unavailable: ERROR: not stored, come again\n"
+    );
 }
 
 #[tokio::test]
 async fn who_may_not_call_is_told_so_and_leaves_nothing() {
     let server = Server::start().await;
     let bad = "400 Bad Request: ERROR: the serial number SN is missing or is none\n";
-    for query in ["options=all", "SN=", "SN=../x", "SN=a%00b", &format!("SN={}", "1".repeat(5000))] {
+    for query in [
+        "options=all",
+        "SN=",
+        "SN=../x",
+        "SN=a%00b",
+        &format!("SN={}", "1".repeat(5000)),
+    ] {
         let answer = server.get(&format!("/iclock/cdata?{query}")).await;
         assert_eq!(answer, bad, "{query}");
     }
-    assert_eq!(server.get("/other").await, "404 Not Found: ERROR: no such place\n");
+    assert_eq!(
+        server.get("/other").await,
+        "404 Not Found: ERROR: no such place\n"
+    );
     assert_eq!(server.get("/iclock/test").await, "OK");
     let held = "503 Service Unavailable: ERROR: device not approved\n";
-    for target in ["cdata?SN=NEW1&options=all&DeviceType=att", "getrequest?SN=NEW1", "ping?SN=NEW1"] {
-        assert_eq!(server.get(&format!("/iclock/{target}")).await, held, "{target}");
+    for target in [
+        "cdata?SN=NEW1&options=all&DeviceType=att",
+        "getrequest?SN=NEW1",
+        "ping?SN=NEW1",
+    ] {
+        assert_eq!(
+            server.get(&format!("/iclock/{target}")).await,
+            held,
+            "{target}"
+        );
     }
     let upload = "/iclock/cdata?SN=NEW1&table=ATTLOG&Stamp=1";
     let line = b"1\t2026-11-22 08:00:00\t0\t1\n";
@@ -397,12 +523,24 @@ async fn who_may_not_call_is_told_so_and_leaves_nothing() {
     let [waiting] = waiting.as_slice() else {
         panic!("one waits: {waiting:?}");
     };
-    let told = (waiting.serial_number.as_str(), waiting.address.as_str(), waiting.agent.as_str());
+    let told = (
+        waiting.serial_number.as_str(),
+        waiting.address.as_str(),
+        waiting.agent.as_str(),
+    );
     assert_eq!(told, ("NEW1", "127.0.0.1", "iClock Proxy/1.09"));
-    assert_eq!(store::testing::count_rows(&server.store, "punches").await, 0);
+    assert_eq!(
+        store::testing::count_rows(&server.store, "punches").await,
+        0
+    );
     // Approved, it delivers what it kept.
     let tx = server.store.begin_write().await.expect("a transaction");
-    let site = server.store.default_site().await.expect("a database").expect("a site");
+    let site = server
+        .store
+        .default_site()
+        .await
+        .expect("a database")
+        .expect("a site");
     let fields = DeviceFields {
         mode: vec![Way::Push],
         ..store::testing::device_fields(site.id, "NEW1")
@@ -415,21 +553,47 @@ async fn who_may_not_call_is_told_so_and_leaves_nothing() {
     };
     tx.add_device(&new, author()).await.expect("a device");
     tx.commit().await.expect("a commit");
-    server.engine.callers.read_known().await.expect("a database");
+    server
+        .engine
+        .callers
+        .read_known()
+        .await
+        .expect("a database");
     assert_eq!(server.post(upload, line).await, "OK: 1");
-    assert_eq!(store::testing::count_rows(&server.store, "held_terminals").await, 0);
+    assert_eq!(
+        store::testing::count_rows(&server.store, "held_terminals").await,
+        0
+    );
     // Refused by a person.
     let tx = server.store.begin_write().await.expect("a transaction");
     let device = server.device("NEW1").await;
-    tx.retire_device(device, author()).await.expect("it is there");
+    tx.retire_device(device, author())
+        .await
+        .expect("it is there");
     tx.commit().await.expect("a commit");
-    server.engine.callers.read_known().await.expect("a database");
-    assert_eq!(server.post(upload, line).await, held, "a removed one waits again");
+    server
+        .engine
+        .callers
+        .read_known()
+        .await
+        .expect("a database");
+    assert_eq!(
+        server.post(upload, line).await,
+        held,
+        "a removed one waits again"
+    );
     server.engine.callers.tick().await.expect("a database");
     let tx = server.store.begin_write().await.expect("a transaction");
-    tx.refuse_held("NEW1", true, author()).await.expect("it waits");
+    tx.refuse_held("NEW1", true, author())
+        .await
+        .expect("it waits");
     tx.commit().await.expect("a commit");
-    server.engine.callers.read_known().await.expect("a database");
+    server
+        .engine
+        .callers
+        .read_known()
+        .await
+        .expect("a database");
     let refused = "403 Forbidden: ERROR: device refused\n";
     assert_eq!(server.post(upload, line).await, refused);
 }
@@ -441,12 +605,20 @@ async fn unknown_terminals_are_accepted_or_refused_where_that_is_asked_for() {
         ..CallerOptions::default()
     };
     let server = Server::with(accept, ZkPushOptions::default()).await;
-    let block = server.get("/iclock/cdata?SN=NEW1&options=all&pushver=2.4.1").await;
+    let block = server
+        .get("/iclock/cdata?SN=NEW1&options=all&pushver=2.4.1")
+        .await;
     assert!(block.starts_with("GET OPTION FROM: NEW1\n"), "{block}");
-    let row = server.store.device_by_serial("NEW1").await.expect("a database");
+    let row = server
+        .store
+        .device_by_serial("NEW1")
+        .await
+        .expect("a database");
     assert_eq!(row.expect("it is registered").mode, "push");
     for n in 0..30 {
-        server.get(&format!("/iclock/cdata?SN=INVENTED{n}&options=all")).await;
+        server
+            .get(&format!("/iclock/cdata?SN=INVENTED{n}&options=all"))
+            .await;
     }
     let devices = server.store.devices().await.expect("a database");
     assert_eq!(devices.len(), 4 + 20, "one address brings only so many");
@@ -459,7 +631,10 @@ async fn unknown_terminals_are_accepted_or_refused_where_that_is_asked_for() {
     let answer = server.get("/iclock/cdata?SN=NEW1&options=all").await;
     assert_eq!(answer, "403 Forbidden: ERROR: device refused\n");
     server.engine.callers.tick().await.expect("a database");
-    assert_eq!(store::testing::count_rows(&server.store, "held_terminals").await, 0);
+    assert_eq!(
+        store::testing::count_rows(&server.store, "held_terminals").await,
+        0
+    );
 }
 
 #[tokio::test]
@@ -474,29 +649,62 @@ async fn a_secret_stands_in_front_of_the_path() {
         assert_eq!(answer, "404 Not Found: ERROR: no such place\n", "{path}");
     }
     for path in ["/s3cret", "/berlin/s3cret"] {
-        assert_eq!(server.get(&format!("{path}/iclock/ping?SN={GATE}")).await, "OK", "{path}");
+        assert_eq!(
+            server.get(&format!("{path}/iclock/ping?SN={GATE}")).await,
+            "OK",
+            "{path}"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_terminal_that_has_said_its_key_has_to_go_on_saying_it() {
     let server = Server::start().await;
-    let row = server.store.device_by_serial(GATE).await.expect("a database").expect("it is there");
+    let row = server
+        .store
+        .device_by_serial(GATE)
+        .await
+        .expect("a database")
+        .expect("it is there");
     let tx = server.store.begin_write().await.expect("a transaction");
     let fields = DeviceFields::from(&row);
     let key = store::devices::SecretEdit::Set(Secret::new("88888888"));
     let keep = store::devices::SecretEdit::Keep;
-    tx.edit_device(DeviceId(row.id), &fields, &keep, &key, author()).await.expect("an edit");
+    tx.edit_device(DeviceId(row.id), &fields, &keep, &key, author())
+        .await
+        .expect("an edit");
     tx.commit().await.expect("a commit");
-    server.engine.callers.read_known().await.expect("a database");
-    let greet = |key: &str| format!("/iclock/cdata?SN={GATE}&options=all&pushver=2.4.1&DeviceType=att{key}");
+    server
+        .engine
+        .callers
+        .read_known()
+        .await
+        .expect("a database");
+    let greet = |key: &str| {
+        format!("/iclock/cdata?SN={GATE}&options=all&pushver=2.4.1&DeviceType=att{key}")
+    };
     let wrong = "403 Forbidden: ERROR: wrong key\n";
-    assert!(server.get(&greet("")).await.starts_with("GET OPTION"), "firmware without a key");
+    assert!(
+        server.get(&greet("")).await.starts_with("GET OPTION"),
+        "firmware without a key"
+    );
     assert_eq!(server.get(&greet("&pushcommkey=1")).await, wrong);
-    assert!(server.get(&greet("&pushcommkey=88888888")).await.starts_with("GET OPTION"));
+    assert!(
+        server
+            .get(&greet("&pushcommkey=88888888"))
+            .await
+            .starts_with("GET OPTION")
+    );
     assert_eq!(server.get(&greet("")).await, wrong, "an impostor");
-    let notices = server.store.notices_of(DeviceId(row.id)).await.expect("a database");
-    assert_eq!((notices[0].kind.as_str(), notices[0].count), ("wrong_key", 2));
+    let notices = server
+        .store
+        .notices_of(DeviceId(row.id))
+        .await
+        .expect("a database");
+    assert_eq!(
+        (notices[0].kind.as_str(), notices[0].count),
+        ("wrong_key", 2)
+    );
 }
 
 #[tokio::test]
@@ -514,10 +722,16 @@ async fn commands_are_fetched_and_closed_by_their_own_terminal() {
         sets_password: true,
     };
     let secret = Some(Secret::new("4711"));
-    let user = callers.order(gate, &set, secret, None).await.expect("given");
+    let user = callers
+        .order(gate, &set, secret, None)
+        .await
+        .expect("given");
     let from = "2026-11-21T00:00:00".parse().expect("a time");
     let to = "2026-11-22T23:59:59".parse().expect("a time");
-    let log = callers.order(gate, &Order::ReadLog { from, to }, None, None).await.expect("given");
+    let log = callers
+        .order(gate, &Order::ReadLog { from, to }, None, None)
+        .await
+        .expect("given");
     let injected = Order::SetUser {
         user: "8".to_owned(),
         name: Some("Eve\nC:9:REBOOT".to_owned()),
@@ -525,38 +739,75 @@ async fn commands_are_fetched_and_closed_by_their_own_terminal() {
         card: None,
         sets_password: false,
     };
-    callers.order(gate, &injected, None, None).await.expect("given");
-    let restart = callers.order(gate, &Order::Restart, None, None).await.expect("given");
-    let info = callers.order(gate, &Order::TellState, None, None).await.expect("given");
+    callers
+        .order(gate, &injected, None, None)
+        .await
+        .expect("given");
+    let restart = callers
+        .order(gate, &Order::Restart, None, None)
+        .await
+        .expect("given");
+    let info = callers
+        .order(gate, &Order::TellState, None, None)
+        .await
+        .expect("given");
     let expected = format!(
         "C:{user}:DATA UPDATE USERINFO PIN=7\tName=Ana\tPri=14\tPasswd=4711\tCard=133440\n\
          C:{log}:DATA QUERY ATTLOG StartTime=2026-11-21 00:00:00\tEndTime=2026-11-22 23:59:59\n\
          C:{restart}:REBOOT\n"
     );
     assert_eq!(server.get(&poll).await, expected);
-    assert_eq!(server.get(&poll).await, format!("C:{info}:INFO\n"), "not behind a restart");
+    assert_eq!(
+        server.get(&poll).await,
+        format!("C:{info}:INFO\n"),
+        "not behind a restart"
+    );
     assert_eq!(server.get(&poll).await, "OK", "they are out");
     let state = async |id: i64| {
-        let commands = server.store.commands_of(gate, 100).await.expect("a database");
-        let command = commands.into_iter().find(|row| row.id == id).expect("it is kept");
+        let commands = server
+            .store
+            .commands_of(gate, 100)
+            .await
+            .expect("a database");
+        let command = commands
+            .into_iter()
+            .find(|row| row.id == id)
+            .expect("it is kept");
         (command.state, command.code, command.answer)
     };
-    let was = |state: &str, code: Option<i64>, text: &str| (state.to_owned(), code, text.to_owned());
+    let was =
+        |state: &str, code: Option<i64>, text: &str| (state.to_owned(), code, text.to_owned());
     let another = format!("/iclock/devicecmd?SN={DOOR}");
     let result = format!("ID={user}&Return=0&CMD=DATA\nID=xyz&Return=0\nnonsense\n");
     assert_eq!(server.post(&another, result.as_bytes()).await, "OK");
-    assert_eq!(state(user).await, was("sent", None, ""), "another terminal cannot close it");
+    assert_eq!(
+        state(user).await,
+        was("sent", None, ""),
+        "another terminal cannot close it"
+    );
     let own = format!("/iclock/devicecmd?SN={GATE}");
     let results = format!("ID={user}&Return=0&CMD=DATA\nID={log}&Return=-1002&CMD=DATA\n");
     assert_eq!(server.post(&own, results.as_bytes()).await, "OK");
     assert_eq!(state(user).await, was("done", Some(0), "done"));
     let unknown = "the terminal does not know the command";
     assert_eq!(state(log).await, was("failed", Some(-1002), unknown));
-    let refused = server.store.commands_of(gate, 100).await.expect("a database");
-    let refused = refused.iter().find(|row| row.what.contains("Eve")).expect("it is kept");
+    let refused = server
+        .store
+        .commands_of(gate, 100)
+        .await
+        .expect("a database");
+    let refused = refused
+        .iter()
+        .find(|row| row.what.contains("Eve"))
+        .expect("it is kept");
     assert_eq!(refused.state, "failed");
     assert!(refused.answer.contains("line break"), "{}", refused.answer);
-    for body in ["", "ID=&Return=", "ID=99999999999999999999&Return=0", "\0\0"] {
+    for body in [
+        "",
+        "ID=&Return=",
+        "ID=99999999999999999999&Return=0",
+        "\0\0",
+    ] {
         assert_eq!(server.post(&own, body.as_bytes()).await, "OK", "{body:?}");
     }
 }
@@ -566,19 +817,33 @@ async fn a_log_is_cleared_after_everything_in_it_is_kept() {
     let server = Server::start().await;
     let gate = server.device(GATE).await;
     let callers = &server.engine.callers;
-    let (poll, own) = (format!("/iclock/getrequest?SN={GATE}"), format!("/iclock/devicecmd?SN={GATE}"));
+    let (poll, own) = (
+        format!("/iclock/getrequest?SN={GATE}"),
+        format!("/iclock/devicecmd?SN={GATE}"),
+    );
     server.get(&poll).await;
     let clear = Order::ClearLog { tries: 0 };
-    let clear = callers.order(gate, &clear, None, None).await.expect("given");
+    let clear = callers
+        .order(gate, &clear, None, None)
+        .await
+        .expect("given");
     let given = server.get(&poll).await;
     let lines: Vec<&str> = given.lines().collect();
     let [log, info] = lines.as_slice() else {
         panic!("first it is read: {given}");
     };
     let id = |line: &str| line.split(':').nth(1).expect("an id").to_owned();
-    assert!(log.contains("DATA QUERY ATTLOG") && info.ends_with(":INFO"), "{given}");
+    assert!(
+        log.contains("DATA QUERY ATTLOG") && info.ends_with(":INFO"),
+        "{given}"
+    );
     server.upload("1\t2026-11-22 08:00:00\t0\t1\n").await;
-    server.post(&own, format!("ID={}&Return=0&CMD=DATA\n", id(log)).as_bytes()).await;
+    server
+        .post(
+            &own,
+            format!("ID={}&Return=0&CMD=DATA\n", id(log)).as_bytes(),
+        )
+        .await;
     // Somebody punches in between.
     server.upload("2\t2026-11-22 08:00:00\t0\t1\n").await;
     let told = format!("ID={}&Return=0&CMD=INFO\nTransactionCount=2\n", id(info));

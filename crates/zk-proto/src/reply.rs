@@ -108,14 +108,6 @@ impl Condition {
             Self::Other(_) => "an unknown code",
         }
     }
-
-    /// Whether only push can help: asking again over this protocol will not.
-    pub fn needs_push(self) -> bool {
-        matches!(
-            self,
-            Self::LegacyRefused | Self::LogNotOffered | Self::NoLargeAnswers
-        )
-    }
 }
 
 impl fmt::Display for Condition {
@@ -162,13 +154,5 @@ mod tests {
         assert_eq!(meaning(2000), "done");
         assert_eq!(meaning(2005), "a comm key is needed");
         assert_eq!(meaning(7), "an unknown code");
-    }
-
-    #[test]
-    fn what_only_push_can_help() {
-        for code in [6001, 4989, 65535] {
-            assert!(Condition::of(command::PREPARE_BUFFER, code).needs_push());
-        }
-        assert!(!Condition::of(command::CONNECT, 2005).needs_push());
     }
 }

@@ -21,14 +21,14 @@ use jiff::{SignedDuration, Timestamp};
 use store::calls::{CallerRow, Greeting};
 use store::secrets::Secret;
 use store::{Store, StoreError, WriteTx};
-use tokio::task::JoinHandle;
 
 pub use commands::{Answer, Handed, Order};
 pub use delivery::{Delivered, Delivery, Event};
 pub use strangers::Stranger;
 
+use crate::background::Background;
 use crate::together::Together;
-use crate::{Changes, Clock, Intake};
+use crate::{Changes, Clock, Intake, Watching};
 
 /// How terminals that call are answered.
 #[derive(Clone, Debug)]
@@ -289,16 +289,10 @@ impl Callers {
     /// each process that listens to terminals.
     pub fn watch(&self) -> Watching {
         let callers = self.clone();
-        Watching(tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(TICK).await;
-                if let Err(error) = callers.tick().await {
-                    tracing::error!(
-                        error = &error as &dyn std::error::Error,
-                        "what terminals that call are doing could not be kept; trying again"
-                    );
-                }
-            }
+        let failing = "what terminals that call are doing could not be kept";
+        Watching::of(Background::repeat(TICK, failing, move || {
+            let callers = callers.clone();
+            async move { callers.tick().await }
         }))
     }
 
@@ -476,15 +470,4 @@ async fn all_is_kept(
     tx.keep_surplus(caller.device, surplus).await?;
     tx.cover_calls(caller.device, as_of).await?;
     Ok(surplus)
-}
-
-/// Ends [`Callers::watch`] when it is dropped.
-#[derive(Debug)]
-#[must_use = "nothing is watched once it is dropped"]
-pub struct Watching(JoinHandle<()>);
-
-impl Drop for Watching {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }

@@ -6,6 +6,7 @@ use store::entities::devices;
 use terminals::{Deadline, Retry, Terminal};
 
 use super::live::ANSWER;
+use super::taken::to_the_end;
 use super::{PollFailure, Poller};
 use crate::clock_setting::{CLOCK_TOLERANCE, ClockChange, NotSet, SetBy, SetClockError, set_clock};
 use crate::error::story;
@@ -18,6 +19,12 @@ pub enum SetClockFailure {
     Failed(PollFailure),
 }
 
+impl From<PollFailure> for SetClockFailure {
+    fn from(failure: PollFailure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
 impl Poller {
     /// Sets the clock of a device. Who reads or listens to it steps aside meanwhile, and reads it again afterwards. Goes on when
     /// nobody waits for the answer any more.
@@ -27,25 +34,11 @@ impl Poller {
         account: Option<AccountId>,
     ) -> Result<Result<ClockChange, SetClockFailure>, StoreError> {
         let poller = self.clone();
-        let task = tokio::spawn(async move { poller.set_clock_now(device, account).await });
-        match task.await {
-            Ok(set) => set,
-            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-        }
-    }
-
-    async fn set_clock_now(
-        &self,
-        device: DeviceId,
-        account: Option<AccountId>,
-    ) -> Result<Result<ClockChange, SetClockFailure>, StoreError> {
-        let taken = match self.take(device).await? {
-            Ok(taken) => taken,
-            Err(failure) => return Ok(Err(SetClockFailure::Failed(failure))),
-        };
-        let set = self.set_clock_of_taken(device, account).await;
-        taken.give_back().await?;
-        set
+        to_the_end(async move {
+            let work = poller.set_clock_of_taken(device, account);
+            poller.while_taken(device, work).await
+        })
+        .await
     }
 
     async fn set_clock_of_taken(
@@ -56,7 +49,7 @@ impl Poller {
         let row = self.row(device).await?;
         let target = match self.target(&row) {
             Ok(target) => target,
-            Err(failure) => return Ok(Err(SetClockFailure::Failed(failure))),
+            Err(failure) => return Ok(Err(failure.into())),
         };
         let (store, clock) = (&self.0.store, &self.0.clock);
         let deadline = Deadline::after(self.0.options.deadline);

@@ -6,7 +6,7 @@ use attendance::DeviceId;
 use store::StoreError;
 use store::entities::devices;
 use terminals::doctor::{Check, Examined, Finding, Seen, examine};
-use terminals::{Deadline, Retry, TerminalError};
+use terminals::{Deadline, Retry, Target, TerminalError};
 
 use super::{PollFailure, Poller};
 
@@ -51,25 +51,30 @@ impl Poller {
             Ok(target) => target,
             Err(failure) => return Ok(Err(failure)),
         };
-        let taken = match self.take(device).await? {
-            Ok(taken) => taken,
-            Err(failure) => return Ok(Err(failure)),
-        };
+        let work = self.examine_taken(&row, &target, on_check);
+        self.while_taken(device, async { work.await.map(Ok) }).await
+    }
+
+    async fn examine_taken(
+        &self,
+        row: &devices::Model,
+        target: &Target,
+        on_check: &mut (dyn FnMut(&Examined) + Send),
+    ) -> Result<Diagnosis, StoreError> {
         let clock = self.0.clock.clone();
         let deadline = Deadline::after(self.0.options.deadline);
-        let examined = examine(&target, deadline, &move || clock.now(), on_check).await;
+        let examined = examine(target, deadline, &move || clock.now(), on_check).await;
         let refused = examined.iter().find_map(|one| match &one.finding {
             Finding::Failed(error) if error.retry() == Retry::AfterEdit => Some(error),
             _ => None,
         });
         if let Some(error) = refused {
-            self.keep_refusal(&row, error).await?;
+            self.keep_refusal(row, error).await?;
         }
-        taken.give_back().await?;
-        Ok(Ok(Diagnosis {
-            clock_drift_s: self.drift(device, &examined).await?,
+        Ok(Diagnosis {
+            clock_drift_s: self.drift(DeviceId(row.id), &examined).await?,
             checks: examined.into_iter().map(Checked::from).collect(),
-        }))
+        })
     }
 
     /// Otherwise every examination would send the password again, until the terminal locks.
@@ -100,9 +105,8 @@ impl Poller {
         let Some((shows, at)) = clock else {
             return Ok(None);
         };
-        let tx = self.0.store.begin_write().await?;
+        let tx = self.0.store.begin_read().await?;
         let zones = tx.device_zones(device).await?;
-        tx.rollback().await?;
         let (_, zone) = zones.at(shows);
         let instant = zone.to_ambiguous_timestamp(shows).compatible().ok();
         Ok(instant.map(|instant| instant.duration_since(at).as_secs()))

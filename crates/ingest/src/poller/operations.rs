@@ -12,6 +12,7 @@ use terminals::{
 };
 
 use super::fingerprints::read_backups;
+use super::taken::to_the_end;
 use super::{PollFailure, Poller};
 use crate::Batch;
 
@@ -140,11 +141,7 @@ impl Poller {
         by: Option<AccountId>,
     ) -> Result<Result<Done, PollFailure>, StoreError> {
         let poller = self.clone();
-        let task = tokio::spawn(async move { poller.operate_now(device, operation, by).await });
-        match task.await {
-            Ok(done) => done,
-            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-        }
+        to_the_end(async move { poller.operate_now(device, operation, by).await }).await
     }
 
     async fn operate_now(
@@ -157,13 +154,8 @@ impl Poller {
         if let Err(failure) = self.allows_fingerprints(&operation, &row) {
             return Ok(Err(failure));
         }
-        let taken = match self.take(device).await? {
-            Ok(taken) => taken,
-            Err(failure) => return Ok(Err(failure)),
-        };
-        let done = self.operate_taken(&row, &operation, by).await;
-        taken.give_back().await?;
-        done
+        let work = self.operate_taken(&row, &operation, by);
+        self.while_taken(device, work).await
     }
 
     async fn operate_taken(

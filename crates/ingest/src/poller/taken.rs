@@ -9,7 +9,8 @@ use attendance::DeviceId;
 use store::StoreError;
 use tokio::time::Instant;
 
-use super::{PollFailure, Poller, RENEW, Renewing};
+use super::{PollFailure, Poller, RENEW};
+use crate::background::Background;
 
 /// How long somebody who reads the device may take to give it back.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -22,7 +23,7 @@ pub struct Taken {
     poller: Poller,
     owner: String,
     device: DeviceId,
-    _renewing: Renewing,
+    _renewing: Background,
 }
 
 impl Poller {
@@ -70,20 +71,32 @@ impl Poller {
         }
     }
 
+    /// Does the work while nobody else talks to the device, and gives it back whatever came of it.
+    ///
+    /// # Errors
+    /// Those of the work, and those of [`Poller::take`]; then it was not begun.
+    pub(super) async fn while_taken<T, E: From<PollFailure>>(
+        &self,
+        device: DeviceId,
+        work: impl Future<Output = Result<Result<T, E>, StoreError>>,
+    ) -> Result<Result<T, E>, StoreError> {
+        let taken = match self.take(device).await? {
+            Ok(taken) => taken,
+            Err(failure) => return Ok(Err(failure.into())),
+        };
+        let done = work.await;
+        taken.give_back().await?;
+        done
+    }
+
     /// Renews the lease of one device for as long as the value lives.
-    fn keep_lease(&self, owner: String, device: DeviceId) -> Renewing {
+    fn keep_lease(&self, owner: String, device: DeviceId) -> Background {
         let poller = self.clone();
-        Renewing(tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(RENEW).await;
-                if let Err(error) = poller.renew(&owner, &[device]).await {
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        "the lease of a device that was taken could not be renewed; trying again"
-                    );
-                }
-            }
-        }))
+        let failing = "the lease of a device that was taken could not be renewed";
+        Background::repeat(RENEW, failing, move || {
+            let (poller, owner) = (poller.clone(), owner.clone());
+            async move { poller.renew(&owner, &[device]).await }
+        })
     }
 }
 
@@ -100,5 +113,15 @@ impl Taken {
         tx.commit_quietly().await?;
         self.poller.wake();
         Ok(())
+    }
+}
+
+/// Goes on with the work when nobody waits for it any more: what was begun at a terminal is ended and kept.
+pub(super) async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> T {
+    match tokio::spawn(work).await {
+        Ok(done) => done,
+        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
     }
 }

@@ -387,7 +387,8 @@ on_both_databases! {
 
     async fn the_doctor_tells_what_a_poll_would_read_and_stores_nothing(store: Store) {
         let company = Company::new(store, 2, 1, "2026-03-02 12:00:00").await;
-        let terminal = terminal("SERIAL0").await;
+        let ahead = stopped(wall("2026-03-02 12:01:30"));
+        let terminal = builder("SERIAL0").clock(ahead).start("127.0.0.1:0").await.unwrap();
         locate(&company, 0, &terminal).await;
         let examine = async || company.engine.poller.examine(company.devices[0], &mut |_| {}).await.unwrap().unwrap();
         let diagnosis = examine().await;
@@ -397,8 +398,12 @@ on_both_databases! {
         });
         assert_eq!(seen(Check::Users), Some(Seen::Users(2)));
         assert_eq!(seen(Check::Log), Some(Seen::Log { punches: 2, rejected: 0, whole: true }));
-        assert_eq!(diagnosis.clock_drift_s, Some(0));
+        assert_eq!(diagnosis.clock_drift_s, Some(90));
         assert_eq!(count_rows(&company.store, "punches").await, 0);
+        let tx = company.store.begin_write().await.unwrap();
+        tx.set_device_zone(company.devices[0], None, "Asia/Kolkata", company.author()).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(examine().await.clock_drift_s, Some(90 - 1800), "read in its own zone");
         terminal.go_offline();
         assert_eq!(failure_of(&examine().await).map(|failure| failure.reason), Some("unreachable"));
     }

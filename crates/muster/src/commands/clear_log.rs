@@ -2,12 +2,11 @@
 //! records is known to be in the database.
 
 use attendance::DeviceId;
-use ingest::{Clock, Done, Engine, Operation, PollFailure, PollerOptions};
-use store::Store;
+use ingest::{Done, Engine, Operation, PollFailure};
 use store::entities::devices;
-use terminals::{Target, Terminal};
+use terminals::Target;
 
-use super::{device, open_store, terminal};
+use super::{device, engine, terminal};
 use crate::config::Config;
 use crate::output::{self, Failure, Usage, count};
 
@@ -38,23 +37,22 @@ impl Sure {
 /// The log of a device, by its serial number.
 pub async fn of_device(serial: &str, sure: &Sure, config: &Config) -> anyhow::Result<()> {
     sure.check()?;
-    let store = open_store(config).await?;
-    let row = device::find(&store, serial).await?;
-    clear(store, &row, sure.json, config).await
+    let engine = engine(config).await?;
+    let row = device::find(&engine.store, serial).await?;
+    clear(&engine, &row, sure.json).await
 }
 
 /// The log of the terminal at a URL, which says itself who it is. It is reached where it is registered.
 pub async fn at(target: &Target, sure: &Sure, config: &Config) -> anyhow::Result<()> {
     sure.check()?;
-    let store = open_store(config).await?;
-    let connected = Terminal::connect(target).await;
-    let answering = connected.map_err(|error| terminal::failure(error, target))?;
+    let engine = engine(config).await?;
+    let answering = terminal::connect(target).await?;
     let serial = answering.identity().serial.clone();
     answering.close().await;
-    let row = device::find(&store, &serial)
+    let row = device::find(&engine.store, &serial)
         .await
         .map_err(|_| unregistered(&serial, target))?;
-    clear(store, &row, sure.json, config).await
+    clear(&engine, &row, sure.json).await
 }
 
 fn unregistered(serial: &str, target: &Target) -> Failure {
@@ -72,18 +70,8 @@ fn unregistered(serial: &str, target: &Target) -> Failure {
     }
 }
 
-async fn clear(
-    store: Store,
-    row: &devices::Model,
-    json: bool,
-    config: &Config,
-) -> anyhow::Result<()> {
-    let options = PollerOptions {
-        deadline: config.poll.deadline(),
-        ..PollerOptions::default()
-    };
-    let engine = Engine::new(store, Clock::system(), options);
-    let target = device::target(&engine, row)?;
+async fn clear(engine: &Engine, row: &devices::Model, json: bool) -> anyhow::Result<()> {
+    let target = device::target(engine, row)?;
     let serial = &row.serial_number;
     let bar = output::progress(None, "reading the log, storing it and looking it up");
     let poller = &engine.poller;

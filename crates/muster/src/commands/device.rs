@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use attendance::{DeviceId, Way};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use ingest::{Engine, PollerOptions, Taken};
+use ingest::{Engine, Taken};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -16,10 +16,10 @@ use store::files::{self, Line};
 use store::secrets::{Secret, SecretError};
 use store::views::devices::DeviceRow;
 use store::{Store, StoreError};
-use terminals::{DeviceKind, Target, Transport};
+use terminals::{Deadline, DeviceKind, Target, Transport};
 
 use super::{
-    Sites, author, clear_log, discover, doctor, fingerprints, open_store, poll, read_file,
+    Sites, author, clear_log, discover, doctor, engine, fingerprints, open_store, poll, read_file,
     refuse_lines, secret_from_stdin, terminal,
 };
 use crate::config::Config;
@@ -727,17 +727,13 @@ async fn remove(serial: &str, config: &Config) -> anyhow::Result<()> {
 }
 
 async fn test(serial: &str, config: &Config) -> anyhow::Result<ExitCode> {
-    let store = open_store(config).await?;
-    let device = find(&store, serial).await?;
-    let engine = Engine::new(
-        store.clone(),
-        ingest::Clock::system(),
-        PollerOptions::default(),
-    );
+    let engine = engine(config).await?;
+    let device = find(&engine.store, serial).await?;
     let target = target(&engine, &device)?;
-    let zone = zone(&store, DeviceId(device.id)).await?;
+    let zone = zone(&engine.store, DeviceId(device.id)).await?;
     let taken = take(&engine, &device).await?;
-    let exit = terminal::test(&target, &zone).await;
+    let deadline = Deadline::after(config.poll.deadline());
+    let exit = terminal::test(&target, deadline, &zone).await;
     taken.give_back().await?;
     Ok(exit)
 }

@@ -2,13 +2,13 @@
 
 use std::net::SocketAddr;
 
-use ingest::{Clock, Engine, Located, Locator, Outcome, PollerOptions, Search};
+use ingest::{Located, Locator, Outcome, Search, is_registered_at};
 use serde_json::json;
 use store::entities::devices;
 use terminals::discover::Answer;
-use terminals::{DeviceKind, Subnet};
+use terminals::{DeviceKind, Subnet, same_serial};
 
-use super::open_store;
+use super::engine;
 use crate::config::Config;
 use crate::output::{self, Failure, Usage, count, plain};
 
@@ -67,9 +67,7 @@ impl State {
 
 pub async fn run(args: Args, config: &Config) -> anyhow::Result<()> {
     let subnets = chosen(args.subnets, &config.discover.subnets)?;
-    let store = open_store(config).await?;
-    let engine = Engine::new(store.clone(), Clock::system(), PollerOptions::default())
-        .searching(config.discover.locator());
+    let engine = engine(config).await?;
     let search = engine.locator.plan(&subnets, args.port).await?;
     if let Some(device) = &search.unresolved {
         return Err(unresolved(device));
@@ -79,7 +77,7 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<()> {
         true => engine.locator.relocate(&search, &found).await?,
         false => Vec::new(),
     };
-    let hosts = compare(found, &store.devices().await?, &located);
+    let hosts = compare(found, &engine.store.devices().await?, &located);
     if args.json {
         println!(
             "{}",
@@ -158,7 +156,6 @@ fn compare(
     devices: &[devices::Model],
     located: &[Located],
 ) -> Vec<Host> {
-    let same = |one: &str, other: &str| one.trim().eq_ignore_ascii_case(other.trim());
     let serial_of = |answer: &Answer| match answer {
         Answer::Terminal { serial, .. } => Some(serial.clone()),
         _ => None,
@@ -178,17 +175,21 @@ fn compare(
             let device = serial.as_ref().and_then(|serial| {
                 let known = devices
                     .iter()
-                    .find(|device| same(&device.serial_number, serial));
+                    .find(|device| same_serial(&device.serial_number, serial));
                 known.cloned()
             });
-            let twice =
-                |serial: &String| told.iter().filter(|other| same(other, serial)).count() > 1;
+            let twice = |serial: &String| {
+                told.iter()
+                    .filter(|other| same_serial(other, serial))
+                    .count()
+                    > 1
+            };
             let state = match (&serial, &device) {
                 (None, _) => State::Unknown,
                 (Some(_), None) => State::NotRegistered,
                 (Some(serial), Some(_)) if twice(serial) => State::Twice,
                 (_, Some(_)) if moved(place) => State::Moved,
-                (_, Some(device)) if is_at(device, place) => State::Here,
+                (_, Some(device)) if is_registered_at(device, place) => State::Here,
                 _ => State::Elsewhere,
             };
             Host {
@@ -199,13 +200,6 @@ fn compare(
             }
         })
         .collect()
-}
-
-fn is_at(device: &devices::Model, place: SocketAddr) -> bool {
-    let host = device.address.as_deref().unwrap_or_default().trim();
-    let port = device.port.and_then(|port| u16::try_from(port).ok());
-    let usual = DeviceKind::from_name(&device.kind).map(DeviceKind::default_port);
-    host.parse() == Ok(place.ip()) && port.or(usual) == Some(place.port())
 }
 
 fn report(search: &Search, hosts: &[Host]) -> serde_json::Value {

@@ -3,24 +3,22 @@
 use std::process::ExitCode;
 
 use attendance::DeviceId;
-use ingest::{Check, Diagnosis, Engine, Found, PollerOptions, Seen};
+use ingest::{Check, Diagnosis, Found, Seen};
 use jiff::tz::TimeZone;
 use store::entities::devices;
 use terminals::Target;
 use terminals::doctor::{Examined, Finding};
 
 use super::terminal::{self, CLOCK_TOLERANCE_S, drift, drift_text, wall_text};
-use super::{device, open_store};
+use super::{device, engine};
 use crate::config::Config;
 use crate::output::{Failure, count, plain};
 
 pub async fn run(serial: &str, json: bool, config: &Config) -> anyhow::Result<ExitCode> {
-    let store = open_store(config).await?;
-    let row = device::find(&store, serial).await?;
-    let clock = ingest::Clock::system();
-    let engine = Engine::new(store.clone(), clock, PollerOptions::default());
+    let engine = engine(config).await?;
+    let row = device::find(&engine.store, serial).await?;
     let target = device::target(&engine, &row)?;
-    let zone = device::zone(&store, DeviceId(row.id)).await?;
+    let zone = device::zone(&engine.store, DeviceId(row.id)).await?;
     if !json {
         println!(
             "{} terminal {:?} at {}",

@@ -2,7 +2,7 @@
 //! ever printed.
 
 use attendance::{DeviceId, DeviceUserId};
-use ingest::{Clock, Done, Engine, Operation, PollFailure, PollerOptions};
+use ingest::{Done, Engine, Operation, PollFailure};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::json;
@@ -11,7 +11,7 @@ use store::entities::devices;
 use store::fingerprints::BackupRow;
 
 use super::terminal::{advice_for, user_id};
-use super::{author, device, open_store};
+use super::{author, device, engine, open_store};
 use crate::config::Config;
 use crate::output::{self, Failure, count, plain};
 
@@ -246,16 +246,6 @@ async fn forget(serial: &str, user: Option<&DeviceUserId>, config: &Config) -> a
         }
     }
     Ok(())
-}
-
-async fn engine(config: &Config) -> anyhow::Result<Engine> {
-    let options = PollerOptions {
-        deadline: config.poll.deadline(),
-        fingerprint_purpose: config.fingerprints.purpose(),
-        ..PollerOptions::default()
-    };
-    let store = open_store(config).await?;
-    Ok(Engine::new(store, Clock::system(), options))
 }
 
 async fn operate(

@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use attendance::EmployeeId;
-use ingest::{Clock, Difference, Engine, PollerOptions};
+use ingest::{Difference, Engine};
 use jiff::civil::{Date, date};
 
-use super::open_store;
+use super::engine;
 use crate::config::Config;
 use crate::output::{self, Usage, count, plain};
 
@@ -30,8 +30,7 @@ pub async fn run(args: Args, config: Config) -> anyhow::Result<ExitCode> {
     if args.to < args.from {
         return Err(Usage(format!("--to {} is before --from {}", args.to, args.from)).into());
     }
-    let store = open_store(&config).await?;
-    let engine = Engine::new(store, Clock::system(), PollerOptions::default());
+    let engine = engine(&config).await?;
     let began = Instant::now();
     if args.check {
         return check(&engine, args.from, args.to).await;

@@ -18,6 +18,7 @@ use std::io::Read;
 use std::path::Path;
 
 use anyhow::Context;
+use ingest::{Clock, Engine};
 use jiff::tz::TimeZone;
 use store::files::FileError;
 use store::people::Site;
@@ -48,6 +49,13 @@ pub async fn open_store(config: &Config) -> anyhow::Result<Store> {
     Ok(store)
 }
 
+/// The data path of a command over its database, as the configuration says. Nothing of it runs by itself.
+pub async fn engine(config: &Config) -> anyhow::Result<Engine> {
+    let store = open_store(config).await?;
+    let engine = Engine::new(store, Clock::system(), config.poller());
+    Ok(engine.searching(config.discover.locator()))
+}
+
 /// The database with the secret key, if there is one; its tables are not touched.
 pub async fn open_with_key(config: &Config) -> anyhow::Result<Store> {
     let store = Store::open(&config.database).await?;
@@ -63,7 +71,7 @@ pub async fn open_with_key(config: &Config) -> anyhow::Result<Store> {
 pub fn author() -> Author {
     Author {
         account: None,
-        at: ingest::Clock::system().now(),
+        at: Clock::system().now(),
     }
 }
 

@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use attendance::{DeviceId, Way};
-use ingest::{Clock, Engine, PollFailure, PollerOptions};
+use ingest::{Engine, PollFailure, PollerOptions};
 use serde::Serialize;
 use store::entities::devices;
 use store::entities::poll_cycles;
 
-use super::{device, open_store, terminal};
+use super::{device, engine, terminal};
 use crate::config::Config;
 use crate::lock::ServerLock;
 use crate::output::{self, count};
@@ -112,13 +112,13 @@ impl Failed {
 
 pub async fn run(args: Args, config: Config) -> anyhow::Result<ExitCode> {
     let began = Instant::now();
-    let store = open_store(&config).await?;
+    let engine = engine(&config).await?;
     let chosen = match args.devices.as_slice() {
-        [] => polled(store.devices().await?),
+        [] => polled(engine.store.devices().await?),
         serials => {
             let mut named = Vec::new();
             for serial in serials {
-                let found = device::find(&store, serial).await?;
+                let found = device::find(&engine.store, serial).await?;
                 if !named.contains(&found) {
                     named.push(found);
                 }
@@ -126,12 +126,6 @@ pub async fn run(args: Args, config: Config) -> anyhow::Result<ExitCode> {
             named
         }
     };
-    let options = PollerOptions {
-        concurrency: config.poll.concurrency.into(),
-        deadline: config.poll.deadline(),
-        ..PollerOptions::default()
-    };
-    let engine = Engine::new(store, Clock::system(), options.clone());
     let readable: Vec<DeviceId> = chosen
         .iter()
         .filter(|device| hindrance(device).is_none())
@@ -145,7 +139,7 @@ pub async fn run(args: Args, config: Config) -> anyhow::Result<ExitCode> {
     let bar = output::progress(None, "reading the devices");
     let mut outcomes = match (readable.is_empty(), served) {
         (true, _) => Vec::new(),
-        (false, true) => read_by_server(&engine, &readable, &options).await?,
+        (false, true) => read_by_server(&engine, &readable, &config.poller()).await?,
         (false, false) => read_here(&engine, &readable).await?,
     };
     bar.finish_and_clear();

@@ -99,15 +99,7 @@ impl Run {
 
 async fn run(days: usize) -> Run {
     let mut role = Role::start("zk-terminals", &[days.to_string()]);
-    let terminals: Vec<(String, SocketAddr)> = (0..TERMINALS)
-        .map(|_| {
-            let line = role.line();
-            let (serial, address) = line
-                .split_once(' ')
-                .expect("a serial number and an address");
-            (serial.to_owned(), address.parse().expect("an address"))
-        })
-        .collect();
+    let terminals = role.terminals(TERMINALS);
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
 
     let began = Instant::now();

@@ -23,15 +23,7 @@ const NOW: &str = "2026-11-23T09:00:00Z";
 
 pub fn measure() -> Vec<Row> {
     let mut role = Role::start("zk-fleet", &[]);
-    let terminals: Vec<(String, SocketAddr)> = (0..TERMINALS)
-        .map(|_| {
-            let line = role.line();
-            let (serial, address) = line
-                .split_once(' ')
-                .expect("a serial number and an address");
-            (serial.to_owned(), address.parse().expect("an address"))
-        })
-        .collect();
+    let terminals = role.terminals(TERMINALS);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let (floor, ours) = runtime.block_on(measure_cycles(&terminals));
     vec![Row {

@@ -1,6 +1,7 @@
 //! This program in other processes: terminals whose work must not count as ours, and readers whose memory is to be measured.
 
 use std::io::{BufRead, BufReader, Lines, Read, Write};
+use std::net::SocketAddr;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use crate::{cycle, fleet, today, zk_log};
@@ -43,6 +44,18 @@ impl Role {
     pub fn line(&mut self) -> String {
         let line = self.lines.next().expect("the process is still running");
         line.expect("it prints text")
+    }
+
+    /// The serial numbers and addresses of so many terminals, each on the next of its lines.
+    pub fn terminals(&mut self, count: usize) -> Vec<(String, SocketAddr)> {
+        let terminals = (0..count).map(|_| {
+            let line = self.line();
+            let (serial, address) = line
+                .split_once(' ')
+                .expect("a serial number and an address");
+            (serial.to_owned(), address.parse().expect("an address"))
+        });
+        terminals.collect()
     }
 
     /// Sends it a line.

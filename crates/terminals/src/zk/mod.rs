@@ -25,7 +25,7 @@ use zk_proto::{
 use crate::steps::Steps;
 use crate::{
     Deadline, DeviceUser, Identity, OnStep, ParkedRecord, ReadPosition, Reading, Step, Target,
-    TerminalError, Transport,
+    TerminalError, Transport, same_serial,
 };
 use connection::{Connection, Counted};
 use position::{Position, hex, people};
@@ -164,15 +164,14 @@ impl ZkTerminal {
     /// Reads who the terminal is and compares its serial number.
     pub(crate) async fn identify(&mut self, target: &Target) -> Result<(), TerminalError> {
         self.identity.serial = self.serial().await?;
-        if let Some(expected) = &target.serial {
-            // Terminals and stickers disagree about case and blanks.
-            if !expected.trim().eq_ignore_ascii_case(&self.identity.serial) {
-                return Err(TerminalError::WrongSerial {
-                    address: target.address(),
-                    expected: expected.clone(),
-                    found: self.identity.serial.clone(),
-                });
-            }
+        if let Some(expected) = &target.serial
+            && !same_serial(expected, &self.identity.serial)
+        {
+            return Err(TerminalError::WrongSerial {
+                address: target.address(),
+                expected: expected.clone(),
+                found: self.identity.serial.clone(),
+            });
         }
         self.identity.model = self.option(options::MODEL).await?.unwrap_or_default();
         let version = self

@@ -31,6 +31,7 @@ const LONG: Duration = Duration::from_secs(20);
 const SHORT: Duration = Duration::from_millis(400);
 
 const EXIT: u16 = 1001;
+const USERS_DIRECT: u16 = 9;
 const ATTLOG_DIRECT: u16 = 13;
 const READ_BUFFER: u16 = 1504;
 

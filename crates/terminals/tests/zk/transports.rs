@@ -82,6 +82,32 @@ async fn firmware_that_has_to_push_is_named() {
     assert_eq!(error.reason(), "access_panel", "{error:?}");
 }
 
+/// Over UDP nothing would tell that a part of a large answer is missing.
+#[tokio::test]
+async fn firmware_that_prepares_nothing_is_not_asked_directly_over_udp() {
+    let old = builder(LogLayout::Forty, 30).reads(Reads::Direct);
+    let terminal = start(old.transports(Transports::Udp)).await;
+    let addr = terminal.udp_addr().expect("it listens on UDP");
+    let read = read_within(&unknown(addr), &ReadPosition::default(), LONG).await;
+    let error = read.expect_err("its users cannot be read");
+    assert!(
+        matches!(
+            error,
+            TerminalError::NotOffered {
+                step: Step::Users,
+                lacking: Lacking::LargeAnswers,
+                ..
+            }
+        ),
+        "{error:?}"
+    );
+    let directly = [USERS_DIRECT, ATTLOG_DIRECT];
+    assert_eq!(
+        directly.map(|command| terminal.counts().of(command)),
+        [0; 2]
+    );
+}
+
 async fn examined(target: &Target) -> Vec<Examined> {
     let mut told = Vec::new();
     let mut on_check = |examined: &Examined| told.push(examined.check);
@@ -141,6 +167,18 @@ async fn the_doctor_looks_at_everything_and_goes_on_where_that_is_possible() {
         healthy(),
         &["connect-code=6001"],
         "ok ok -- no .. .. .. .. .. .. ..",
+    )
+    .await;
+    check(
+        healthy(),
+        &["command-code=201:2001"],
+        "ok ok -- ok ok ok no ok ok ok no",
+    )
+    .await;
+    check(
+        healthy(),
+        &["command-code=500:2001"],
+        "ok ok -- ok ok ok ok ok ok -- ok",
     )
     .await;
     check(

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use terminals::{Target, Terminal, TerminalError};
 
 use super::advice::failure;
-use super::{drift, drift_text, wall_text};
+use super::{connect, drift, drift_text, end, wall_text};
 use crate::output::Usage;
 
 /// A look at the clock: what it shows, and how far it is ahead of ours, in seconds.
@@ -23,16 +23,13 @@ pub async fn run(target: &Target, zone: &TimeZone, set: bool, json: bool) -> any
         ))
         .into());
     }
-    let mut terminal = Terminal::connect(target)
-        .await
-        .map_err(|error| failure(error, target))?;
+    let mut terminal = connect(target).await?;
     let looked = look(&mut terminal, zone).await;
     let after = match (&looked, set) {
         (Ok(_), true) => Some(set_to_now(&mut terminal, zone).await),
         _ => None,
     };
-    terminal.close().await;
-    let before = looked.map_err(|error| failure(error, target))?;
+    let (before, _) = end(terminal, target, looked).await?;
     let after = after.transpose().map_err(|error| {
         let mut failure = failure(error, target);
         failure.what = format!("setting the clock failed at {}", target.address());

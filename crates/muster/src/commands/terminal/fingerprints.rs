@@ -4,9 +4,8 @@ use attendance::DeviceUserId;
 use serde_json::json;
 use terminals::{Fingerprints, Target};
 
-use super::Place;
-use super::advice::failure;
-use super::writing::{connect, user_id};
+use super::writing::user_id;
+use super::{Place, connect, end};
 use crate::commands::fingerprints::off;
 use crate::config::Config;
 use crate::output::{self, plain};
@@ -70,10 +69,9 @@ async fn show(target: &Target, id: &DeviceUserId, json: bool) -> anyhow::Result<
     let bar = output::progress(None, "reading the fingerprints");
     let mut terminal = connect(target).await?;
     let read = terminal.fingerprints(id).await;
-    let serial = plain(&terminal.identity().serial);
-    terminal.close().await;
+    let ended = end(terminal, target, read).await;
     bar.finish_and_clear();
-    let Fingerprints { algorithm, fingers } = read.map_err(|error| failure(error, target))?;
+    let (Fingerprints { algorithm, fingers }, serial) = ended?;
     if json {
         let fingers: Vec<_> = fingers
             .iter()
@@ -101,10 +99,9 @@ async fn delete(
     let bar = output::progress(None, "deleting the fingerprints");
     let mut terminal = connect(target).await?;
     let deleted = terminal.delete_fingerprints(id, finger).await;
-    let serial = plain(&terminal.identity().serial);
-    terminal.close().await;
+    let ended = end(terminal, target, deleted).await;
     bar.finish_and_clear();
-    let deleted = deleted.map_err(|error| failure(error, target))?;
+    let (deleted, serial) = ended?;
     if json {
         let told = json!({
             "effect": "deleted", "serial_number": serial, "user_id": id.as_str(), "fingers": deleted

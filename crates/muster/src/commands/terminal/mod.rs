@@ -11,13 +11,14 @@ use std::process::ExitCode;
 use ingest::Clock;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use terminals::Target;
+use terminals::{Deadline, Target, Terminal, TerminalError};
 
 use super::clear_log;
 use crate::config::Config;
-use crate::output::Usage;
+use crate::output::{Usage, plain};
 
-pub use advice::{advice_for, failure, fullness, stored_step_name, story};
+use advice::failure;
+pub use advice::{advice_for, fullness, stored_step_name, story};
 pub use reading::test;
 pub use writing::user_id;
 
@@ -147,7 +148,7 @@ pub async fn run(command: Command, config: &Config) -> anyhow::Result<ExitCode> 
         Command::Info { place, json } => reading::info(&place.target()?, json).await?,
         Command::Test { place, zone } => {
             let zone = zone_named(zone)?;
-            return Ok(reading::test(&place.target()?, &zone).await);
+            return Ok(reading::test(&place.target()?, Deadline::none(), &zone).await);
         }
         Command::Punches {
             place,
@@ -169,6 +170,24 @@ pub async fn run(command: Command, config: &Config) -> anyhow::Result<ExitCode> 
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// An error says what to do next.
+pub async fn connect(target: &Target) -> anyhow::Result<Terminal> {
+    let connected = Terminal::connect(target).await;
+    Ok(connected.map_err(|error| failure(error, target))?)
+}
+
+/// Ends the conversation; what was done in it, and the serial number of the terminal.
+async fn end<T>(
+    terminal: Terminal,
+    target: &Target,
+    done: Result<T, TerminalError>,
+) -> anyhow::Result<(T, String)> {
+    let serial = plain(&terminal.identity().serial);
+    terminal.close().await;
+    let done = done.map_err(|error| failure(error, target))?;
+    Ok((done, serial))
 }
 
 /// This machine's without a name.

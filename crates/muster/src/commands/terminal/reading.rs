@@ -14,23 +14,21 @@ use terminals::{Deadline, DeviceUser, Live, LogRead, Step, Target, Terminal, Ter
 use tokio::sync::Notify;
 
 use super::advice::{advice, failure, story};
-use super::{CLOCK_TOLERANCE_S, Format, drift, drift_text, wall_text};
+use super::{CLOCK_TOLERANCE_S, Format, connect, drift, drift_text, end, wall_text};
 use crate::output::{self, count, plain};
 
 /// A test reads the log for so long; the rest is not needed to know that it can be read.
 const TEST_LOG_FOR: Duration = Duration::from_secs(10);
 
 pub async fn info(target: &Target, json: bool) -> anyhow::Result<()> {
-    let failed = |error| failure(error, target);
-    let mut terminal = Terminal::connect(target).await.map_err(failed)?;
+    let mut terminal = connect(target).await?;
     let clock = terminal.clock().await;
     let users = match terminal.identity().users {
         None if clock.is_ok() => terminal.users().await.ok().map(|users| users.len() as u64),
         counted => counted.map(u64::from),
     };
     let identity = terminal.identity().clone();
-    terminal.close().await;
-    let clock = clock.map_err(failed)?;
+    let (clock, _) = end(terminal, target, clock).await?;
     let drift = drift(clock, &TimeZone::system());
     if json {
         let answer = serde_json::json!({
@@ -70,10 +68,10 @@ pub async fn info(target: &Target, json: bool) -> anyhow::Result<()> {
 }
 
 /// Prints each step of a reading as it is done. Of a configured device, the serial number is checked too.
-pub async fn test(target: &Target, zone: &TimeZone) -> ExitCode {
+pub async fn test(target: &Target, deadline: Deadline, zone: &TimeZone) -> ExitCode {
     println!("{} terminal at {}", target.kind.brand(), target.address());
     let mut lines = StepLines::begin();
-    match test_steps(target, zone, &mut lines).await {
+    match test_steps(target, deadline, zone, &mut lines).await {
         Ok(()) => {
             println!("It can be read.");
             ExitCode::SUCCESS
@@ -89,6 +87,7 @@ pub async fn test(target: &Target, zone: &TimeZone) -> ExitCode {
 
 async fn test_steps(
     target: &Target,
+    deadline: Deadline,
     zone: &TimeZone,
     lines: &mut StepLines,
 ) -> Result<(), TerminalError> {
@@ -104,7 +103,7 @@ async fn test_steps(
         }
         _ => lines.took = took, // what it answered is shown when we have it
     };
-    let mut terminal = Terminal::connect_watched(target, Deadline::none(), &mut on_step).await?;
+    let mut terminal = Terminal::connect_watched(target, deadline, &mut on_step).await?;
     let result = test_reading(&mut terminal, zone, lines).await;
     terminal.close().await;
     result
@@ -223,13 +222,12 @@ impl Seen {
 }
 
 pub async fn users(target: &Target, format: Format) -> anyhow::Result<()> {
-    let failed = |error| failure(error, target);
     let bar = output::progress(None, "reading the users");
-    let mut terminal = Terminal::connect(target).await.map_err(failed)?;
+    let mut terminal = connect(target).await?;
     let users = terminal.users().await;
-    terminal.close().await;
+    let ended = end(terminal, target, users).await;
     bar.finish_and_clear();
-    let users = users.map_err(failed)?;
+    let (users, _) = ended?;
     until_closed(print_users(&users, format))
 }
 
@@ -305,8 +303,7 @@ pub async fn punches(
     format: Format,
     since: Option<DateTime>,
 ) -> anyhow::Result<()> {
-    let failed = |error| failure(error, target);
-    let mut terminal = Terminal::connect(target).await.map_err(failed)?;
+    let mut terminal = connect(target).await?;
     // A bar between the lines of the table would be in the way.
     let watched = format == Format::Count || !io::stdout().is_terminal();
     let records = terminal.identity().records.map(u64::from);
@@ -351,16 +348,15 @@ pub async fn punches(
 const QUIET: Duration = Duration::from_secs(30);
 
 pub async fn listen(target: &Target, format: Format) -> anyhow::Result<()> {
-    let failed = |error| failure(error, target);
-    let mut terminal = Terminal::connect(target).await.map_err(failed)?;
+    let mut terminal = connect(target).await?;
     let mut printer = Printer::begin(format, None, None);
     let heard = tokio::select! {
         heard = print_live(&mut terminal, &mut printer) => heard,
         _interrupted = tokio::signal::ctrl_c() => Ok(()),
     };
-    terminal.close().await;
+    let heard = end(terminal, target, heard).await;
     let written = printer.finish();
-    heard.map_err(failed)?;
+    heard?;
     until_closed(written)
 }
 

@@ -7,8 +7,8 @@ use terminals::{
     Deadline, DoorUnit, Effect, Privilege, Target, Terminal, TerminalError, UserChange, UserDetails,
 };
 
-use super::Place;
 use super::advice::failure;
+use super::{Place, connect, end};
 use crate::commands::secret_from_stdin;
 use crate::output::{self, Failure, Usage, plain};
 
@@ -186,15 +186,17 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
             let done = terminal
                 .unlock(Duration::from_secs(secs), unit.into())
                 .await;
-            let done = end(terminal, &target, done).await;
-            done.map(|serial| println!("{serial} says that the door is open for {secs} s"))
+            let ((), serial) = end(terminal, &target, done).await?;
+            println!("{serial} says that the door is open for {secs} s");
+            Ok(())
         }
         Command::Voice { place, voice } => {
             let target = place.target()?;
             let mut terminal = connect(&target).await?;
             let done = terminal.voice(voice).await;
-            let done = end(terminal, &target, done).await;
-            done.map(|serial| println!("{serial} says that voice {voice} was played"))
+            let ((), serial) = end(terminal, &target, done).await?;
+            println!("{serial} says that voice {voice} was played");
+            Ok(())
         }
         Command::Show {
             place, text, line, ..
@@ -205,7 +207,7 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
                 Some(text) => terminal.show(line, text).await,
                 None => terminal.clear_screen().await,
             };
-            let serial = end(terminal, &target, done).await?;
+            let ((), serial) = end(terminal, &target, done).await?;
             match text {
                 Some(_) => println!("{serial} says that the text is in line {line}"),
                 None => println!("{serial} says that the screen is cleared"),
@@ -223,31 +225,13 @@ pub fn user_id(text: &str) -> Result<DeviceUserId, Usage> {
     })
 }
 
-pub async fn connect(target: &Target) -> anyhow::Result<Terminal> {
-    let connected = Terminal::connect(target).await;
-    Ok(connected.map_err(|error| failure(error, target))?)
-}
-
-/// Ends the conversation; the serial number of the terminal that did it.
-async fn end(
-    terminal: Terminal,
-    target: &Target,
-    done: Result<(), TerminalError>,
-) -> anyhow::Result<String> {
-    let serial = plain(&terminal.identity().serial);
-    terminal.close().await;
-    done.map_err(|error| failure(error, target))?;
-    Ok(serial)
-}
-
 async fn set_user(target: &Target, change: &UserChange, json: bool) -> anyhow::Result<()> {
     let bar = output::progress(None, "writing the user");
     let mut terminal = connect(target).await?;
     let written = terminal.set_user(change).await;
-    let serial = plain(&terminal.identity().serial);
-    terminal.close().await;
+    let ended = end(terminal, target, written).await;
     bar.finish_and_clear();
-    let written = written.map_err(|error| failure(error, target))?;
+    let (written, serial) = ended?;
     let user = &written.user;
     if json {
         let effect = match written.effect {
@@ -272,10 +256,9 @@ async fn delete_user(target: &Target, id: &DeviceUserId, json: bool) -> anyhow::
     let bar = output::progress(None, "deleting the user");
     let mut terminal = connect(target).await?;
     let deleted = terminal.delete_user(id).await;
-    let serial = plain(&terminal.identity().serial);
-    terminal.close().await;
+    let ended = end(terminal, target, deleted).await;
     bar.finish_and_clear();
-    let user = deleted.map_err(|error| failure(error, target))?;
+    let (user, serial) = ended?;
     if json {
         println!("{}", user_json("deleted", &serial, &user));
         return Ok(());
