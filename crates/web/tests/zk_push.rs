@@ -390,7 +390,7 @@ async fn what_the_exchanges_leave_behind() {
         .expect("it is there");
     assert_eq!(
         (row.record_count, row.user_count),
-        (Some(1093), Some(22)),
+        (Some(1093), Some(14)),
         "of E3, E12 is of no command"
     );
 }

@@ -333,15 +333,19 @@ impl ZkPush {
     async fn poll(&self, call: &Call<'_>) -> Result<PushAnswer, StoreError> {
         let caller = &call.caller;
         self.callers.called(caller, true);
+        let body = match call.head.method {
+            Method::Head => OK.to_owned(),
+            _ => {
+                let handed = self.callers.hand_out(caller).await?;
+                self.commands(call, handed).await?
+            }
+        };
         if let Some(info) = call.query.any(&["INFO"]) {
             let told = told_by_poll(&Info::parse(info));
-            self.callers.told(caller, &told, self.clock.now()).await?;
+            self.callers
+                .told(caller, &told, self.clock.now())
+                .await?;
         }
-        if call.head.method == Method::Head {
-            return Ok(PushAnswer::ok(OK));
-        }
-        let handed = self.callers.hand_out(caller).await?;
-        let body = self.commands(call, handed).await?;
         Ok(PushAnswer::ok(body))
     }
 
