@@ -136,6 +136,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             secure_cookies: false,
             link_signs_in: Some(owner),
         },
+        push: None,
         poller: ingest::PollerOptions::default(),
         locator: ingest::LocatorOptions::default(),
     };
