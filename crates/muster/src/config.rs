@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use ingest::{LocatorOptions, PollerOptions};
+use ingest::{CallerOptions, LocatorOptions, PollerOptions, Unknown};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
-use terminals::Subnet;
+use terminals::{Subnet, SubnetError};
+use web::push::{Network, NetworkError, ZkPushOptions};
 
 /// Every key with its environment variable. A test compares it with the struct.
 const KEYS: &[(&str, &str)] = &[
@@ -23,10 +24,21 @@ const KEYS: &[(&str, &str)] = &[
     ("poll.concurrency", "MUSTER_POLL_CONCURRENCY"),
     ("discover.subnets", "MUSTER_DISCOVER_SUBNETS"),
     ("discover.every", "MUSTER_DISCOVER_EVERY"),
+    ("push.listen", "MUSTER_PUSH_LISTEN"),
+    ("push.unknown", "MUSTER_PUSH_UNKNOWN"),
+    ("push.path_secret", "MUSTER_PUSH_PATH_SECRET"),
+    ("push.networks", "MUSTER_PUSH_NETWORKS"),
+    ("push.delay_secs", "MUSTER_PUSH_DELAY_SECS"),
+    ("push.keep", "MUSTER_PUSH_KEEP"),
     ("fingerprints.purpose", "MUSTER_FINGERPRINTS_PURPOSE"),
     ("log.filter", "MUSTER_LOG_FILTER"),
     ("log.format", "MUSTER_LOG_FORMAT"),
 ];
+
+/// Keys whose value is text although it may look like a number.
+const TEXTS: &[&str] = &["push.path_secret", "fingerprints.purpose"];
+/// A secret in a path can be guessed at by whoever reaches the port.
+const SHORTEST_PATH_SECRET: usize = 8;
 
 /// The effective configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,6 +54,7 @@ pub struct Config {
     pub secure_cookies: bool,
     pub poll: Poll,
     pub discover: Discover,
+    pub push: Push,
     pub fingerprints: Fingerprints,
     pub log: Log,
 }
@@ -65,6 +78,44 @@ pub struct Discover {
     pub subnets: Vec<Subnet>,
     /// Seconds between two searches.
     pub every: u32,
+}
+
+/// Terminals that call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Push {
+    /// Where they call; empty: nowhere.
+    #[serde(deserialize_with = "push_listen")]
+    pub listen: Vec<SocketAddr>,
+    /// What becomes of a terminal that nobody has registered.
+    pub unknown: UnknownTerminals,
+    /// Stands in the address that is typed into a terminal, in front of `/iclock`. Empty: none is asked for.
+    pub path_secret: String,
+    /// From where terminals may call; empty: from everywhere.
+    #[serde(deserialize_with = "push_networks")]
+    pub networks: Vec<Network>,
+    /// Seconds between two polls of a terminal, and with that how long a command waits.
+    pub delay_secs: u32,
+    /// What is stored of uploads beside punches and people.
+    #[serde(deserialize_with = "push_keep")]
+    pub keep: Vec<Kept>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UnknownTerminals {
+    /// It waits in the approval list, and keeps what it has.
+    Hold,
+    /// It is registered by its first call.
+    Accept,
+    Refuse,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kept {
+    Templates,
+    Photos,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -99,6 +150,7 @@ impl Default for Config {
             secure_cookies: false,
             poll: Poll::default(),
             discover: Discover::default(),
+            push: Push::default(),
             fingerprints: Fingerprints::default(),
             log: Log::default(),
         }
@@ -124,6 +176,19 @@ impl Default for Discover {
     }
 }
 
+impl Default for Push {
+    fn default() -> Self {
+        Self {
+            listen: vec![SocketAddr::from(([0, 0, 0, 0], 8081))],
+            unknown: UnknownTerminals::Hold,
+            path_secret: String::new(),
+            networks: Vec::new(),
+            delay_secs: 10,
+            keep: Vec::new(),
+        }
+    }
+}
+
 impl Default for Log {
     fn default() -> Self {
         Self {
@@ -136,6 +201,27 @@ impl Default for Log {
 impl Poll {
     pub fn deadline(&self) -> Duration {
         Duration::from_secs(self.deadline_secs.into())
+    }
+}
+
+impl Push {
+    pub fn callers(&self) -> CallerOptions {
+        CallerOptions {
+            unknown: match self.unknown {
+                UnknownTerminals::Hold => Unknown::Hold,
+                UnknownTerminals::Accept => Unknown::Accept,
+                UnknownTerminals::Refuse => Unknown::Refuse,
+            },
+            delay_secs: self.delay_secs,
+        }
+    }
+
+    pub fn zk(&self) -> ZkPushOptions {
+        ZkPushOptions {
+            path_secret: (!self.path_secret.is_empty()).then(|| self.path_secret.clone()),
+            keep_templates: self.keep.contains(&Kept::Templates),
+            keep_photos: self.keep.contains(&Kept::Photos),
+        }
     }
 }
 
@@ -157,26 +243,62 @@ impl Fingerprints {
     }
 }
 
-/// A list, or one text with commas, as it is written in an environment variable.
 fn subnets<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Subnet>, D::Error> {
+    let what = ("discover.subnets", "subnets", "10.0.0.0/24");
+    list(deserializer, what, |text| {
+        text.parse().map_err(|e: SubnetError| e.to_string())
+    })
+}
+
+fn push_listen<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<SocketAddr>, D::Error> {
+    let what = ("push.listen", "addresses", "0.0.0.0:8081");
+    list(deserializer, what, |text| {
+        let address = text.parse();
+        address.map_err(|_| format!("{text:?} is no address with a port, like 0.0.0.0:8081"))
+    })
+}
+
+fn push_networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Network>, D::Error> {
+    let what = ("push.networks", "networks", "10.0.0.0/8");
+    list(deserializer, what, |text| {
+        text.parse().map_err(|e: NetworkError| e.to_string())
+    })
+}
+
+fn push_keep<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Kept>, D::Error> {
+    let what = ("push.keep", "words", "photos");
+    list(deserializer, what, |text| match text {
+        "templates" => Ok(Kept::Templates),
+        "photos" => Ok(Kept::Photos),
+        _ => Err(format!("{text:?} is neither templates nor photos")),
+    })
+}
+
+/// A list, or one text with commas, as it is written in an environment variable.
+fn list<'de, D: Deserializer<'de>, T>(
+    deserializer: D,
+    (key, things, example): (&str, &str, &str),
+    read: impl Fn(&str) -> Result<T, String>,
+) -> Result<Vec<T>, D::Error> {
     #[derive(Deserialize)]
-    #[serde(
-        untagged,
-        expecting = "discover.subnets: a list of subnets is expected, like [\"10.0.0.0/24\"]"
-    )]
+    #[serde(untagged)]
     enum Written {
         List(Vec<String>),
         Text(String),
     }
-    let texts = match Written::deserialize(deserializer)? {
-        Written::List(texts) => texts,
-        Written::Text(text) => text.split(',').map(str::to_owned).collect(),
+    let texts = match Written::deserialize(deserializer) {
+        Ok(Written::List(texts)) => texts,
+        Ok(Written::Text(text)) => text.split(',').map(str::to_owned).collect(),
+        Err(_) => {
+            return Err(D::Error::custom(format!(
+                "{key}: a list of {things} is expected, like [{example:?}]"
+            )));
+        }
     };
-    let filled = texts.iter().filter(|text| !text.trim().is_empty());
-    filled
-        .map(|text| text.parse())
-        .collect::<Result<_, _>>()
-        .map_err(|error| D::Error::custom(format!("discover.subnets: {error}")))
+    let texts = texts.iter().map(|text| text.trim());
+    let read = texts.filter(|text| !text.is_empty()).map(read);
+    let read = read.collect::<Result<_, _>>();
+    read.map_err(|error| D::Error::custom(format!("{key}: {error}")))
 }
 
 /// Values given as flags; they win over everything else.
@@ -247,11 +369,13 @@ impl Config {
                     )
                 }
             };
-            // A number, truth value or list is written as in the file; everything else is text.
+            // A number, truth value or list is written as in the file; everything else is text, and where text is expected so is a
+            // secret of digits.
             let parsed = format!("v = {value}")
                 .parse::<toml::Table>()
                 .ok()
-                .and_then(|mut t| t.remove("v"));
+                .and_then(|mut t| t.remove("v"))
+                .filter(|_| !TEXTS.contains(&key));
             let value = match parsed {
                 Some(
                     plain @ (toml::Value::Integer(_)
@@ -313,17 +437,34 @@ impl Config {
                 bail!("{key}: {value} is less than {least}");
             }
         }
+        if !(2..=60).contains(&self.push.delay_secs) {
+            bail!(
+                "push.delay_secs: {} is not from 2 to 60",
+                self.push.delay_secs
+            );
+        }
+        let secret = &self.push.path_secret;
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+        if !secret.is_empty() && (secret.len() < SHORTEST_PATH_SECRET || !secret.bytes().all(fits))
+        {
+            bail!(
+                "push.path_secret: expected at least {SHORTEST_PATH_SECRET} letters, digits, - and _, because it is part of an address"
+            );
+        }
         tracing_subscriber::EnvFilter::try_new(&self.log.filter)
             .with_context(|| format!("log.filter: {:?} is no filter", self.log.filter))?;
         Ok(())
     }
 
-    /// The effective values as TOML, without the password in the database URL.
+    /// The effective values as TOML, without the password in the database URL and the secret in the path.
     pub fn printable(&self) -> String {
-        let shown = Self {
+        let mut shown = Self {
             database: without_password(&self.database),
             ..self.clone()
         };
+        if !shown.push.path_secret.is_empty() {
+            shown.push.path_secret = "***".into();
+        }
         toml::to_string_pretty(&shown).expect("plain values are TOML")
     }
 
@@ -419,6 +560,33 @@ mod tests {
         let other = error("[discover]\nsubnets = 7");
         assert!(other.contains("discover.subnets: a list"), "{other}");
         assert!(error("[log]\nfilter = \"ingest=loud\"").contains("log.filter"));
+        for (push, expected) in [
+            (
+                "listen = \"8081\"",
+                "push.listen: \"8081\" is no address with a port",
+            ),
+            (
+                "listen = 8081",
+                "push.listen: a list of addresses is expected, like [\"0.0.0.0:8081\"]",
+            ),
+            (
+                "networks = [\"10.0.0.1/8\"]",
+                "push.networks: 10.0.0.1/8 does not begin",
+            ),
+            ("unknown = \"ask\"", "`hold`, `accept`, `refuse`"),
+            ("delay_secs = 1", "push.delay_secs: 1 is not from 2 to 60"),
+            ("delay_secs = 61", "push.delay_secs: 61 is"),
+            ("keep = \"faces\"", "push.keep: \"faces\" is neither"),
+            (
+                "path_secret = \"seven77\"",
+                "push.path_secret: expected at least 8",
+            ),
+            ("path_secret = \"with/slash\"", "push.path_secret"),
+        ] {
+            let error = error(&format!("[push]\n{push}"));
+            assert!(error.contains(expected), "{push}: {error}");
+            assert!(!error.contains("seven77"), "{error}");
+        }
         assert!(error("database = \"mysql://root:secret@h/x\"").contains("sqlite://"));
         assert!(!error("database = \"mysql://root:secret@h/x\"").contains("secret"));
     }
@@ -458,6 +626,40 @@ mod tests {
         assert_eq!(purpose(file, &[]).as_deref(), Some("a new gate"));
         let env = [("MUSTER_FINGERPRINTS_PURPOSE", "spare terminals")];
         assert_eq!(purpose(file, &env).as_deref(), Some("spare terminals"));
+    }
+
+    #[test]
+    fn terminals_call_as_the_file_or_the_environment_says() {
+        let defaults = load("", &[], &Flags::default()).expect("the defaults").push;
+        assert_eq!(defaults.listen, [SocketAddr::from(([0, 0, 0, 0], 8081))]);
+        assert_eq!(defaults.unknown, UnknownTerminals::Hold);
+        assert!(defaults.keep.is_empty() && defaults.networks.is_empty());
+        let file = "[push]\nlisten = [\"0.0.0.0:80\", \"[::1]:81\"]\nunknown = \"refuse\"\nkeep = [\"photos\"]\ndelay_secs = 2\n";
+        let push = load(file, &[], &Flags::default())
+            .expect("a good file")
+            .push;
+        let ports: Vec<_> = push.listen.iter().map(SocketAddr::port).collect();
+        assert_eq!(ports, [80, 81]);
+        assert_eq!(push.unknown, UnknownTerminals::Refuse);
+        assert_eq!((push.keep, push.delay_secs), (vec![Kept::Photos], 2));
+        let env = [
+            ("MUSTER_PUSH_LISTEN", "127.0.0.1:1, 127.0.0.1:2"),
+            ("MUSTER_PUSH_UNKNOWN", "accept"),
+            ("MUSTER_PUSH_PATH_SECRET", "00112233"),
+            ("MUSTER_PUSH_NETWORKS", "10.0.0.0/8,fd00::/8"),
+            ("MUSTER_PUSH_DELAY_SECS", "60"),
+            ("MUSTER_PUSH_KEEP", "[\"templates\", \"photos\"]"),
+        ];
+        let config = load(file, &env, &Flags::default()).expect("good variables");
+        let push = &config.push;
+        let ports: Vec<_> = push.listen.iter().map(SocketAddr::port).collect();
+        assert_eq!(ports, [1, 2]);
+        assert_eq!(push.unknown, UnknownTerminals::Accept);
+        assert_eq!((&*push.path_secret, push.delay_secs), ("00112233", 60));
+        assert_eq!((push.networks.len(), push.keep.len()), (2, 2));
+        assert!(!config.printable().contains("00112233"));
+        let nowhere = load(file, &[("MUSTER_PUSH_LISTEN", "")], &Flags::default());
+        assert!(nowhere.expect("a good variable").push.listen.is_empty());
     }
 
     #[test]

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use anyhow::Context;
 use attendance::AccountId;
-use ingest::{Clock, Engine, LocatorOptions, PollerOptions};
+use ingest::{CallerOptions, Clock, Engine, LocatorOptions, PollerOptions};
 use store::accounts::{NewAccount, Role};
 use store::secrets::{SecretKey, random_token};
 use store::{Author, Store};
 use tokio::net::TcpListener;
 use tracing::info;
+use web::push::{PushListener, PushListenerOptions, ZkPush, ZkPushOptions};
 use web::{WebConfig, WebState};
 
 use crate::commands;
@@ -25,6 +26,9 @@ pub struct Args {
     /// Where the pages are served.
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
+    /// Where terminals call; several addresses with commas.
+    #[arg(long, value_name = "ADDRESS", value_delimiter = ',')]
+    push_listen: Vec<SocketAddr>,
     /// What this process does; on PostgreSQL several can share the work.
     #[arg(long, value_enum, default_value_t = Part::All)]
     role: Part,
@@ -44,17 +48,31 @@ pub enum Part {
 }
 
 /// How a server differs from another one on the same program.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Options {
     pub part: Part,
     pub web: WebConfig,
+    /// Where terminals call, and how they are answered; `None`: nowhere.
+    pub push: Option<Push>,
+    pub callers: CallerOptions,
     pub poller: PollerOptions,
     pub locator: LocatorOptions,
+}
+
+/// Where terminals call, who of them may, and how they are answered.
+#[derive(Debug)]
+pub struct Push {
+    pub listener: PushListener,
+    pub limits: PushListenerOptions,
+    pub zk: ZkPushOptions,
 }
 
 pub async fn run(args: Args, mut config: Config) -> anyhow::Result<()> {
     if let Some(listen) = args.listen {
         config.listen = listen;
+    }
+    if !args.push_listen.is_empty() {
+        config.push.listen = args.push_listen;
     }
     if args.print_config {
         print!("{}", config.printable());
@@ -62,6 +80,10 @@ pub async fn run(args: Args, mut config: Config) -> anyhow::Result<()> {
     }
     let lock = config.sqlite_file().map(ServerLock::take).transpose()?;
     let listener = listen(config.listen).await?;
+    let push = match args.role {
+        Part::All | Part::Worker => listen_for_terminals(&config).await?,
+        Part::Web => None,
+    };
     let store = open(&config).await?;
     if lock.is_some() {
         // Nobody else serves this file: leases are those of a server that was killed.
@@ -70,6 +92,15 @@ pub async fn run(args: Args, mut config: Config) -> anyhow::Result<()> {
         tx.commit_quietly().await?;
     }
     println!("Muster listens on http://{}", listener.local_addr()?);
+    if let Some(push) = &push {
+        let addresses = push
+            .listener
+            .addresses()
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>();
+        println!("terminals can call {}", addresses.join(" and "));
+    }
     if !store.has_owner().await? {
         let link = commands::init::new_setup_link(&store, &base_url(&listener)?).await?;
         println!("there is no owner account yet; make it within 30 minutes at\n\n  {link}\n");
@@ -80,6 +111,8 @@ pub async fn run(args: Args, mut config: Config) -> anyhow::Result<()> {
             secure_cookies: config.secure_cookies,
             link_signs_in: None,
         },
+        push,
+        callers: config.push.callers(),
         poller: config.poller(),
         locator: config.discover.locator(),
     };
@@ -117,6 +150,25 @@ pub async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     })
 }
 
+/// The addresses that terminals call, if there are any.
+async fn listen_for_terminals(config: &Config) -> anyhow::Result<Option<Push>> {
+    if config.push.listen.is_empty() {
+        return Ok(None);
+    }
+    let listener = PushListener::bind(&config.push.listen).await.context(
+        "terminals cannot call; is another program on that port? choose another with --push-listen, or none with listen = [] under [push] in muster.toml",
+    )?;
+    let limits = PushListenerOptions {
+        networks: config.push.networks.clone(),
+        ..PushListenerOptions::default()
+    };
+    Ok(Some(Push {
+        listener,
+        limits,
+        zk: config.push.zk(),
+    }))
+}
+
 /// Makes the owner's account, without a password that anybody knows, and a link that signs in to it once.
 pub async fn sign_in_link(
     store: &Store,
@@ -148,18 +200,29 @@ pub async fn run_until_stopped(
     listener: TcpListener,
     options: Options,
 ) -> anyhow::Result<()> {
-    let engine = Engine::new(store.clone(), clock, options.poller).searching(options.locator);
+    let engine = Engine::new(store.clone(), clock.clone(), options.poller)
+        .searching(options.locator)
+        .answering(options.callers);
     let watching = engine.watch().await?;
     let workers = match options.part {
         Part::Web => None,
         Part::All | Part::Worker => Some(engine.start().await?),
     };
+    let callers = engine.callers.clone();
     let state = WebState::new(engine, options.web);
     let boards = tokio::spawn(state.clone().run());
     let pages = match options.part {
         Part::Worker => web::health_router(state.clone()),
         Part::All | Part::Web => web::router(state.clone()),
     };
+    let calls = options.push.map(|push| {
+        let state = state.clone();
+        let stopped = async move { state.closed().await };
+        let watching = callers.watch();
+        let protocol = ZkPush::new(callers, clock.clone(), push.zk);
+        let serving = push.listener.serve(protocol, clock, push.limits, stopped);
+        (watching, tokio::spawn(serving))
+    });
     let stopped = {
         let state = state.clone();
         async move {
@@ -178,6 +241,11 @@ pub async fn run_until_stopped(
         ended = &mut serving => ended,
         () = async { state.closed().await; tokio::time::sleep(STOP_LIMIT).await } => { serving.abort(); Ok(Ok(())) }
     };
+    // Also when the pages ended by themselves.
+    state.close();
+    if let Some((_watching, calls)) = calls {
+        calls.await?;
+    }
     boards.abort();
     drop(watching);
     if let Some(workers) = workers {

@@ -51,6 +51,8 @@ impl Office {
             command.env_remove(name);
         }
         command.env_remove("RUST_LOG").env("TZ", "UTC");
+        // The default port is one, and tests run side by side.
+        command.env("MUSTER_PUSH_LISTEN", "");
         command
             .args(args)
             .current_dir(self.folder.path())
@@ -1167,6 +1169,56 @@ async fn a_server_on_the_same_file_does_the_reading() {
         (&totals["ok"], &totals["new"]),
         (&Value::from(1), &Value::from(0))
     );
+}
+
+#[tokio::test]
+async fn terminals_call_an_address_of_their_own() {
+    let office = Office::open().await;
+    let args = ["serve", "--listen", "127.0.0.1:0"];
+    let holder = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let taken = holder.local_addr().expect("an address").to_string();
+    let wanted = format!("cannot listen on {taken} for terminals that call");
+    let said = office
+        .run(&[&args[..], &["--push-listen", &taken]].concat())
+        .await;
+    said.failed(1, &[&wanted, "--push-listen", "listen = []"]);
+    drop(holder);
+
+    let more = ["--push-listen", "127.0.0.1:0,127.0.0.1:0"];
+    let mut server = office
+        .command(&[&args[..], &more].concat())
+        .spawn()
+        .expect("it starts");
+    let mut lines = BufReader::new(server.stdout.take().expect("a pipe")).lines();
+    let addresses = async {
+        while let Some(line) = lines.next_line().await.expect("text") {
+            if let Some(addresses) = line.strip_prefix("terminals can call ") {
+                return addresses.to_owned();
+            }
+        }
+        panic!("the server ended");
+    };
+    let addresses = tokio::time::timeout(LIMIT, addresses).await;
+    let addresses = addresses.expect("it starts in time");
+    let addresses: Vec<_> = addresses.split(" and ").collect();
+    assert_eq!(addresses.len(), 2);
+    for address in addresses {
+        let mut caller = tokio::net::TcpStream::connect(address)
+            .await
+            .expect("a connection");
+        let request = b"GET /iclock/cdata?SN=A1&options=all HTTP/1.1\r\n\r\n";
+        caller.write_all(request).await.expect("sent");
+        let mut answer = String::new();
+        let read = tokio::io::AsyncReadExt::read_to_string(&mut caller, &mut answer);
+        let read = tokio::time::timeout(LIMIT, read).await;
+        read.expect("an answer in time").expect("an answer");
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    }
+    let pid = server.id().expect("it runs").to_string();
+    let stop = Command::new("kill").arg(pid).status().await;
+    assert!(stop.expect("a signal").success());
+    let ended = tokio::time::timeout(LIMIT, server.wait()).await;
+    assert!(ended.expect("it stops").expect("a status").success());
 }
 
 /// A terminal as `muster simulate zk` runs it, which ends with the test, and its URL.

@@ -83,6 +83,8 @@ impl Installation {
         command
             .current_dir(self.folder.path())
             .env("MUSTER_DATABASE", &self.url)
+            // The default port is one, and tests run side by side.
+            .env("MUSTER_PUSH_LISTEN", "")
             .args(args);
         command
     }

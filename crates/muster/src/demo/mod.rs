@@ -136,6 +136,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             secure_cookies: false,
             link_signs_in: Some(owner),
         },
+        push: None,
+        callers: ingest::CallerOptions::default(),
         poller: ingest::PollerOptions::default(),
         locator: ingest::LocatorOptions::default(),
     };

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use axum::http::{StatusCode, Uri};
+use zk_proto::push::request::normalise_request_line;
 
 use super::PushAnswer;
 
@@ -159,33 +160,6 @@ fn places(head: &[u8], headers: &[httparse::Header<'_>], name: &str) -> Vec<Rang
         at..at + value.len()
     });
     places.collect()
-}
-
-/// What may not stand in a target is escaped.
-fn normalise_request_line(line: &[u8]) -> Cow<'_, [u8]> {
-    let method = line.iter().position(|byte| *byte == b' ');
-    let version = line.windows(8).rposition(|part| part == b" HTTP/1.");
-    let (Some(method), Some(version)) = (method, version) else {
-        return Cow::Borrowed(line);
-    };
-    if version <= method {
-        return Cow::Borrowed(line);
-    }
-    let may_stand =
-        |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~:/?[]@!$&'()*+,;=%".contains(byte);
-    let target = line[method + 1..version].trim_ascii();
-    if target.is_empty() || line[method + 1..version].iter().all(may_stand) {
-        return Cow::Borrowed(line);
-    }
-    let mut out = line[..=method].to_vec();
-    for byte in target {
-        match may_stand(byte) {
-            true => out.push(*byte),
-            false => out.extend(format!("%{byte:02X}").bytes()),
-        }
-    }
-    out.extend_from_slice(&line[version..]);
-    Cow::Owned(out)
 }
 
 #[cfg(test)]

@@ -167,20 +167,6 @@ impl Default for Limits {
     }
 }
 
-/// Holds off everybody who calls: terminals keep what they have and come again.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct HoldOff;
-
-impl PushProtocol for HoldOff {
-    async fn decide(&self, _head: &PushHead) -> Decision {
-        Decision::Refuse(PushAnswer::later(60, "ERROR: device not approved"))
-    }
-
-    async fn answer(&self, _request: PushRequest) -> PushAnswer {
-        PushAnswer::later(60, "ERROR: device not approved")
-    }
-}
-
 /// What a body above its limit is told, whether it was announced or came.
 fn too_long() -> PushAnswer {
     PushAnswer::with(StatusCode::PAYLOAD_TOO_LARGE, "ERROR: body too long")

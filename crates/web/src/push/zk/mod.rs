@@ -342,9 +342,7 @@ impl ZkPush {
         };
         if let Some(info) = call.query.any(&["INFO"]) {
             let told = told_by_poll(&Info::parse(info));
-            self.callers
-                .told(caller, &told, self.clock.now())
-                .await?;
+            self.callers.told(caller, &told, self.clock.now()).await?;
         }
         Ok(PushAnswer::ok(body))
     }
