@@ -164,7 +164,7 @@ impl Conversation {
         if exchanges_keys {
             let exchange = self.post("exchange", &[("type", "publickey")], Vec::new(), "exchange");
             // Whatever it says, the terminal goes on in clear.
-            self.ask("key exchange", exchange).await?;
+            self.ask_in_passing("key exchange", exchange).await?;
         }
         match profile {
             Profile::Acc => {
@@ -183,7 +183,8 @@ impl Conversation {
                 let wanted = session.options.get("PushOptions").map(str::to_owned);
                 let body = commands::parameters(&self.device(), wanted.as_deref());
                 let request = self.post("cdata", &[("table", "options")], body, "options");
-                self.ask("upload of its parameters", request).await?;
+                let what = "upload of its parameters";
+                self.ask_in_passing(what, request).await?;
             }
             _ => {}
         }
@@ -542,6 +543,14 @@ impl Conversation {
     pub(super) async fn ask(&mut self, what: &str, request: Request) -> Result<Answer, Failed> {
         let answer = self.exchange(&request, false).await;
         self.accept(what, answer)
+    }
+
+    /// Asks for something without which it goes on, unless the server is away.
+    async fn ask_in_passing(&mut self, what: &str, request: Request) -> Result<(), Failed> {
+        match self.ask(what, request).await {
+            Err(Failed::Network(error)) => Err(Failed::Network(error)),
+            Ok(_) | Err(Failed::Answer) => Ok(()),
+        }
     }
 
     fn accept(&self, what: &str, answer: Result<Answer, NoAnswer>) -> Result<Answer, Failed> {

@@ -197,3 +197,19 @@ async fn stamps_can_be_ignored() {
     within(terminal.until_polls(3)).await;
     assert_eq!(office.attlogs().len(), 1);
 }
+
+#[tokio::test]
+async fn refused_keys_and_parameters_do_not_stop_it() {
+    let office = Office::open(|request: &Received| match request.line() {
+        line if line.contains("options=all") => ok(settings() + "PushOptionsFlag=1\n"),
+        line if line.contains("/exchange") => Reply::Says(404, String::new()),
+        line if line.contains("table=options") => Reply::Says(503, String::new()),
+        _ => usual(request),
+    })
+    .await;
+    let terminal = terminal(Profile::V24).fault(Fault::KeyExchange);
+    let terminal = terminal.start(office.addr);
+    within(terminal.until_polls(2)).await;
+    assert_eq!(terminal.counts().handshakes, 1);
+    assert_eq!(terminal.counts().refused, 2);
+}
