@@ -5,3 +5,4 @@
 
 pub mod hik;
 pub mod zk;
+pub mod zk_push;

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use anyhow::Context;
 use jiff::ToSpan;
 use jiff::tz::TimeZone;
-use simulators::{hik, zk};
+use simulators::{hik, zk, zk_push};
+
+mod push;
 
 #[derive(clap::Subcommand)]
 pub enum Command {
@@ -41,6 +43,23 @@ pub enum Command {
         #[arg(long = "fault", value_name = "F")]
         faults: Vec<hik::Fault>,
     },
+    /// ZKTeco attendance terminals that call a server (push).
+    ///
+    /// Example: muster simulate zk-push --server http://127.0.0.1:8081 --profile v22 --punch-every 5
+    ZkPush {
+        #[command(flatten)]
+        push: Box<push::Args>,
+        /// The generation of their firmware: a0, v22, v24, v242, b, essl or acc.
+        #[arg(long, default_value_t = zk_push::Profile::V24)]
+        profile: zk_push::Profile,
+    },
+    /// ZKTeco access-control terminals that call a server (push).
+    ///
+    /// Example: muster simulate zk-acc --server http://127.0.0.1:8081 --fault cut-answer
+    ZkAcc {
+        #[command(flatten)]
+        push: Box<push::Args>,
+    },
 }
 
 #[derive(clap::Args)]
@@ -65,32 +84,35 @@ pub struct Common {
 }
 
 impl Common {
-    fn zone(&self) -> anyhow::Result<TimeZone> {
-        match &self.zone {
-            Some(name) => TimeZone::get(name).with_context(|| format!("there is no zone {name}")),
-            None => Ok(TimeZone::system()),
-        }
-    }
-
     fn address(&self, index: u16) -> SocketAddr {
         let port = if self.port == 0 { 0 } else { self.port + index };
         SocketAddr::from(([127, 0, 0, 1], port))
     }
 
-    /// `serial` with its last digits counted on by `index`.
     fn serial(&self, default: &str, index: u16) -> String {
-        let first = self.serial.as_deref().unwrap_or(default);
-        let letters = first.trim_end_matches(|c: char| c.is_ascii_digit());
-        let digits = &first[letters.len()..];
-        match digits.parse::<u64>() {
-            Ok(number) => format!(
-                "{letters}{:0width$}",
-                number + u64::from(index),
-                width = digits.len()
-            ),
-            Err(_) if index == 0 => first.to_owned(),
-            Err(_) => format!("{first}{index}"),
-        }
+        counted_on(self.serial.as_deref().unwrap_or(default), index)
+    }
+}
+
+fn zone(name: Option<&str>) -> anyhow::Result<TimeZone> {
+    match name {
+        Some(name) => TimeZone::get(name).with_context(|| format!("there is no zone {name}")),
+        None => Ok(TimeZone::system()),
+    }
+}
+
+/// A serial number with its last digits counted on by `index`.
+fn counted_on(first: &str, index: u16) -> String {
+    let letters = first.trim_end_matches(|c: char| c.is_ascii_digit());
+    let digits = &first[letters.len()..];
+    match digits.parse::<u64>() {
+        Ok(number) => format!(
+            "{letters}{:0width$}",
+            number + u64::from(index),
+            width = digits.len()
+        ),
+        Err(_) if index == 0 => first.to_owned(),
+        Err(_) => format!("{first}{index}"),
     }
 }
 
@@ -103,7 +125,7 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
             udp,
             faults,
         } => {
-            let zone = common.zone()?;
+            let zone = zone(common.zone.as_deref())?;
             let clock = ingest::Clock::system();
             let today = zone.to_datetime(clock.now()).date();
             let records = zk::Records::new(
@@ -155,7 +177,7 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
             password,
             faults,
         } => {
-            let zone = common.zone()?;
+            let zone = zone(common.zone.as_deref())?;
             let clock = ingest::Clock::system();
             let today = zone.to_datetime(clock.now()).date();
             let start = first_day(today, common.records, common.people);
@@ -197,6 +219,8 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
             }
             wait_for_ctrl_c().await
         }
+        Command::ZkPush { push, profile } => push::run(*push, profile).await,
+        Command::ZkAcc { push } => push::run(*push, zk_push::Profile::Acc).await,
     }
 }
 
