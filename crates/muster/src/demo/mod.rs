@@ -17,6 +17,7 @@ use jiff::tz::TimeZone;
 use store::secrets::SecretKey;
 use store::{Author, Store};
 use terminals::Terminal;
+use web::push::{PushListener, PushListenerOptions, ZkPushOptions};
 
 use crate::lock::ServerLock;
 use crate::server;
@@ -95,7 +96,15 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let (history, today) =
         planned.split_at(planned.partition_point(|p| p.at < first_day.to_datetime(STARTS_AT)));
     let password = store::secrets::random_token();
-    let running = terminals::start_all(&company, history, &clock, &zone, &password).await?;
+    let push = PushListener::bind(&[SocketAddr::from(([127, 0, 0, 1], 0))]).await?;
+    let place = terminals::Place {
+        clock: &clock,
+        speed: args.speed,
+        zone: &zone,
+        server: push.addresses()[0],
+        password: &password,
+    };
+    let running = terminals::start_all(&company, history, place).await?;
     let (terminals, registrations): (Vec<_>, Vec<_>) = running.into_iter().unzip();
     let devices: Vec<_> = terminals
         .iter()
@@ -136,7 +145,11 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             secure_cookies: false,
             link_signs_in: Some(owner),
         },
-        push: None,
+        push: Some(server::Push {
+            listener: push,
+            limits: PushListenerOptions::default(),
+            zk: ZkPushOptions::default(),
+        }),
         callers: ingest::CallerOptions::default(),
         poller: ingest::PollerOptions::default(),
         locator: ingest::LocatorOptions::default(),

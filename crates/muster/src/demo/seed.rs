@@ -20,7 +20,7 @@ const DAY_SHIFT: &str = "Day";
 pub async fn seed(
     store: &Store,
     company: &Company,
-    devices: &[(SocketAddr, Registration)],
+    devices: &[(Option<SocketAddr>, Registration)],
     poll_interval_secs: u32,
     author: Author,
 ) -> anyhow::Result<()> {
@@ -82,13 +82,14 @@ pub async fn seed(
                 serial_number: registration.serial_number.clone(),
                 name: (*name).into(),
                 site,
-                address: Some(address.ip().to_string()),
-                port: Some(address.port()),
+                address: address.map(|address| address.ip().to_string()),
+                port: address.map(|address| address.port()),
                 transport: None,
                 username: registration.username.clone(),
-                mode: match registration.kind.tells_live() {
-                    true => vec![Way::Poll, Way::Live],
-                    false => vec![Way::Poll],
+                mode: match address {
+                    None => vec![Way::Push],
+                    Some(_) if registration.kind.tells_live() => vec![Way::Poll, Way::Live],
+                    Some(_) => vec![Way::Poll],
                 },
                 enabled: true,
                 direction: "none".into(),

@@ -7,13 +7,15 @@ use anyhow::Context;
 use ingest::Clock;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use simulators::{hik, zk};
+use simulators::{hik, zk, zk_push};
 use terminals::DeviceKind;
 
 use super::company::{Company, Planned, TERMINALS};
 
 const COMM_KEY: u32 = 48213;
 const HIK_USER: &str = "muster";
+/// How people are recognised at ZKTeco terminals.
+const FACE: u8 = 15;
 
 /// What the database has to know about a terminal besides its address.
 #[derive(Debug)]
@@ -25,17 +27,20 @@ pub struct Registration {
     pub password: Option<String>,
 }
 
-/// A running virtual terminal of either brand.
+/// A running virtual terminal: one that is read, of either brand, or one that calls.
 pub enum Terminal {
     Zk(zk::RunningTerminal),
+    Calling(zk_push::RunningTerminal),
     Hik(hik::RunningTerminal),
 }
 
 impl Terminal {
-    pub fn addr(&self) -> SocketAddr {
+    /// `None` for one that calls.
+    pub fn addr(&self) -> Option<SocketAddr> {
         match self {
-            Self::Zk(terminal) => terminal.addr(),
-            Self::Hik(terminal) => terminal.addr(),
+            Self::Zk(terminal) => Some(terminal.addr()),
+            Self::Calling(_) => None,
+            Self::Hik(terminal) => Some(terminal.addr()),
         }
     }
 
@@ -47,9 +52,10 @@ impl Terminal {
                     planned.device_user.as_str(),
                     planned.at,
                     u8::from(planned.leaving),
-                    15,
+                    FACE,
                 );
             }
+            Self::Calling(terminal) => terminal.log_punch(calling_punch(planned)),
             Self::Hik(terminal) => {
                 terminal.punch(planned.device_user.as_str(), planned.at);
             }
@@ -60,6 +66,8 @@ impl Terminal {
         match (self, online) {
             (Self::Zk(terminal), true) => terminal.go_online(),
             (Self::Zk(terminal), false) => terminal.go_offline(),
+            (Self::Calling(terminal), true) => terminal.go_online(),
+            (Self::Calling(terminal), false) => terminal.go_offline(),
             (Self::Hik(terminal), true) => terminal.go_online()?,
             (Self::Hik(terminal), false) => terminal.go_offline(),
         }
@@ -67,15 +75,31 @@ impl Terminal {
     }
 }
 
-/// Starts all terminals with the people enrolled on them and `history` in their logs. The password of the Hikvision terminals
-/// is made for this run.
+/// What surrounds the terminals.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    pub clock: &'a Clock,
+    /// How many times faster than life it runs.
+    pub speed: f64,
+    pub zone: &'a TimeZone,
+    /// Where those that call do.
+    pub server: SocketAddr,
+    /// Of the Hikvision terminals; made for this run.
+    pub password: &'a str,
+}
+
+/// Starts all terminals with the people enrolled on them and `history` in their logs.
 pub async fn start_all(
     company: &Company,
     history: &[Planned],
-    clock: &Clock,
-    zone: &TimeZone,
-    password: &str,
+    place: Place<'_>,
 ) -> anyhow::Result<Vec<(Terminal, Registration)>> {
+    let Place {
+        clock,
+        zone,
+        password,
+        ..
+    } = place;
     let mut running = Vec::new();
     for (index, name) in TERMINALS.iter().enumerate() {
         let people: Vec<_> = company
@@ -93,8 +117,8 @@ pub async fn start_all(
         let model = match index {
             1 => Model::Hik(hik::Offer::Md5),
             2 => Model::Hik(hik::Offer::Sha256),
-            3 => Model::Zk(zk::UserLayout::SeventyTwo, zk::LogLayout::FortyNine, 0),
-            4 => Model::Zk(zk::UserLayout::TwentyEight, zk::LogLayout::Sixteen, 0),
+            3 => Model::Calling(zk_push::Profile::V24),
+            4 => Model::Calling(zk_push::Profile::Acc),
             _ => Model::Zk(zk::UserLayout::SeventyTwo, zk::LogLayout::Forty, COMM_KEY),
         };
         running.push(match model {
@@ -114,7 +138,7 @@ pub async fn start_all(
                     )
                     .log_layout(log)
                     .records(punches.map(|p| {
-                        zk::Record::new(0, p.device_user.as_str(), p.at, u8::from(p.leaving), 15)
+                        zk::Record::new(0, p.device_user.as_str(), p.at, u8::from(p.leaving), FACE)
                     }))
                     .start("127.0.0.1:0")
                     .await
@@ -127,6 +151,27 @@ pub async fn start_all(
                     password: None,
                 };
                 (Terminal::Zk(terminal), registration)
+            }
+            Model::Calling(profile) => {
+                let (clock, zone) = (clock.clone(), zone.clone());
+                let serial_number = format!("CQZ719476{index:04}");
+                let terminal =
+                    zk_push::VirtualTerminal::new(&serial_number, profile)
+                        .clock(Arc::new(move || wall(&clock, &zone)))
+                        .time_scale(place.speed as u32)
+                        .users(names.map(|(id, name)| {
+                            zk_push::User::new(id.as_str()).named(name.as_bytes())
+                        }))
+                        .records(punches.map(calling_punch))
+                        .start(place.server);
+                let registration = Registration {
+                    kind: DeviceKind::Zk,
+                    serial_number,
+                    comm_key: None,
+                    username: None,
+                    password: None,
+                };
+                (Terminal::Calling(terminal), registration)
             }
             Model::Hik(offer) => {
                 let (clock, zone) = (clock.clone(), zone.clone());
@@ -158,7 +203,13 @@ pub async fn start_all(
 
 enum Model {
     Zk(zk::UserLayout, zk::LogLayout, u32),
+    Calling(zk_push::Profile),
     Hik(hik::Offer),
+}
+
+fn calling_punch(planned: &Planned) -> zk_push::Punch {
+    let user = planned.device_user.as_str();
+    zk_push::Punch::new(user, planned.at, u8::from(planned.leaving), FACE)
 }
 
 fn wall(clock: &Clock, zone: &TimeZone) -> DateTime {
