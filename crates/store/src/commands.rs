@@ -331,7 +331,7 @@ impl Store {
     }
 }
 
-fn place(id: i64) -> Place {
+pub(crate) fn place(id: i64) -> Place {
     Place {
         table: "device_commands",
         row: id,

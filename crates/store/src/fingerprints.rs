@@ -192,27 +192,9 @@ impl Store {
             .one(self.read())
             .await?)
     }
-
-    /// Whether our key sealed all of them. They are many and long, so they are not opened for it.
-    pub(crate) async fn check_key_of_fingerprints(&self) -> Result<(), StoreError> {
-        let ours = self
-            .key()
-            .map_or(String::new(), |key| format!("{}.", key.id));
-        let other = sql::one(
-            self.read(),
-            "SELECT id, sealed FROM fingerprint_backups WHERE substr(sealed, 1, length($1)) <> $1 OR $1 = '' LIMIT 1",
-            [ours.into()],
-        )
-        .await?;
-        if let Some(other) = other {
-            let sealed: String = other.try_get_by_index(1)?;
-            self.unseal(place(other.try_get_by_index(0)?), Some(&sealed))?;
-        }
-        Ok(())
-    }
 }
 
-fn place(row: i64) -> Place {
+pub(crate) fn place(row: i64) -> Place {
     Place {
         table: "fingerprint_backups",
         row,

@@ -21,6 +21,7 @@ pub mod files;
 pub mod fingerprints;
 pub mod held;
 pub mod identity;
+pub mod kept_uploads;
 pub mod locating;
 pub mod marks;
 mod migrations;

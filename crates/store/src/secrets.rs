@@ -13,7 +13,7 @@ use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use sha2::{Digest as _, Sha256};
 
-use crate::{Store, StoreError, sql};
+use crate::{Store, StoreError, commands, fingerprints, kept_uploads, sql};
 
 const KEY_LEN: usize = 32;
 const NONCE_LEN: usize = 24;
@@ -243,7 +243,41 @@ impl Store {
                 self.unseal(place, sealed.as_deref())?;
             }
         }
-        self.check_key_of_fingerprints().await
+        for (sealed, place) in [
+            (
+                "sealed FROM fingerprint_backups",
+                fingerprints::place as fn(i64) -> Place,
+            ),
+            ("sealed FROM kept_uploads", kept_uploads::place),
+            (
+                "secret_sealed AS sealed FROM device_commands WHERE secret_sealed IS NOT NULL",
+                commands::place,
+            ),
+        ] {
+            self.check_key_of(sealed, place).await?;
+        }
+        Ok(())
+    }
+
+    /// Opens one value that another key sealed, if there is one: these are too many to open all.
+    async fn check_key_of(&self, sealed: &str, place: fn(i64) -> Place) -> Result<(), StoreError> {
+        let ours = self
+            .key()
+            .map_or(String::new(), |key| format!("{}.", key.id));
+        let other = sql::one(
+            self.read(),
+            &format!(
+                "SELECT id, sealed FROM (SELECT id, {sealed}) AS rows_of_it \
+                 WHERE substr(sealed, 1, length($1)) <> $1 OR $1 = '' LIMIT 1"
+            ),
+            [ours.into()],
+        )
+        .await?;
+        if let Some(other) = other {
+            let sealed: String = other.try_get_by_index(1)?;
+            self.unseal(place(other.try_get_by_index(0)?), Some(&sealed))?;
+        }
+        Ok(())
     }
 
     pub(crate) fn unseal(

@@ -858,3 +858,52 @@ async fn a_log_is_cleared_after_everything_in_it_is_kept() {
     callers.tick().await.expect("a database");
     assert_eq!(server.get(&poll).await.contains("CLEAR"), false);
 }
+
+#[tokio::test]
+async fn templates_and_photos_are_kept_only_where_a_setting_says_so() {
+    let keep = ZkPushOptions {
+        keep_templates: true,
+        keep_photos: true,
+        ..ZkPushOptions::default()
+    };
+    let photo =
+        b"PIN=20261122103012-123.jpg\nSN=BOCK200961014\nsize=4\nCMD=uploadphoto\0\xff\xd8\xff\xd9";
+    let rows = "USER PIN=1\tName=A\nFP PIN=1\tFID=6\tSize=4\tValid=1\tTMP=AAAA\nUSERPIC PIN=1\tFileName=1.jpg\tSize=4\tContent=BBBB\n";
+    for (options, expected) in [
+        (ZkPushOptions::default(), vec![]),
+        (
+            keep,
+            vec![
+                (
+                    "photo",
+                    "20261122103012-123.jpg",
+                    b"\xff\xd8\xff\xd9".as_slice(),
+                ),
+                ("photo", "USERPIC of 1", b"BBBB"),
+                ("template", "FP 6.0 of 1", b"AAAA"),
+            ],
+        ),
+    ] {
+        let server = Server::with(CallerOptions::default(), options).await;
+        let (people, photos) = ("table=OPERLOG", "table=ATTPHOTO");
+        for (table, body, answer) in [
+            (people, rows.as_bytes(), "OK: 3"),
+            (photos, photo.as_slice(), "OK"),
+            (people, rows.as_bytes(), "OK: 3"),
+        ] {
+            let target = format!("/iclock/cdata?SN={GATE}&{table}&Stamp=1");
+            assert_eq!(server.post(&target, body).await, answer);
+        }
+        let kept = server.store.kept_uploads(server.device(GATE).await).await;
+        let kept = kept.expect("a database");
+        let opened: Vec<_> = kept
+            .iter()
+            .map(|row| (row, server.store.kept_bytes(row).expect("the key fits")))
+            .collect();
+        let found: Vec<_> = opened
+            .iter()
+            .map(|(row, bytes)| (row.kind.as_str(), row.name.as_str(), bytes.as_slice()))
+            .collect();
+        assert_eq!(found, expected);
+    }
+}

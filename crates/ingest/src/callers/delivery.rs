@@ -7,6 +7,7 @@ use attendance::{DeviceUserId, Punch, Way};
 use jiff::Timestamp;
 use store::StoreError;
 use store::calls::Upload;
+use store::kept_uploads::KeptUpload;
 use terminals::{DeviceUser, ParkedRecord};
 
 use super::{Caller, Callers, Inner};
@@ -30,6 +31,8 @@ pub struct Delivery {
     pub deleted_users: Vec<DeviceUserId>,
     pub parked: Vec<ParkedRecord>,
     pub events: Vec<Event>,
+    /// Templates and photos, where a setting says that such are kept.
+    pub kept: Vec<KeptUpload>,
     /// Told by the device on its own, not because it was asked: one punch that it has just recorded, perhaps.
     pub unasked: bool,
 }
@@ -188,6 +191,9 @@ impl Keep for Inner {
             for event in &delivery.events {
                 tx.notice(device, event.kind, &event.detail, arrived.at)
                     .await?;
+            }
+            for kept in &delivery.kept {
+                tx.keep_uploaded(device, kept, arrived.at).await?;
             }
             if let (Some(contact), Some(drift)) = (arrived.contact, accepted.clock_drift_s) {
                 tx.keep_contact(device, contact.seen_at, drift).await?;

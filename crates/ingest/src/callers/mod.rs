@@ -143,6 +143,7 @@ struct Inner {
     options: CallerOptions,
     known: RwLock<Known>,
     outdated: AtomicBool,
+    renewing: tokio::sync::Mutex<()>,
     strangers: strangers::Strangers,
     writing: Together<delivery::Arrived, Delivered>,
     /// Nobody is away for the time before.
@@ -181,6 +182,7 @@ impl Callers {
             options,
             known: RwLock::default(),
             outdated: AtomicBool::new(true),
+            renewing: tokio::sync::Mutex::default(),
             strangers: strangers::Strangers::default(),
             writing: Together::new(TOGETHER),
             began,
@@ -309,19 +311,23 @@ impl Callers {
         self.watch_contact().await
     }
 
-    /// Reads the list of devices again when it may be outdated.
+    /// Reads the list of devices again when it may be outdated. Who comes first waits for it, others see the one before.
     async fn renew_known(&self) -> Result<(), StoreError> {
         let inner = &*self.0;
-        let read = inner.known().read;
-        let is_fresh = read.is_some_and(|read| read.elapsed() < KNOWN_FOR);
-        if is_fresh || !inner.outdated.swap(false, Ordering::Relaxed) {
+        let is_good = || {
+            let read = inner.known().read;
+            let is_fresh = |read: Instant| read.elapsed() < KNOWN_FOR;
+            let outdated = inner.outdated.load(Ordering::Relaxed);
+            read.is_some_and(|read| is_fresh(read) || !outdated)
+        };
+        if is_good() {
             return Ok(());
         }
-        let read = self.read_known().await;
-        if read.is_err() {
-            self.forget();
+        let _one_at_a_time = inner.renewing.lock().await;
+        if is_good() {
+            return Ok(());
         }
-        read
+        self.read_known().await
     }
 
     /// Reads the list of devices again, whatever its age: what was just decided counts at once.
@@ -330,8 +336,13 @@ impl Callers {
     /// When the database cannot be read.
     pub async fn read_known(&self) -> Result<(), StoreError> {
         let inner = &*self.0;
-        let rows = inner.store.callers().await?;
-        let held = inner.store.held_terminals().await?;
+        // What is edited while it is read is read again.
+        inner.outdated.store(false, Ordering::Relaxed);
+        let read = async {
+            let rows = inner.store.callers().await?;
+            Ok((rows, inner.store.held_terminals().await?))
+        };
+        let (rows, held) = read.await.inspect_err(|_: &StoreError| self.forget())?;
         let mut known = inner.known.write().unwrap_or_else(PoisonError::into_inner);
         let mut callers = HashMap::with_capacity(rows.len());
         for row in rows {

@@ -26,6 +26,7 @@ pub mod fingerprint_backups;
 pub mod held_terminals;
 pub mod holidays;
 pub mod identity_links;
+pub mod kept_uploads;
 pub mod leave;
 pub mod marked_days;
 pub mod parked;
@@ -128,6 +129,7 @@ mod tests {
             check(&store, held_terminals::Entity).await;
             check(&store, holidays::Entity).await;
             check(&store, identity_links::Entity).await;
+            check(&store, kept_uploads::Entity).await;
             check(&store, leave::Entity).await;
             check(&store, marked_days::Entity).await;
             check(&store, parked::Entity).await;

@@ -405,6 +405,16 @@ CREATE TABLE device_uploads (
   PRIMARY KEY (device_id, content)
 ) {without_rowid};
 
+CREATE TABLE kept_uploads (
+  id {id},
+  device_id BIGINT NOT NULL REFERENCES devices (id),
+  kind TEXT NOT NULL,
+  name TEXT NOT NULL,
+  sealed TEXT NOT NULL,
+  kept_ms BIGINT NOT NULL,
+  UNIQUE (device_id, kind, name)
+);
+
 CREATE TABLE device_notices (
   id {id},
   device_id BIGINT NOT NULL REFERENCES devices (id),

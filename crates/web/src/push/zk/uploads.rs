@@ -7,15 +7,17 @@ use ingest::{Caller, Delivery, DeviceUser, Event, ParkedRecord};
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
 use store::StoreError;
+use store::kept_uploads::KeptUpload;
 use zk_proto::push::attlog::{self, Record};
 use zk_proto::push::body::BadLine;
 use zk_proto::push::operlog::{self, Line, Tampering};
 use zk_proto::push::options::Parameters;
+use zk_proto::push::photo::Photo;
 use zk_proto::push::request::Upload;
 use zk_proto::push::security::{self, QueryData, QueryKind};
 use zk_proto::push::{OK, body};
 
-use super::{Call, PushAnswer, ZkPush, told_by_parameters};
+use super::{Call, PushAnswer, ZkPush, ZkPushOptions, told_by_parameters};
 
 impl ZkPush {
     /// POST on `cdata` or `querydata`. It is on disk, or is nothing to keep, before it is acknowledged.
@@ -26,7 +28,7 @@ impl ZkPush {
         asked: bool,
     ) -> Result<PushAnswer, StoreError> {
         let upload = Upload::of(&call.query);
-        if asked && self.counted(call).await? {
+        if asked && self.counted(call, bytes).await? {
             return Ok(PushAnswer::ok(upload.acknowledge(&call.query, 1)));
         }
         let mut delivery = Delivery {
@@ -42,8 +44,8 @@ impl ZkPush {
         match &upload {
             Upload::AttLog => read_punches(&call.caller, bytes, &mut delivery),
             Upload::RtLog | Upload::Transactions => read_events(bytes, &mut delivery),
-            Upload::OperLog => read_lines(bytes, None, &mut delivery),
-            Upload::Rows(kind) => read_lines(bytes, Some(*kind), &mut delivery),
+            Upload::OperLog => read_lines(bytes, None, &self.options, &mut delivery),
+            Upload::Rows(kind) => read_lines(bytes, Some(*kind), &self.options, &mut delivery),
             Upload::Options => {
                 let told = told_by_parameters(&Parameters::parse(bytes));
                 self.callers
@@ -71,12 +73,17 @@ impl ZkPush {
     }
 
     /// How many rows a table has, because it was asked.
-    async fn counted(&self, call: &Call<'_>) -> Result<bool, StoreError> {
+    async fn counted(&self, call: &Call<'_>, bytes: &[u8]) -> Result<bool, StoreError> {
         let data = QueryData::of(&call.query);
         if data.kind != QueryKind::Count {
             return Ok(false);
         }
-        let records = data.count.and_then(|count| u32::try_from(count).ok());
+        // Some say it in a line, `transaction=41`, and only that they sent one in the query.
+        let said = Parameters::parse(bytes);
+        let said = said.get(&data.table).and_then(|count| count.parse().ok());
+        let records = said
+            .or(data.count)
+            .and_then(|count| u32::try_from(count).ok());
         if let Some(records) = records.filter(|_| data.table.eq_ignore_ascii_case("transaction")) {
             let told = store::calls::Told {
                 records: Some(records),
@@ -89,19 +96,27 @@ impl ZkPush {
         Ok(true)
     }
 
-    /// A photo is acknowledged, and not kept.
+    /// A photo is acknowledged, and kept where a setting says so.
     pub(super) async fn photographed(
         &self,
         call: &Call<'_>,
         bytes: &[u8],
     ) -> Result<PushAnswer, StoreError> {
         if !bytes.is_empty() {
-            let delivery = Delivery {
+            let mut delivery = Delivery {
                 content: Upload::AttPhoto.name().to_owned(),
                 digest: digest(&None, bytes),
                 lines: 1,
                 ..Delivery::default()
             };
+            match Photo::parse(bytes) {
+                Ok(photo) if self.options.keep_photos => delivery.kept.push(KeptUpload {
+                    kind: "photo",
+                    name: tidy(&photo.file_name),
+                    bytes: photo.image.to_vec(),
+                }),
+                _ => {}
+            }
             self.callers.deliver(&call.caller, delivery).await?;
         }
         Ok(PushAnswer::ok(OK))
@@ -114,7 +129,7 @@ impl ZkPush {
         name: &str,
         bytes: &[u8],
     ) -> Result<(), StoreError> {
-        let name: String = name.chars().filter(|c| !c.is_control()).take(50).collect();
+        let name = tidy(name);
         let delivery = Delivery {
             content: name.clone(),
             digest: digest(&Some(&name), bytes),
@@ -132,6 +147,12 @@ impl ZkPush {
         self.callers.deliver(&call.caller, delivery).await?;
         Ok(())
     }
+}
+
+/// Cut, and without what is no text.
+fn tidy(text: &str) -> String {
+    let text = text.chars().filter(|c| !c.is_control());
+    text.take(100).collect()
 }
 
 /// The same for the same bytes of the same table.
@@ -218,8 +239,13 @@ fn read_events(bytes: &[u8], delivery: &mut Delivery) {
     }
 }
 
-/// People and what was done at the terminal. Templates and pictures are acknowledged, and not kept.
-fn read_lines(bytes: &[u8], rows: Option<operlog::Kind>, delivery: &mut Delivery) {
+/// People and what was done at the terminal. Templates and pictures are acknowledged, and kept where a setting says so.
+fn read_lines(
+    bytes: &[u8],
+    rows: Option<operlog::Kind>,
+    options: &ZkPushOptions,
+    delivery: &mut Delivery,
+) {
     for line in operlog::lines(bytes, rows) {
         delivery.lines += 1;
         match line {
@@ -237,9 +263,33 @@ fn read_lines(bytes: &[u8], rows: Option<operlog::Kind>, delivery: &mut Delivery
                         detail: format!("{} · {}", operation.time, operation.operator),
                     }));
             }
+            Ok(Line::Template(template)) if options.keep_templates => {
+                delivery.kept.push(KeptUpload {
+                    kind: "template",
+                    name: template_name(&template),
+                    bytes: template.data.as_bytes().to_vec(),
+                });
+            }
+            Ok(Line::Picture(picture)) if options.keep_photos => {
+                delivery.kept.push(KeptUpload {
+                    kind: "photo",
+                    name: format!("{} of {}", picture.kind.name(), picture.pin),
+                    bytes: picture.content.as_bytes().to_vec(),
+                });
+            }
             Ok(Line::Template(_) | Line::Picture(_) | Line::Other { .. }) => {}
         }
     }
+}
+
+/// Which one of whose.
+fn template_name(template: &operlog::Template<'_>) -> String {
+    let kind = template.kind.name();
+    let bio_type = template
+        .bio_type
+        .map_or(String::new(), |code| format!(" {code}"));
+    let (number, index) = (template.number, template.index);
+    format!("{kind}{bio_type} {number}.{index} of {}", template.pin)
 }
 
 fn parked(bad: BadLine<'_>) -> ParkedRecord {
