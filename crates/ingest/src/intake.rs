@@ -315,10 +315,12 @@ impl Intake {
         };
         // What is in a file may have been recorded at any time.
         let may_be_wrong = batch.way != Way::Import && looked.is_none_or(|(_, wrong)| wrong);
+        // A terminal that calls shows its clock by a punch alone.
+        let shown_wrong = batch.way == Way::Push && looked.is_some_and(|(_, wrong)| wrong);
         let still_wrong =
             may_be_wrong && !rows.is_empty() && tx.wrong_clock_seen(batch.device).await?.is_some();
         for (row, suspect) in rows.iter_mut().zip(suspects.flags) {
-            row.suspect = suspect || still_wrong;
+            row.suspect = suspect || still_wrong || shown_wrong;
         }
         let inserted = tx
             .insert_punches(batch.device, batch.way, received, &rows)

@@ -1,5 +1,6 @@
 //! From a reading to a judged report, over a real database, and over real sockets where a terminal takes part.
 
+mod calling;
 mod clocks;
 mod company;
 mod fingerprints;
