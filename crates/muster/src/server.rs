@@ -11,7 +11,7 @@ use store::secrets::{SecretKey, random_token};
 use store::{Author, Store};
 use tokio::net::TcpListener;
 use tracing::info;
-use web::push::{PushListener, PushListenerOptions, ZkPush, ZkPushOptions};
+use web::push::{PushListener, PushListenerOptions, ZkPush, ZkPushOptions, beside_pages};
 use web::{WebConfig, WebState};
 
 use crate::commands;
@@ -211,7 +211,7 @@ pub async fn run_until_stopped(
     let callers = engine.callers.clone();
     let state = WebState::new(engine, options.web);
     let boards = tokio::spawn(state.clone().run());
-    let pages = match options.part {
+    let mut pages = match options.part {
         Part::Worker => web::health_router(state.clone()),
         Part::All | Part::Web => web::router(state.clone()),
     };
@@ -220,6 +220,9 @@ pub async fn run_until_stopped(
         let stopped = async move { state.closed().await };
         let watching = callers.watch();
         let protocol = ZkPush::new(callers, clock.clone(), push.zk);
+        let networks = push.limits.networks.clone();
+        let beside = std::mem::take(&mut pages);
+        pages = beside_pages(beside, protocol.clone(), networks, clock.clone());
         let serving = push.listener.serve(protocol, clock, push.limits, stopped);
         (watching, tokio::spawn(serving))
     });

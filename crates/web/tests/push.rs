@@ -485,7 +485,7 @@ async fn a_body_that_is_cut_short_is_none() {
         let said = caller.rest().await;
         assert_eq!(
             (status(&said), body(&said)),
-            ("400", "ERROR: short body"),
+            ("400", "ERROR: short body\n"),
             "{request:?}"
         );
         let mut gone = server.connect().await;

@@ -204,7 +204,7 @@ impl<P: PushProtocol> Service<P> {
 }
 
 fn short_body() -> PushAnswer {
-    PushAnswer::with(StatusCode::BAD_REQUEST, "ERROR: short body")
+    PushAnswer::with(StatusCode::BAD_REQUEST, "ERROR: short body\n")
 }
 
 /// An answer for somebody who is not served, as it goes over the wire.
@@ -223,7 +223,11 @@ pub(super) fn crowded(clock: &Clock) -> Vec<u8> {
 }
 
 /// In the order in which the vendor's servers send them. Terminals set their clock by the date.
-fn headers(answer: &PushAnswer, clock: &Clock, keeps: bool) -> Vec<(HeaderName, HeaderValue)> {
+pub(super) fn headers(
+    answer: &PushAnswer,
+    clock: &Clock,
+    keeps: bool,
+) -> Vec<(HeaderName, HeaderValue)> {
     let date = rfc2822::DateTimePrinter::new()
         .timestamp_to_rfc9110_string(&clock.now())
         .ok()

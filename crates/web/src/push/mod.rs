@@ -2,6 +2,7 @@
 //!
 //! Nothing here is for a browser: no session, no redirect, no compression, no page, and a port of its own.
 
+mod beside;
 mod connection;
 mod head;
 mod listener;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 pub use axum::http::{HeaderMap, StatusCode};
 
+pub use beside::beside_pages;
 pub use listener::{ListenError, PushListener, PushListenerOptions};
 pub use network::{Network, NetworkError};
 pub use zk::{ZkPush, ZkPushOptions, retry_parked};
