@@ -37,6 +37,8 @@ pub struct CallerRow {
     pub surplus: Option<i64>,
     pub counts: Option<bool>,
     pub one_by_one: Option<bool>,
+    /// Some of its users are known from its own list.
+    pub has_users: bool,
     /// It has commands that wait or are not answered.
     pub has_commands: bool,
 }
@@ -356,6 +358,7 @@ impl Store {
         let query = "SELECT d.id, d.kind, d.serial_number, d.name, d.enabled, d.poll_interval_s, d.comm_key_sealed, d.record_count, \
              COALESCE((SELECT z.zone FROM device_zones z WHERE z.device_id = d.id ORDER BY z.from_clock DESC LIMIT 1), s.zone) AS zone, \
              c.dialect, c.address, c.delay_s, c.greeted_ms, c.last_ms, c.told_ms, c.surplus, c.counts, c.one_by_one, \
+             EXISTS (SELECT 1 FROM device_users u WHERE u.device_id = d.id AND u.enrolled) AS has_users, \
              EXISTS (SELECT 1 FROM device_commands o WHERE o.device_id = d.id AND (o.state = 'waiting' OR o.state = 'sent')) AS has_commands \
              FROM devices d JOIN sites s ON s.id = d.site_id LEFT JOIN device_calls c ON c.device_id = d.id \
              WHERE d.retired_ms IS NULL AND (',' || d.mode || ',') LIKE '%,push,%' ORDER BY d.id";

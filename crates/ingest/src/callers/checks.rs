@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan};
 use store::StoreError;
 use store::calls::Told;
 
-use super::commands::{Answer, CHECK, Order};
+use super::commands::{Answer, CHECK, LIST, Order};
 use super::{Caller, Callers, all_is_kept};
 
 /// Before this no terminal recorded anything.
@@ -180,7 +180,9 @@ impl Callers {
                 Due::Nothing => {}
                 Due::Cover(to) => without_count.push((caller, to)),
                 Due::Ask => self.order_ourselves(&caller, &[Order::TellState]).await?,
+                Due::List => self.order_for(&caller, LIST, &[Order::ListUsers]).await?,
                 Due::NightCheck => {
+                    self.order_for(&caller, LIST, &[Order::ListUsers]).await?;
                     let to = self.tomorrow(&caller);
                     let from = to.saturating_sub(NIGHT_CHECK_DAYS.days());
                     self.order_ourselves(&caller, &[Order::CountLog { from, to }])
@@ -213,6 +215,10 @@ impl Callers {
             state.checked = Some(here.date());
             return Due::NightCheck;
         }
+        if !state.listed {
+            state.listed = true;
+            return Due::List;
+        }
         let asked = state.told.max(state.asked).unwrap_or(greeted);
         if now.duration_since(asked) >= caller.poll_interval {
             state.asked = Some(now);
@@ -241,5 +247,7 @@ enum Due {
     /// It does not count: what it recorded up to then is here.
     Cover(Timestamp),
     Ask,
+    /// Nobody knows its users.
+    List,
     NightCheck,
 }

@@ -18,6 +18,8 @@ use crate::Change;
 
 /// The purpose of what is ordered to know whether everything a device holds is kept.
 pub(super) const CHECK: &str = "check";
+/// The purpose of asking for users.
+pub(super) const LIST: &str = "list";
 /// The purpose of what has to be known before a log is cleared.
 pub(super) const BEFORE_CLEARING: &str = "before clearing";
 
@@ -446,10 +448,20 @@ impl Callers {
         Ok(())
     }
 
-    /// Gives an order of our own.
+    /// Gives orders by which to know what a device holds.
     pub(super) async fn order_ourselves(
         &self,
         caller: &Caller,
+        orders: &[Order],
+    ) -> Result<(), StoreError> {
+        self.order_for(caller, CHECK, orders).await
+    }
+
+    /// Gives orders of our own.
+    pub(super) async fn order_for(
+        &self,
+        caller: &Caller,
+        purpose: &str,
         orders: &[Order],
     ) -> Result<(), StoreError> {
         let author = Author {
@@ -459,7 +471,7 @@ impl Callers {
         let tx = self.0.store.begin_write().await?;
         for order in orders {
             let what = order.to_json();
-            tx.give_command(&command(caller.device, &what, CHECK, order), author)
+            tx.give_command(&command(caller.device, &what, purpose, order), author)
                 .await?;
         }
         tx.commit_quietly().await?;

@@ -85,6 +85,7 @@ impl Callers {
         {
             let mut state = caller.state();
             state.idle_calls = 0;
+            state.listed |= !arrived.delivery.users.is_empty();
             state.uploads += u64::from(!arrived.delivery.punches.is_empty());
         }
         let inner = Arc::clone(&self.0);

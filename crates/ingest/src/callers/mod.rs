@@ -122,6 +122,8 @@ struct State {
     counts: bool,
     one_by_one: bool,
     has_commands: bool,
+    /// Its users are known, or it was asked for them.
+    listed: bool,
     /// How often in a row the same upload came.
     repeated: u64,
     /// The day whose night check was ordered.
@@ -413,6 +415,7 @@ impl State {
             greeted: instant(row.greeted_ms),
             last: instant(row.last_ms),
             kept: instant(row.last_ms),
+            listed: row.has_users,
             told: instant(row.told_ms),
             ..Self::default()
         }

@@ -14,8 +14,21 @@ use crate::company::{Company, at, punch, user, wall};
 
 const SERIAL: &str = "SERIAL0";
 
-/// A company whose first device calls, and has greeted at nine.
+/// A company whose first device calls, has greeted at nine, and has told a user.
 async fn company(store: Store) -> (Company, Arc<Caller>) {
+    let (company, caller) = unlisted(store).await;
+    let delivery = Delivery {
+        users: vec![told("1001", "")],
+        digest: "users".to_owned(),
+        ..lines(&[])
+    };
+    let delivered = company.engine.callers.deliver(&caller, delivery).await;
+    delivered.unwrap();
+    (company, caller)
+}
+
+/// The same, and nobody knows its users.
+async fn unlisted(store: Store) -> (Company, Arc<Caller>) {
     let company = Company::new(store, 2, 1, "2026-03-02 09:00:00").await;
     let row = company
         .store
@@ -38,6 +51,15 @@ async fn company(store: Store) -> (Company, Arc<Caller>) {
     let caller = known(&company).await;
     greet(&company, &caller).await;
     (company, caller)
+}
+
+fn told(id: &str, name: &str) -> DeviceUser {
+    DeviceUser {
+        id: user(id),
+        name: name.to_owned(),
+        admin: false,
+        card: None,
+    }
 }
 
 fn stranger(serial: &str) -> Stranger<'_> {
@@ -422,7 +444,6 @@ on_both_databases! {
     async fn users_are_told_one_by_one(store: Store) {
         let (company, caller) = company(store).await;
         let listed = "SELECT user_id || ' ' || name FROM device_users WHERE enrolled ORDER BY user_id";
-        let told = |id: &str, name: &str| DeviceUser { id: user(id), name: name.to_owned(), admin: false, card: None };
         for (users, deleted, expected) in [
             (vec![told("1001", "Ana"), told("7", "Bo")], vec![], vec!["1001 Ana", "7 Bo"]),
             (vec![told("7", "B"), told("7", "Bob")], vec![], vec!["1001 Ana", "7 Bob"]),
@@ -437,6 +458,42 @@ on_both_databases! {
         only(&company, &caller).await;
         answer(&company, &caller, done(id)).await;
         assert_eq!(texts(&company, listed).await, ["7 Bob"]);
+    }
+
+    async fn a_device_whose_users_nobody_knows_is_asked_for_them_once(store: Store) {
+        let (company, caller) = unlisted(store).await;
+        tick(&company).await;
+        tick(&company).await;
+        let (_, order) = only(&company, &caller).await;
+        assert_eq!(order, Order::ListUsers);
+    }
+
+    async fn every_night_the_last_weeks_are_counted(store: Store) {
+        let (company, caller) = company(store).await;
+        let orders = async || -> Vec<Order> {
+            tick(&company).await;
+            let mut orders = Vec::new();
+            for (id, order) in fetched(&company, &caller).await {
+                answer(&company, &caller, Answer { counted: Some(0), ..done(id) }).await;
+                orders.push(order);
+            }
+            orders
+        };
+        for (night, expected) in [
+            ("2026-03-03 01:59:50", false),
+            ("2026-03-03 02:00:00", true),
+            ("2026-03-03 02:00:10", false),
+            ("2026-03-04 03:00:00", true),
+        ] {
+            company.clock.set(at(night));
+            company.engine.callers.called(&caller, true);
+            let from = wall(night).date().saturating_sub(jiff::Span::new().days(34)).at(23, 59, 59, 0);
+            let to = wall(night).date().tomorrow().unwrap().at(23, 59, 59, 0);
+            let count = Order::CountLog { from, to };
+            let orders = orders().await;
+            assert_eq!(orders.contains(&count), expected, "{night} {orders:?}");
+            assert_eq!(orders.contains(&Order::ListUsers), expected, "{night}");
+        }
     }
 
     async fn whoever_calls_first_is_known_to_all(store: Store) {
