@@ -108,6 +108,17 @@ impl WriteTx {
         Ok(())
     }
 
+    /// Keeps how a device speaks, if it has greeted.
+    pub async fn keep_dialect(&self, device: DeviceId, dialect: &str) -> Result<(), StoreError> {
+        sql::run(
+            &self.tx,
+            "UPDATE device_calls SET dialect = $2 WHERE device_id = $1",
+            [device.0.into(), dialect.into()],
+        )
+        .await?;
+        Ok(())
+    }
+
     /// Keeps when each of these devices last called.
     pub async fn keep_calls(&self, calls: &[(DeviceId, Timestamp)]) -> Result<(), StoreError> {
         let rows: Vec<_> = calls

@@ -986,3 +986,47 @@ async fn terminals_may_call_the_port_of_the_pages() {
     }
     assert_eq!(server.punches(GATE).await.len(), 1);
 }
+
+#[tokio::test]
+async fn what_a_terminal_turns_out_to_be_is_remembered() {
+    let server = Server::start().await;
+    // Its greeting could be of the main line; only the branch asks for the time so.
+    let greet = format!("/iclock/cdata?SN={GATE}&options=all&pushver=2.4.0&language=83");
+    assert!(server.get(&greet).await.contains("\nTimeZone=330\n"));
+    let time = server
+        .get(&format!("/iclock/cdata?SN={GATE}&type=time"))
+        .await;
+    assert_eq!(time, "Time=2026-11-22T10:30:03+05:30");
+    assert!(server.get(&greet).await.contains("\nTimeZone=+05:30\n"));
+    // One that wants to encrypt is told that nobody here can.
+    let other = "/iclock/cdata?SN=NCD8000000001&options=all&pushver=2.4.2&DeviceType=att";
+    assert!(server.get(other).await.contains("\nPushProtVer=2.4.1\n"));
+    let exchange = "/iclock/exchange?SN=NCD8000000001&type=publickey";
+    assert_eq!(
+        server.post(exchange, b"key").await,
+        "404 Not Found: ERROR: not served\n"
+    );
+    assert!(server.get(other).await.contains("\nPushProtVer=2.2.14\n"));
+    // Names go out in the language of the terminal.
+    let device = server.device(GATE).await;
+    let name = Order::SetUser {
+        user: "7".to_owned(),
+        name: Some("\u{5f20}".to_owned()),
+        privilege: None,
+        card: None,
+        sets_password: false,
+    };
+    server
+        .engine
+        .callers
+        .order(device, &name, None, None)
+        .await
+        .expect("given");
+    let request = format!("GET /iclock/getrequest?SN={GATE} HTTP/1.1\r\nConnection: close\r\n\r\n");
+    let said = server.raw(request.as_bytes()).await;
+    assert!(
+        said.ends_with(b"PIN=7\tName=\xd5\xc5\n"),
+        "{}",
+        said.escape_ascii()
+    );
+}

@@ -278,6 +278,18 @@ impl Callers {
         })
     }
 
+    /// A device turned out to speak otherwise than its greeting told.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn learn(&self, caller: &Caller, dialect: &str) -> Result<(), StoreError> {
+        let tx = self.0.store.begin_write().await?;
+        tx.keep_dialect(caller.device, dialect).await?;
+        tx.commit_quietly().await?;
+        caller.state().dialect = dialect.to_owned();
+        Ok(())
+    }
+
     /// A device shows that it is there; `idle` when it asks for commands, which it does when it has nothing to upload.
     pub fn called(&self, caller: &Caller, idle: bool) {
         let at = self.0.clock.now();

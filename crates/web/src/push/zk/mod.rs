@@ -276,6 +276,14 @@ impl ZkPush {
             Asks::Options => self.greeted(call).await,
             Asks::Time => {
                 self.callers.called(&call.caller, false);
+                if !call.spoken.is_manual {
+                    let spoken = Spoken {
+                        family: Family::Manual,
+                        is_manual: true,
+                        ..call.spoken.clone()
+                    };
+                    self.callers.learn(&call.caller, &spoken.to_json()).await?;
+                }
                 let now = self.clock.now().to_zoned(call.caller.zone.clone());
                 Ok(PushAnswer::ok(time::manual_answer(&now)))
             }
@@ -288,10 +296,14 @@ impl ZkPush {
 
     async fn greeted(&self, call: &Call<'_>) -> Result<PushAnswer, StoreError> {
         let hello = Hello::of(&call.query);
-        let family = hello.family();
+        let family = match call.spoken.is_manual {
+            true => Family::Manual,
+            false => hello.family(),
+        };
         let spoken = Spoken {
             family,
             version: hello.version.map(|version| version.to_string()),
+            language: hello.language,
             says_key: call.spoken.says_key || (call.keyed() && hello.key().is_some()),
             ..call.spoken.clone()
         };
@@ -340,6 +352,7 @@ impl ZkPush {
                 self.commands(call, handed).await?
             }
         };
+        let body = call.spoken.charset().encode(&body).into_owned();
         if let Some(info) = call.query.any(&["INFO"]) {
             let told = told_by_poll(&Info::parse(info));
             self.callers.told(caller, &told, self.clock.now()).await?;
@@ -401,7 +414,7 @@ impl ZkPush {
                 wants_keys: true,
                 ..call.spoken.clone()
             };
-            self.greet(call, &spoken).await?;
+            self.callers.learn(&call.caller, &spoken.to_json()).await?;
         }
         Ok(text(StatusCode::NOT_FOUND, "ERROR: not served"))
     }
