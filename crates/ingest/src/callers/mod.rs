@@ -26,6 +26,7 @@ use tokio::task::JoinHandle;
 pub use commands::{Answer, Handed, Order};
 pub use delivery::{Delivered, Delivery, Event};
 pub use strangers::Stranger;
+pub use watch::has_missed_calls;
 
 use crate::together::Together;
 use crate::{Changes, Clock, Intake};
