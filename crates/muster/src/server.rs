@@ -78,7 +78,7 @@ pub async fn run(args: Args, mut config: Config) -> anyhow::Result<()> {
         part: args.role,
         web: WebConfig {
             secure_cookies: config.secure_cookies,
-            link_signs_in: None,
+            ..WebConfig::default()
         },
         poller: PollerOptions {
             concurrency: config.poll.concurrency.into(),

@@ -133,8 +133,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let options = server::Options {
         part: server::Part::All,
         web: web::WebConfig {
-            secure_cookies: false,
             link_signs_in: Some(owner),
+            ..web::WebConfig::default()
         },
         poller: ingest::PollerOptions::default(),
         locator: ingest::LocatorOptions::default(),
