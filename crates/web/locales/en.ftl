@@ -1035,7 +1035,7 @@ held-refuse = Refuse
 held-take-back = Take back
 held-approve = Approve …
 held-approve-title = Approve a terminal
-held-approve-text = Compare the serial number with the sticker on the terminal: whoever is approved counts people in and out. It then uploads the punches it has kept.
+held-approve-text = Compare the serial number with the sticker on the terminal: what an approved terminal uploads counts. From its next call on it uploads the punches it has kept.
 held-approve-now = Approve { $serial }
 held-site-hint = Its clock runs in the zone of the site.
 held-no-site = Choose a site.
@@ -1098,7 +1098,7 @@ order-sent-at = { $times ->
     [one] fetched { $time }
    *[other] fetched { $times } times, last { $time }
 }
-order-is-held-back = Held back until its log is known to be kept
+order-is-held-back = Held back: its log is checked first
 order-is-waiting = Waiting
 order-is-sent = Fetched, not answered yet
 order-is-done = Done
@@ -1134,6 +1134,7 @@ order-upload-new = Upload what is new
 order-restart = Restart
 order-unlock = Open the door for { $secs } s
 order-clear-log = Clear its log
+order-days = Days
 order-users-text = all it has
 order-users-now = Read users
 order-from = First day

@@ -570,7 +570,7 @@ async fn users_and_log_of_a_terminal_that_only_calls_are_changed_by_its_calls() 
     has(
         &orders,
         &[
-            "Held back until its log is known to be kept",
+            "Held back: its log is checked first",
             "Upload its whole log",
         ],
     );

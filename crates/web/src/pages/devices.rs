@@ -646,6 +646,7 @@ fn identity(device: &DeviceRow, now: Timestamp) -> Vec<(String, String)> {
         device
             .transport
             .as_ref()
+            .filter(|_| read)
             .map(|name| name.to_uppercase())
             .unwrap_or_default(),
     );
