@@ -547,7 +547,7 @@ async fn what_cannot_be_asked_for_is_wrong_usage() {
         [&["device", "add", "--kind", "zk", "--serial", "A1"], more].concat()
     };
     for (args, part) in [
-        (zk(&["--mode", "push"]), "cannot do push yet"),
+        (zk(&["--mode", "pull"]), "there are poll, live and push"),
         (zk(&["--address", "zk://10.0.0.9"]), "without zk://"),
         (zk(&["--address", "10.0.0.9:0"]), "from 1 to 65535"),
         (
