@@ -23,7 +23,7 @@ mod together;
 
 pub use callers::{
     Answer, Caller, CallerOptions, Callers, Delivered, Delivery, Event, Handed, Order, Stranger,
-    Unknown, Welcome, Who,
+    Unknown, Welcome, Who, has_missed_calls,
 };
 pub use changes::{Change, Changes, Subscription};
 pub use clock::Clock;

@@ -109,7 +109,11 @@ pub async fn run(args: Args, mut config: Config) -> anyhow::Result<()> {
         part: args.role,
         web: WebConfig {
             secure_cookies: config.secure_cookies,
-            link_signs_in: None,
+            push_addresses: push
+                .as_ref()
+                .map_or(Vec::new(), |push| push.listener.addresses()),
+            push_has_path_secret: !config.push.path_secret.is_empty(),
+            ..WebConfig::default()
         },
         push,
         callers: config.push.callers(),

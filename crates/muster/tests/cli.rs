@@ -4,6 +4,8 @@
 mod discover;
 #[path = "cli/fingerprints.rs"]
 mod fingerprints;
+#[path = "cli/waiting.rs"]
+mod waiting;
 
 use std::collections::BTreeMap;
 use std::process::Stdio;
@@ -429,7 +431,7 @@ async fn a_file_with_a_mistake_is_imported_not_at_all() {
                     hik,A5,,,10.0.0.13,,,,,,\n\
                     zk,A6,,Mars,,,,,,,\n\
                     zk,A7,,,,,,,,Europe/Atlantis,\n\
-                    zk,A8,,,,,,,,,push\n\
+                    hik,A8,,,,,,,,,push\n\
                     zk,,,,,,,,,,\n";
     office.file("devices.csv", mistakes);
     let said = office.run(&["device", "import", "devices.csv"]).await;
@@ -443,7 +445,7 @@ async fn a_file_with_a_mistake_is_imported_not_at_all() {
             "devices.csv:7: a Hikvision terminal needs a user name and a password",
             "devices.csv:8: there is no site \"Mars\"",
             "devices.csv:9: \"Europe/Atlantis\" is no time zone",
-            "devices.csv:10: this version cannot do push yet",
+            "devices.csv:10: Hikvision terminals do not call the server",
             "devices.csv:11: a device needs a serial number",
             "nothing of devices.csv was imported: 9 lines are wrong",
         ],
@@ -547,7 +549,7 @@ async fn what_cannot_be_asked_for_is_wrong_usage() {
         [&["device", "add", "--kind", "zk", "--serial", "A1"], more].concat()
     };
     for (args, part) in [
-        (zk(&["--mode", "push"]), "cannot do push yet"),
+        (zk(&["--mode", "pull"]), "there are poll, live and push"),
         (zk(&["--address", "zk://10.0.0.9"]), "without zk://"),
         (zk(&["--address", "10.0.0.9:0"]), "from 1 to 65535"),
         (

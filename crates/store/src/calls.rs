@@ -278,14 +278,7 @@ impl WriteTx {
 
     /// How many records of a device are kept: punches it told by itself or when it was read, and what could not be understood.
     pub async fn kept_records(&self, device: DeviceId) -> Result<i64, StoreError> {
-        let row = sql::one(
-            &self.tx,
-            "SELECT (SELECT count(*) FROM punches WHERE device_id = $1 AND source <> $2) \
-             + (SELECT count(*) FROM parked WHERE device_id = $1)",
-            [device.0.into(), Way::Import.as_str().into()],
-        )
-        .await?;
-        Ok(row.map_or(Ok(0), |row| row.try_get_by_index(0))?)
+        kept_records(&self.tx, device).await
     }
 
     /// How many punches of a device are kept whose wall time is within these two, both included.
@@ -363,7 +356,26 @@ impl WriteTx {
     }
 }
 
+async fn kept_records(
+    connection: &impl sea_orm::ConnectionTrait,
+    device: DeviceId,
+) -> Result<i64, StoreError> {
+    let row = sql::one(
+        connection,
+        "SELECT (SELECT count(*) FROM punches WHERE device_id = $1 AND source <> $2) \
+         + (SELECT count(*) FROM parked WHERE device_id = $1)",
+        [device.0.into(), Way::Import.as_str().into()],
+    )
+    .await?;
+    Ok(row.map_or(Ok(0), |row| row.try_get_by_index(0))?)
+}
+
 impl Store {
+    /// As [`WriteTx::kept_records`], for people to look at.
+    pub async fn kept_records(&self, device: DeviceId) -> Result<i64, StoreError> {
+        kept_records(self.read(), device).await
+    }
+
     /// Every device that may call.
     pub async fn callers(&self) -> Result<Vec<CallerRow>, StoreError> {
         let query = "SELECT d.id, d.kind, d.serial_number, d.name, d.enabled, d.poll_interval_s, d.comm_key_sealed, d.record_count, \

@@ -40,6 +40,14 @@ impl DeviceKind {
         }
     }
 
+    /// Whether its terminals can call us and push what they record.
+    pub fn calls(self) -> bool {
+        match self {
+            Self::Zk => true,
+            Self::Hik => false,
+        }
+    }
+
     /// Whether [`crate::Terminal::set_clock`] works with it.
     pub fn sets_clock(self) -> bool {
         match self {

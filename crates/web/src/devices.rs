@@ -1,7 +1,9 @@
 //! The condition of a device, as people say it.
 
+use jiff::{SignedDuration, Timestamp};
 use store::views::devices::DeviceRow;
 
+use crate::format;
 use crate::text::{Msg, msg};
 
 /// Whether a clock that is so many seconds ahead of ours is called off.
@@ -22,10 +24,14 @@ pub enum Condition {
     NotIdentified,
     /// It does not answer.
     NoContact,
+    /// It used to call, and does not any more.
+    NoCalls,
     /// It answers, and reading fails at a later step.
     ReadingFails,
     /// Registered without an address, and never seen.
     WaitingForAddress,
+    /// Registered, and never called.
+    WaitingForCall,
     /// Registered, and not read yet.
     NotReadYet,
     ClockOff,
@@ -34,7 +40,7 @@ pub enum Condition {
 
 impl Condition {
     pub fn of(device: &DeviceRow) -> Self {
-        let step = device.last_error_step.as_deref().unwrap_or_default();
+        let step = failing_step(device);
         let failing = device.failing_since_ms.is_some() || device.needs_edit;
         if device.retired_ms.is_some() {
             Self::Removed
@@ -44,10 +50,14 @@ impl Condition {
             Self::Refused
         } else if failing && step == "identify" {
             Self::NotIdentified
+        } else if failing && step == "call" {
+            Self::NoCalls
         } else if failing && matches!(step, "" | "resolve" | "connect" | "live") {
             Self::NoContact
         } else if failing {
             Self::ReadingFails
+        } else if device.last_contact_ms.is_none() && only_calls(device) {
+            Self::WaitingForCall
         } else if device.last_contact_ms.is_none() && device.address.is_none() {
             Self::WaitingForAddress
         } else if device.last_contact_ms.is_none() {
@@ -63,7 +73,11 @@ impl Condition {
     pub fn is_down(self) -> bool {
         matches!(
             self,
-            Self::Refused | Self::NotIdentified | Self::NoContact | Self::ReadingFails
+            Self::Refused
+                | Self::NotIdentified
+                | Self::NoContact
+                | Self::NoCalls
+                | Self::ReadingFails
         )
     }
 
@@ -79,8 +93,10 @@ impl Condition {
             Self::Refused => "refused",
             Self::NotIdentified => "not-identified",
             Self::NoContact => "no-contact",
+            Self::NoCalls => "no-calls",
             Self::ReadingFails => "reading-fails",
             Self::WaitingForAddress => "waiting",
+            Self::WaitingForCall => "waiting-call",
             Self::NotReadYet => "not-read",
             Self::ClockOff => "clock-off",
             Self::Well => "well",
@@ -103,12 +119,58 @@ impl Condition {
             Self::Well => "ok",
             Self::ClockOff
             | Self::WaitingForAddress
+            | Self::WaitingForCall
             | Self::NotReadYet
             | Self::Disabled
             | Self::Removed => "warn",
             _ => "down",
         }
     }
+}
+
+/// Whether its punches may reach us in this way.
+fn uses(device: &DeviceRow, way: &str) -> bool {
+    device.mode.split(',').any(|used| used.trim() == way)
+}
+
+/// Whether it calls us, as far as it is set up for that.
+pub fn calls(device: &DeviceRow) -> bool {
+    uses(device, "push")
+}
+
+/// Whether its calls are the only way to it: nobody reads it.
+pub fn only_calls(device: &DeviceRow) -> bool {
+    let address = device.address.as_deref().unwrap_or_default();
+    calls(device) && (address.is_empty() || !uses(device, "poll"))
+}
+
+/// What is known of a device may be so old: the board is read whole once a minute.
+const KNOWN_FOR: SignedDuration = SignedDuration::from_mins(1);
+
+/// The quickest way in of a device, live and push only while they are; `None` when it has none now.
+pub fn quickest_way(device: &DeviceRow, now: Timestamp) -> Option<Msg> {
+    let works = |way: &&str| match *way {
+        "live" => device.live_since_ms.is_some(),
+        "push" => {
+            let last = device.last_call_ms.map(format::instant);
+            calls(device)
+                && last.is_some_and(|last| {
+                    let delay_secs = device.call_delay_s.unwrap_or_default();
+                    !ingest::has_missed_calls(last + KNOWN_FOR, delay_secs, now)
+                })
+        }
+        way => uses(device, way),
+    };
+    let quickest = ["live", "push", "poll"].into_iter().find(works);
+    quickest.map(|way| msg(format!("way-{way}")))
+}
+
+/// The step at which it fails: that of its calls, which are not read, before that of the last reading.
+pub fn failing_step(device: &DeviceRow) -> &str {
+    let of_calls = device.failing_step.as_deref();
+    let of_calls = of_calls.filter(|step| matches!(*step, "call" | "upload"));
+    let of_reading = device.last_error_step.as_deref();
+    of_calls.or(of_reading).unwrap_or_default()
 }
 
 /// How many of them are in contact.
@@ -128,10 +190,13 @@ pub fn why_not_polled(device: &DeviceRow) -> Option<Msg> {
         Some(msg("not-polled-disabled"))
     } else if device.needs_edit {
         Some(msg("not-polled-refused"))
+    } else if !uses(device, "poll") {
+        Some(msg(match calls(device) {
+            true => "not-polled-calls",
+            false => "not-polled-way",
+        }))
     } else if address.is_empty() {
         Some(msg("not-polled-address"))
-    } else if !device.mode.split(',').any(|way| way.trim() == "poll") {
-        Some(msg("not-polled-way"))
     } else {
         None
     }

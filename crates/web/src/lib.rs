@@ -16,6 +16,7 @@ mod session;
 mod text;
 mod ui;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use attendance::AccountId;
@@ -41,6 +42,10 @@ pub struct WebConfig {
     pub secure_cookies: bool,
     /// A one-time link signs in to this account instead of making one. For the demo, whose company is there already.
     pub link_signs_in: Option<AccountId>,
+    /// Where terminals call, for people who set one up; empty when this process does not know.
+    pub push_addresses: Vec<SocketAddr>,
+    /// They have to call a secret path there.
+    pub push_has_path_secret: bool,
 }
 
 /// What the pages work with. Cheap to clone.

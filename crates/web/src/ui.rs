@@ -117,6 +117,14 @@ impl Ui {
         assets::path(name)
     }
 
+    /// How many terminals call and wait to be registered, for who may do that.
+    pub fn held(&self) -> i64 {
+        match self.may.edit_devices {
+            true => self.waiting.held,
+            false => 0,
+        }
+    }
+
     pub fn name(&self) -> &str {
         self.person.as_ref().map_or("", |person| &person.name)
     }

@@ -407,11 +407,7 @@ async fn lines_that_cannot_be_used_are_parked_and_block_nothing() {
     let server = Server::start().await;
     let rest = "\t2026-11-22 08:00:00\t0\t1";
     for (line, kept, reason) in [
-        (
-            format!("{}", "x".repeat(1 << 20)),
-            0,
-            "the line is longer than any record",
-        ),
+        ("x".repeat(1 << 20), 0, "the line is longer than any record"),
         (format!("11\0{rest}"), 0, "the line has a NUL byte inside"),
         (rest.to_owned(), 0, "the line has no user id"),
         (
@@ -863,7 +859,7 @@ async fn a_log_is_cleared_after_everything_in_it_is_kept() {
     // It is never given twice.
     server.later(3600).await;
     callers.tick().await.expect("a database");
-    assert_eq!(server.get(&poll).await.contains("CLEAR"), false);
+    assert!(!server.get(&poll).await.contains("CLEAR"));
 }
 
 #[tokio::test]
@@ -1028,5 +1024,42 @@ async fn what_a_terminal_turns_out_to_be_is_remembered() {
         said.ends_with(b"PIN=7\tName=\xd5\xc5\n"),
         "{}",
         said.escape_ascii()
+    );
+}
+
+#[tokio::test]
+async fn what_was_parked_is_tried_again() {
+    let server = Server::start().await;
+    server
+        .upload("garbage\n\t2026-11-22 08:00:00\t0\t1\n")
+        .await;
+    // As an older version would have left it.
+    let device = server.device(GATE).await;
+    let tx = server.store.begin_write().await.expect("a transaction");
+    let understood = store::parked::Unreadable {
+        bytes: b"7\t2026-11-22 08:00:00\t0\t1",
+        reason: "unknown",
+    };
+    tx.park(device, Way::Push, &[understood], server.clock.now())
+        .await
+        .expect("it is kept");
+    tx.commit().await.expect("a commit");
+    let state = web::WebState::new(server.engine.clone(), web::WebConfig::default());
+    assert_eq!(
+        web::push::retry_parked(&state, device)
+            .await
+            .expect("a database"),
+        (1, 2)
+    );
+    assert_eq!(
+        server.punches(GATE).await,
+        ["7 2026-11-22 08:00:00 in finger push"]
+    );
+    assert_eq!(server.parked().await.len(), 2);
+    assert_eq!(
+        web::push::retry_parked(&state, device)
+            .await
+            .expect("a database"),
+        (0, 2)
     );
 }

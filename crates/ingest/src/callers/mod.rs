@@ -25,6 +25,7 @@ use store::{Store, StoreError, WriteTx};
 pub use commands::{Answer, Handed, Order};
 pub use delivery::{Delivered, Delivery, Event};
 pub use strangers::Stranger;
+pub use watch::has_missed_calls;
 
 use crate::background::Background;
 use crate::together::Together;

@@ -100,6 +100,11 @@ impl Callers {
     }
 }
 
+/// Whether a device that is told to call every so many seconds and last did then should have called by now.
+pub fn has_missed_calls(last: Timestamp, delay_secs: i64, now: Timestamp) -> bool {
+    now.duration_since(last).as_secs() > delay_secs.max(1).saturating_mul(CALLS_MISSED)
+}
+
 struct Trouble {
     step: &'static str,
     message: String,
@@ -113,7 +118,7 @@ impl Caller {
         let Some(last) = state.last else {
             return false; // it never called: it waits
         };
-        now.duration_since(last.max(began)).as_secs() > state.delay_secs.max(1) * CALLS_MISSED
+        has_missed_calls(last.max(began), state.delay_secs, now)
     }
 
     fn trouble(&self, state: &State, now: Timestamp, began: Timestamp) -> Option<Trouble> {

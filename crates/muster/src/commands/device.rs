@@ -20,7 +20,7 @@ use terminals::{Deadline, DeviceKind, Target, Transport};
 
 use super::{
     Sites, author, clear_log, discover, doctor, engine, fingerprints, open_store, poll, read_file,
-    refuse_lines, secret_from_stdin, terminal,
+    refuse_lines, secret_from_stdin, terminal, waiting,
 };
 use crate::config::Config;
 use crate::output::{self, Failure, Usage, count};
@@ -74,6 +74,25 @@ pub enum Command {
     ///
     /// Example: muster device remove AEH2194760215
     Remove {
+        /// The serial number.
+        serial: String,
+    },
+    /// Lists the terminals that call the server and are not registered. They keep their punches until they are.
+    ///
+    /// Example: muster device waiting
+    Waiting {
+        /// Prints a JSON array.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Registers a terminal that waits; from its next call on it uploads what it has kept.
+    ///
+    /// Example: muster device approve AEH2194760215 --name "Main gate"
+    Approve(waiting::ApproveArgs),
+    /// Has a server take nothing from a terminal that waits. It can be approved nevertheless later.
+    ///
+    /// Example: muster device refuse AEH2194760215
+    Refuse {
         /// The serial number.
         serial: String,
     },
@@ -181,8 +200,8 @@ impl SignIn {
 #[derive(clap::Args)]
 #[group(skip)]
 struct Habits {
-    /// How its punches reach us: poll, or live, which also listens to a ZKTeco terminal on the connection by which it is
-    /// polled.
+    /// How its punches reach us, with commas: poll; live, which also listens to a ZKTeco terminal on the connection by which
+    /// it is polled; push, in which a ZKTeco terminal calls the server and needs no address.
     #[arg(long)]
     mode: Option<Modes>,
     /// What its in and out keys mean: none (a hint), states (trusted), in or out (all its punches are that).
@@ -293,7 +312,7 @@ fn parse_port(text: &str) -> Result<u16, String> {
     port.ok_or_else(|| format!("the port {text:?} is not a number from 1 to 65535"))
 }
 
-/// The ways in that this version has.
+/// The ways in that a device can have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Modes(Vec<Way>);
 
@@ -301,23 +320,23 @@ impl FromStr for Modes {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // What is listened to is polled on the same connection.
-        let mut ways = vec![Way::Poll];
+        let mut named = Vec::new();
         for name in text.split(',').map(str::trim) {
             match Way::from_name(name) {
-                Some(Way::Poll) => {}
-                Some(Way::Live) if ways.contains(&Way::Live) => {}
-                Some(Way::Live) => ways.push(Way::Live),
-                Some(Way::Push) => {
-                    return Err("this version cannot do push yet; it has poll and live".to_owned());
-                }
+                Some(way @ (Way::Poll | Way::Live | Way::Push)) => named.push(way),
                 _ => {
                     return Err(format!(
-                        "there is no mode {name:?}; this version has poll and live"
+                        "there is no mode {name:?}; there are poll, live and push"
                     ));
                 }
             }
         }
+        // What is listened to is polled on the same connection.
+        if named.contains(&Way::Live) {
+            named.push(Way::Poll);
+        }
+        let mut ways = vec![Way::Poll, Way::Live, Way::Push];
+        ways.retain(|way| named.contains(way));
         Ok(Self(ways))
     }
 }
@@ -327,6 +346,12 @@ impl Modes {
         if self.0.contains(&Way::Live) && !kind.tells_live() {
             return Err(format!(
                 "{} terminals are polled, not listened to: leave the mode at poll",
+                kind.brand()
+            ));
+        }
+        if self.0.contains(&Way::Push) && !kind.calls() {
+            return Err(format!(
+                "{} terminals do not call the server: leave the mode at poll",
                 kind.brand()
             ));
         }
@@ -341,6 +366,9 @@ pub async fn run(command: Command, config: Config) -> anyhow::Result<ExitCode> {
         Command::List { json } => list(json, &config).await?,
         Command::Edit(args) => edit(*args, &config).await?,
         Command::Remove { serial } => remove(&serial, &config).await?,
+        Command::Waiting { json } => waiting::list(json, &config).await?,
+        Command::Approve(args) => waiting::approve(args, &config).await?,
+        Command::Refuse { serial } => waiting::refuse(&serial, &config).await?,
         Command::Test { serial } => return test(&serial, &config).await,
         Command::Doctor { serial, json } => return doctor::run(&serial, json, &config).await,
         Command::ClearLog { serial, sure } => {
@@ -501,7 +529,15 @@ async fn add(args: AddArgs, config: &Config) -> anyhow::Result<()> {
     sites.tell();
     let fields = device.fields;
     println!("added {} {:?}", fields.serial_number, fields.name);
+    let calls = fields.mode.contains(&Way::Push);
     match fields.address {
+        _ if fields.mode == [Way::Push] => println!(
+            "it is taken from its first call on: enter this server's address and port in its menu (Comm. > Cloud server)"
+        ),
+        None if calls => println!(
+            "it is taken from its first call on, and read once it has an address: muster device edit {} --address HOST",
+            fields.serial_number
+        ),
         Some(_) => println!(
             "it is read every {} s while `muster serve` runs; try it now: muster device test {}",
             fields.poll_interval_secs, fields.serial_number
@@ -846,9 +882,13 @@ fn json_of(device: &DeviceRow, config: &Config) -> serde_json::Value {
         "needs_edit": device.needs_edit,
         "last_error": device.last_error,
         "last_error_step": device.last_error_step,
+        "failing_step": device.failing_step,
+        "failing_message": device.failing_message,
         "failing_since": at(device.failing_since_ms),
         "last_contact": at(device.last_contact_ms),
         "live_since": at(device.live_since_ms),
+        "last_call": at(device.last_call_ms),
+        "calls_from": device.calls_from,
         "covered_to": at(device.covered_to_ms),
         "clock_drift_s": device.clock_drift_s,
         "model": device.model,
@@ -870,19 +910,22 @@ fn address_of(device: &DeviceRow) -> String {
 
 /// What is the matter with a device, worst first.
 fn condition(device: &DeviceRow, config: &Config) -> String {
-    let step = device.last_error_step.as_deref();
+    let (step, error) = failure(device);
     let step = step
         .and_then(terminal::stored_step_name)
         .map_or(String::new(), |step| format!("{step}: "));
-    let error = format!(
-        "{step}{}",
-        device.last_error.as_deref().unwrap_or("no reason given")
-    );
+    let error = format!("{step}{}", error.unwrap_or("no reason given"));
     match device.failing_since_ms {
         _ if !device.enabled => "disabled".to_owned(),
         _ if device.needs_edit => format!("waits for new credentials: {error}"),
         Some(since) => format!("failing since {}: {error}", at_site(since, device)),
-        None if device.address.is_none() && is_searched_for(&device.kind, config) => {
+        None if only_calls(device) && device.last_contact_ms.is_none() => {
+            "waits for its first call".to_owned()
+        }
+        None if !only_calls(device)
+            && device.address.is_none()
+            && is_searched_for(&device.kind, config) =>
+        {
             "searching".to_owned()
         }
         None if device.last_contact_ms.is_none() && device.address.is_none() => {
@@ -894,9 +937,40 @@ fn condition(device: &DeviceRow, config: &Config) -> String {
                 format!("clock {}", terminal::drift_text(drift))
             }
             _ if device.live_since_ms.is_some() => "live".to_owned(),
+            _ if calls(device) => "calls".to_owned(),
             _ => "ok".to_owned(),
         },
     }
+}
+
+/// At which step it fails, and why: what concerns its calls before what the last reading said.
+fn failure(device: &DeviceRow) -> (Option<&str>, Option<&str>) {
+    match device.failing_step.as_deref() {
+        Some("call" | "upload") => (None, device.failing_message.as_deref()),
+        _ => (
+            device.last_error_step.as_deref(),
+            device.last_error.as_deref(),
+        ),
+    }
+}
+
+fn uses(device: &DeviceRow, way: Way) -> bool {
+    device.mode.split(',').any(|used| used == way.as_str())
+}
+
+/// Whether nobody reads it: it calls.
+fn only_calls(device: &DeviceRow) -> bool {
+    uses(device, Way::Push) && (device.address.is_none() || !uses(device, Way::Poll))
+}
+
+/// Whether it has called lately.
+fn calls(device: &DeviceRow) -> bool {
+    let last = device.last_call_ms;
+    let last = last.and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    let delay_secs = device.call_delay_s.unwrap_or_default();
+    let now = ingest::Clock::system().now();
+    uses(device, Way::Push)
+        && last.is_some_and(|last| !ingest::has_missed_calls(last, delay_secs, now))
 }
 
 /// Whether a server finds a device of this kind that has no address.
@@ -968,7 +1042,10 @@ mod tests {
         let both: Result<_, String> = Ok(Modes(vec![Way::Poll, Way::Live]));
         assert_eq!("poll, live,live".parse(), both);
         assert_eq!("live".parse(), both);
-        for bad in ["poll,push", "import", ""] {
+        assert_eq!("push".parse(), Ok(Modes(vec![Way::Push])));
+        let all: Result<_, String> = Ok(Modes(vec![Way::Poll, Way::Live, Way::Push]));
+        assert_eq!("push,live".parse(), all);
+        for bad in ["poll,pull", "import", ""] {
             assert!(bad.parse::<Modes>().is_err(), "{bad}");
         }
     }

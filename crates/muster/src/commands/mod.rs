@@ -12,6 +12,7 @@ pub mod poll;
 pub mod rules;
 pub mod simulate;
 pub mod terminal;
+pub mod waiting;
 
 use std::fs::File;
 use std::io::Read;

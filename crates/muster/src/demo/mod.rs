@@ -142,8 +142,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let options = server::Options {
         part: server::Part::All,
         web: web::WebConfig {
-            secure_cookies: false,
             link_signs_in: Some(owner),
+            ..web::WebConfig::default()
         },
         push: Some(server::Push {
             listener: push,

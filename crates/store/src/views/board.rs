@@ -269,6 +269,8 @@ pub struct Waiting {
     pub devices: i64,
     /// Enabled devices without an open failure.
     pub devices_well: i64,
+    /// Terminals that call and wait to be registered.
+    pub held: i64,
 }
 
 const WAITING: &str = "SELECT
@@ -277,7 +279,8 @@ const WAITING: &str = "SELECT
           WHERE f.ended_ms IS NULL AND d.retired_ms IS NULL) AS failures,
         (SELECT COUNT(*) FROM devices d WHERE d.retired_ms IS NULL AND d.enabled) AS devices,
         (SELECT COUNT(*) FROM devices d WHERE d.retired_ms IS NULL AND d.enabled AND NOT EXISTS
-          (SELECT 1 FROM device_failures f WHERE f.device_id = d.id AND f.ended_ms IS NULL)) AS devices_well";
+          (SELECT 1 FROM device_failures f WHERE f.device_id = d.id AND f.ended_ms IS NULL)) AS devices_well,
+        (SELECT COUNT(*) FROM held_terminals WHERE NOT refused) AS held";
 
 pub async fn waiting(store: &Store) -> Result<Waiting, StoreError> {
     let row = sql::one(store.read(), WAITING, []).await?;

@@ -48,6 +48,15 @@ pub struct DeviceRow {
     pub covered_to_ms: Option<i64>,
     /// Beginning of the failure that has not ended.
     pub failing_since_ms: Option<i64>,
+    /// At which step it fails, and why: also for one that nobody reads.
+    pub failing_step: Option<String>,
+    pub failing_message: Option<String>,
+    /// When it last called, within some seconds; `None` when it never did.
+    pub last_call_ms: Option<i64>,
+    /// It is told to call so often.
+    pub call_delay_s: Option<i64>,
+    /// Where it called from.
+    pub calls_from: Option<String>,
 }
 
 fn devices(store: &Store, which: &str) -> String {
@@ -58,8 +67,12 @@ fn devices(store: &Store, which: &str) -> String {
        d.mode, d.enabled, d.direction, d.poll_interval_s, d.next_poll_ms, d.needs_edit, d.last_error, d.last_error_step, d.last_error_reason,
        d.last_contact_ms, CASE WHEN d.lease_until_ms > {now} THEN d.live_since_ms END AS live_since_ms, d.first_verified_ms, d.retired_ms, d.clock_drift_s, d.set_clock, d.model, d.firmware, d.user_count, d.record_count, d.record_capacity,
        c.covered_to_ms,
-       (SELECT MIN(f.began_ms) FROM device_failures f WHERE f.device_id = d.id AND f.ended_ms IS NULL) AS failing_since_ms
-     FROM devices d JOIN sites s ON s.id = d.site_id LEFT JOIN device_coverage c ON c.device_id = d.id {which}"
+       f.began_ms AS failing_since_ms, f.step AS failing_step, f.message AS failing_message,
+       k.last_ms AS last_call_ms, k.delay_s AS call_delay_s, k.address AS calls_from
+     FROM devices d JOIN sites s ON s.id = d.site_id LEFT JOIN device_coverage c ON c.device_id = d.id
+       LEFT JOIN device_calls k ON k.device_id = d.id
+       LEFT JOIN device_failures f ON f.id =
+         (SELECT MIN(o.id) FROM device_failures o WHERE o.device_id = d.id AND o.ended_ms IS NULL) {which}"
     )
 }
 
@@ -282,6 +295,30 @@ pub async fn parked(
 ) -> Result<Vec<ParkedRow>, StoreError> {
     let text = "SELECT id, way, reason, first_ms, last_ms, count FROM parked WHERE device_id = $1 ORDER BY last_ms DESC, id DESC LIMIT $2";
     Ok(sql::fetch(store.read(), text, [device_id.into(), limit.into()]).await?)
+}
+
+/// A record that could not be understood, with what it was.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+pub struct ParkedBytes {
+    pub way: String,
+    pub reason: String,
+    /// Cut where it was too long.
+    pub bytes: Vec<u8>,
+    pub first_ms: i64,
+    pub last_ms: i64,
+    pub count: i64,
+}
+
+/// The same as [`parked`], record by record.
+pub async fn parked_bytes(
+    store: &Store,
+    device_id: i64,
+    limit: i64,
+    skip: i64,
+) -> Result<Vec<ParkedBytes>, StoreError> {
+    let text = "SELECT way, reason, bytes, first_ms, last_ms, count FROM parked WHERE device_id = $1 ORDER BY last_ms DESC, id DESC LIMIT $2 OFFSET $3";
+    let values = [device_id.into(), limit.into(), skip.into()];
+    Ok(sql::fetch(store.read(), text, values).await?)
 }
 
 /// People who are unknown on a workday and are known to a device.

@@ -1,12 +1,15 @@
 //! The queries on both databases, over a company of two.
 
-use attendance::{DeviceUserId, EmployeeId};
+use attendance::{DeviceId, DeviceUserId, EmployeeId, Way};
 
 use super::board::PersonDevice;
 use super::people::PeopleFilter;
 use super::{board, day, devices, inbox, people, roll_calls};
+use crate::calls::Greeting;
 use crate::corrections::Side;
+use crate::held::HeldCall;
 use crate::identity::NewLink;
+use crate::parked::Unreadable;
 use crate::testing::{author, device, employee_fields, report_saying};
 use crate::{Store, on_both_databases, sql};
 
@@ -173,6 +176,44 @@ on_both_databases! {
         assert_eq!((kept.punches, kept.parked), (3, 0));
         assert!(devices::parked(&store, seen.device, 9).await.unwrap().is_empty());
         assert_eq!(devices::unknown_people(&store, "2026-05-12").await.unwrap(), [(seen.device, 1)]);
+    }
+
+    async fn how_a_device_calls_and_what_is_set_aside_of_it(store: Store) {
+        let seen = company(&store).await;
+        let gate = DeviceId(seen.device);
+        let at = |secs: i64| jiff::Timestamp::from_second(secs).unwrap();
+        let row = devices::by_serial(&store, "A1").await.unwrap().unwrap();
+        assert_eq!((row.last_call_ms, row.call_delay_s, row.calls_from), (None, None, None));
+        assert_eq!(row.failing_step.as_deref(), Some("connect"), "somebody reads it in vain");
+        let tx = store.begin_write().await.unwrap();
+        let greeting = Greeting { device: gate, dialect: "{}", address: "10.0.0.9", delay_secs: 10, at: at(60) };
+        tx.keep_greeting(&greeting).await.unwrap();
+        tx.end_outage(gate, at(60)).await.unwrap();
+        tx.record_failure(gate, at(90), "call", "it is away").await.unwrap();
+        for (second, bytes) in [(1, "a"), (2, "b"), (3, "c")] {
+            let record = Unreadable { bytes: bytes.as_bytes(), reason: "noise" };
+            tx.park(gate, Way::Push, &[record], at(second)).await.unwrap();
+        }
+        let call = HeldCall {
+            serial_number: "X1".to_owned(), kind: "zk", model: String::new(), address: String::new(), agent: String::new(),
+            at_ms: 1, calls: 1,
+        };
+        tx.hold(&[call.clone(), HeldCall { serial_number: "X2".to_owned(), ..call }]).await.unwrap();
+        tx.refuse_held("X2", true, author()).await.unwrap();
+        tx.commit().await.unwrap();
+        let row = devices::list(&store, None).await.unwrap().remove(0);
+        assert_eq!((row.last_call_ms, row.call_delay_s), (Some(60_000), Some(10)));
+        assert_eq!(row.calls_from.as_deref(), Some("10.0.0.9"));
+        assert_eq!((row.failing_since_ms, row.failing_step.as_deref()), (Some(90_000), Some("call")));
+        assert_eq!(row.failing_message.as_deref(), Some("it is away"));
+        assert_eq!(board::waiting(&store).await.unwrap().held, 1);
+        let bytes = async |limit, skip| {
+            let rows = devices::parked_bytes(&store, seen.device, limit, skip).await.unwrap();
+            rows.into_iter().map(|row| String::from_utf8(row.bytes).unwrap()).collect::<Vec<_>>()
+        };
+        assert_eq!(bytes(2, 0).await, ["c", "b"]);
+        assert_eq!(bytes(2, 2).await, ["a"]);
+        assert_eq!(store.kept_records(gate).await.unwrap(), 6);
     }
 
     async fn the_inbox_empties_when_somebody_is_mapped(store: Store) {

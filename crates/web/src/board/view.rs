@@ -13,7 +13,7 @@ use super::facts::{Facts, NAMED, ShiftTimes};
 use super::segment::{Bar, Counts, Segment};
 use super::usual::minute_of;
 use crate::assets::Icon;
-use crate::devices::Condition;
+use crate::devices::{Condition, quickest_way};
 use crate::format::{self, Ago, Chip, Lasting};
 use crate::text::{Msg, msg};
 
@@ -792,7 +792,9 @@ fn strip(facts: &Facts, device: &DeviceRow, now: Timestamp) -> StripDevice {
             "muted small"
         },
         text: match (down, contact) {
-            (false, Some(_)) if condition == Condition::Well => way(device).to_string(),
+            (false, Some(_)) if condition == Condition::Well => quickest_way(device, now)
+                .unwrap_or_else(|| condition.label())
+                .to_string(),
             _ if down => condition.notice().to_string(),
             _ => condition.label().to_string(),
         },
@@ -807,16 +809,6 @@ fn strip(facts: &Facts, device: &DeviceRow, now: Timestamp) -> StripDevice {
             None
         },
     }
-}
-
-/// The quickest way in of a device, live only while it is.
-fn way(device: &DeviceRow) -> Msg {
-    let works = |way: &str| match way {
-        "live" => device.live_since_ms.is_some(),
-        _ => device.mode.split(',').any(|used| used.trim() == way),
-    };
-    let quickest = ["live", "push", "poll"].into_iter().find(|way| works(way));
-    msg(format!("way-{}", quickest.unwrap_or("poll")))
 }
 
 /// A code or user id as part of a URL.

@@ -1,6 +1,7 @@
 //! `/devices` and `/devices/{serial}`: the condition of the terminals, and what to do with one. The form, the doctor and what
-//! is done at a terminal are in modules of their own.
+//! is done at a terminal are in modules of their own, and so is what concerns those that call.
 
+mod calls;
 mod clear_log;
 pub(super) mod clock;
 mod doctor;
@@ -8,7 +9,10 @@ mod drift;
 pub(super) mod fingerprints;
 pub(super) mod form;
 pub(super) mod operations;
+pub(super) mod orders;
+pub(super) mod parked;
 mod users;
+pub(super) mod waiting;
 
 use std::collections::BTreeMap;
 
@@ -28,7 +32,7 @@ use self::clock::{ClockCard, ShiftForm};
 use super::form::sentence;
 use crate::WebState;
 use crate::board::path_part;
-use crate::devices::{Condition, in_contact, why_not_polled};
+use crate::devices::{Condition, failing_step, in_contact, only_calls, why_not_polled};
 use crate::error::{PageError, html};
 use crate::format::{self, Ago, Lasting};
 use crate::session::{Outcome, Told, Visitor};
@@ -55,6 +59,10 @@ struct DevicesPage<'a> {
     polled: bool,
     /// How many are read because somebody asked for it a moment ago.
     asked: Option<usize>,
+    /// Terminals that call and are not registered.
+    waiting: Option<waiting::Card>,
+    /// What came of deciding about one of them.
+    told: Option<Outcome>,
 }
 
 struct Line {
@@ -175,7 +183,7 @@ pub(super) fn failure_line(row: FailureRow, now: Timestamp, people: i64) -> Fail
 pub(super) fn step(name: &str) -> String {
     match name {
         "resolve" | "connect" | "sign_in" | "identify" | "clock" | "counters" | "users"
-        | "punches" | "live" => msg(format!("step-{name}")).to_string(),
+        | "punches" | "live" | "call" | "upload" => msg(format!("step-{name}")).to_string(),
         other => other.to_owned(),
     }
 }
@@ -220,6 +228,7 @@ pub(crate) async fn list(
     State(state): State<WebState>,
     visitor: Visitor,
     Query(query): Query<DevicesQuery>,
+    Told(told): Told,
 ) -> Result<Response, PageError> {
     visitor.require(visitor.may().devices)?;
     let ui = visitor.ui(&state, Section::Devices);
@@ -241,6 +250,8 @@ pub(crate) async fn list(
     html(&DevicesPage {
         polled: rows.iter().any(|device| why_not_polled(device).is_none()),
         asked: query.asked,
+        waiting: waiting::card(&state, &visitor, &ui).await?,
+        told,
         caption: msg("devices-in-contact")
             .count("well", in_contact(&rows))
             .count("all", rows.len())
@@ -299,7 +310,12 @@ fn line(device: &DeviceRow, cycle: Option<&CycleRow>, outages: &[Outage], now: T
             .unwrap_or_default(),
         strip: strip(device, outages, now),
         serial: device.serial_number.clone(),
-        address: device.address.clone().unwrap_or_default(),
+        address: device
+            .address
+            .as_ref()
+            .or(device.calls_from.as_ref())
+            .cloned()
+            .unwrap_or_default(),
     }
 }
 
@@ -333,6 +349,12 @@ struct DevicePage<'a> {
     told: Option<Outcome>,
     /// Whether this person may change something at the terminal.
     can_change: bool,
+    /// Nobody reads it: it calls.
+    only_calls: bool,
+    calls: Option<calls::Card>,
+    orders: Option<orders::Card>,
+    /// The day at the site.
+    today: String,
 }
 
 struct Cycle {
@@ -427,6 +449,7 @@ async fn page(
             &device,
             condition,
             state.engine.locator.searches(&device.kind),
+            || waiting::how_to_call(&state.config),
         ),
         not_polled: why_not_polled(&device),
         cycles: cycles
@@ -454,7 +477,14 @@ async fn page(
         shown: &shown,
         doctor: shown.diagnosis.as_ref().map(doctor::lines),
         filling: filling(&device),
-        fingerprints: fingerprints::card(state, visitor, &device).await?,
+        fingerprints: match only_calls(&device) {
+            true => None,
+            false => fingerprints::card(state, visitor, &device).await?,
+        },
+        only_calls: only_calls(&device),
+        calls: calls::card(state, &device, &ui).await?,
+        orders: orders::card(state, visitor, &device, &ui).await?,
+        today: day,
         people,
         told,
         can_change: operations::can_change(visitor, &device),
@@ -478,11 +508,31 @@ async fn in_use(state: &WebState, serial: &str) -> Result<DeviceRow, PageError> 
     }
 }
 
-/// What failed at which step; what to do. `searched`: a device of its kind is found without an address.
-fn trouble(device: &DeviceRow, condition: Condition, searched: bool) -> Option<(String, String)> {
+/// What failed at which step; what to do. `searched`: a device of its kind is found without an address. `how`: to have one
+/// call.
+fn trouble(
+    device: &DeviceRow,
+    condition: Condition,
+    searched: bool,
+    how: impl Fn() -> String,
+) -> Option<(String, String)> {
     let error = device.last_error.as_ref().map(sentence).unwrap_or_default();
+    let uploads = failing_step(device) == "upload";
+    match condition {
+        Condition::WaitingForCall => {
+            return Some((msg("trouble-waiting-call-title").to_string(), how()));
+        }
+        // What the error says is what to do.
+        Condition::ReadingFails if uploads => {
+            let why = device.failing_message.as_ref();
+            let why = why.map(sentence).unwrap_or_default();
+            return Some((msg("trouble-uploads-title").to_string(), why));
+        }
+        _ => {}
+    }
     let key = match condition {
         Condition::NoContact => "no-contact",
+        Condition::NoCalls => "no-calls",
         Condition::Refused => "refused",
         Condition::NotIdentified => "not-identified",
         Condition::ReadingFails => "reading-fails",
@@ -507,15 +557,16 @@ fn trouble(device: &DeviceRow, condition: Condition, searched: bool) -> Option<(
         .with("serial", &device.serial_number)
         .to_string();
     let reason = device.last_error_reason.as_deref().unwrap_or_default();
-    let text = match condition.is_down() {
-        true => doctor::advice(reason),
-        false => None,
+    let text = match condition {
+        Condition::NoCalls => None,
+        _ if condition.is_down() => doctor::advice(reason),
+        _ => None,
     };
     let text = text
         .unwrap_or_else(|| msg(format!("trouble-{key}-text")))
         .to_string();
     let text = match condition {
-        Condition::ClockOff | Condition::WaitingForAddress => text,
+        Condition::ClockOff | Condition::WaitingForAddress | Condition::NoCalls => text,
         _ => format!("{error} {text}"),
     };
     Some((title, text))
@@ -580,12 +631,14 @@ fn identity(device: &DeviceRow, now: Timestamp) -> Vec<(String, String)> {
     };
     fact("kind", kind);
     fact("serial", device.serial_number.clone());
+    let read = !only_calls(device);
     fact(
         "address",
         match (&device.address, device.port) {
             (Some(address), Some(port)) => format!("{address}:{port}"),
             (Some(address), None) => address.clone(),
-            _ => msg("device-no-address").to_string(),
+            _ if read => msg("device-no-address").to_string(),
+            _ => String::new(),
         },
     );
     fact(
@@ -593,11 +646,12 @@ fn identity(device: &DeviceRow, now: Timestamp) -> Vec<(String, String)> {
         device
             .transport
             .as_ref()
+            .filter(|_| read)
             .map(|name| name.to_uppercase())
             .unwrap_or_default(),
     );
     let has_comm_key = is_of(device, DeviceKind::has_comm_key);
-    if has_comm_key && device.last_contact_ms.is_some() && !device.has_comm_key {
+    if has_comm_key && read && device.last_contact_ms.is_some() && !device.has_comm_key {
         fact("key", msg("device-key-none").to_string());
     }
     fact("site", format!("{}, {}", device.site, device.zone));
@@ -613,11 +667,11 @@ fn identity(device: &DeviceRow, now: Timestamp) -> Vec<(String, String)> {
             .count("capacity", capacity);
         fact("log", log.to_string());
     }
-    fact(
-        "interval",
-        format::duration(SignedDuration::from_secs(device.poll_interval_s)),
-    );
-    fact("next", moment(device.next_poll_ms).unwrap_or_default());
+    if read {
+        let interval = SignedDuration::from_secs(device.poll_interval_s);
+        fact("interval", format::duration(interval));
+        fact("next", moment(device.next_poll_ms).unwrap_or_default());
+    }
     fact(
         "direction",
         msg(format!("direction-{}", direction(&device.direction))).to_string(),

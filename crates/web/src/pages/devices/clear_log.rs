@@ -3,11 +3,12 @@
 use askama::Template;
 use axum::Form;
 use axum::response::{IntoResponse, Response};
-use ingest::Operation;
+use ingest::{Operation, Order};
 use serde::Deserialize;
 use store::views::devices::{self, DeviceRow, Kept};
 
-use super::operations::AtTerminal;
+use super::operations::{AtTerminal, page_of};
+use crate::devices::only_calls;
 use crate::error::{PageError, html};
 use crate::format;
 use crate::pages::form::Errors;
@@ -24,6 +25,8 @@ struct ClearLogPage<'a> {
     /// How many records the terminal counted at the last contact.
     counted: Option<String>,
     read_up_to: Option<String>,
+    /// It is cleared by the terminal's calls.
+    only_calls: bool,
 }
 
 async fn page(at: &AtTerminal, errors: &Errors) -> Result<Response, PageError> {
@@ -36,6 +39,7 @@ async fn page(at: &AtTerminal, errors: &Errors) -> Result<Response, PageError> {
         ui,
         errors,
         device,
+        only_calls: only_calls(device),
         kept: devices::kept(&state.store, device.id).await?,
         counted: device.record_count.map(|records| {
             msg("clear-log-records")
@@ -64,6 +68,12 @@ pub(super) async fn clear(
         let mut errors = Errors::default();
         errors.add("serial", msg("clear-log-other-serial"));
         return page(&at, &errors).await;
+    }
+    if only_calls(&at.device) {
+        let (operator, page) = (&at.operator, page_of(&at.device));
+        let clear = Order::ClearLog { tries: 0 };
+        let given = operator.order(&at.device, &clear, None, &page).await?;
+        return Ok(operator.tell(&given).await?.into_response());
     }
     let cleared = at.operate_and_tell(Operation::ClearLog).await?;
     Ok(cleared.into_response())

@@ -17,7 +17,7 @@ use super::drift::{Drift, long_drift};
 use super::operations::{Operator, page_of};
 use super::{Shown, in_use, is_of, step};
 use crate::WebState;
-use crate::devices::is_off;
+use crate::devices::{is_off, only_calls};
 use crate::error::PageError;
 use crate::format;
 use crate::pages::form::{Errors, filled, sentence};
@@ -125,6 +125,7 @@ pub(super) async fn card(
         can_set: visitor.may().edit_devices
             && device.retired_ms.is_none()
             && device.address.is_some()
+            && !only_calls(device)
             && is_of(device, DeviceKind::sets_clock),
         runs,
         shifts: shifts

@@ -12,6 +12,7 @@ use store::devices::{DeviceFields, NewDevice, SecretEdit};
 use store::secrets::Secret;
 use store::views::devices::DeviceRow;
 
+use super::waiting::how_to_call;
 use super::{direction, in_use};
 use crate::WebState;
 use crate::board::path_part;
@@ -45,7 +46,11 @@ pub(crate) struct DeviceForm {
     pub direction: String,
     pub interval_min: String,
     /// Checkboxes send nothing when they are not ticked; the form of an existing device says that it has one.
+    pub poll: Option<String>,
     pub live: Option<String>,
+    pub push: Option<String>,
+    /// The form has ticks for the ways in.
+    pub ways: Option<String>,
     pub set_clock: Option<String>,
     pub enabled: Option<String>,
     pub existing: Option<String>,
@@ -67,7 +72,10 @@ impl Default for DeviceForm {
             clear_secrets: None,
             direction: "none".into(),
             interval_min: "5".into(),
+            poll: None,
             live: None,
+            push: None,
+            ways: None,
             set_clock: None,
             enabled: None,
             existing: None,
@@ -87,6 +95,8 @@ fn ways(device: &DeviceRow) -> Vec<Way> {
 
 impl DeviceForm {
     fn of(device: &DeviceRow) -> Self {
+        let ways = ways(device);
+        let ticked = |way| ways.contains(&way).then(|| "1".into());
         Self {
             kind: device.kind.clone(),
             serial_number: device.serial_number.clone(),
@@ -98,7 +108,9 @@ impl DeviceForm {
             username: device.username.clone().unwrap_or_default(),
             direction: device.direction.clone(),
             interval_min: (device.poll_interval_s / 60).max(1).to_string(),
-            live: ways(device).contains(&Way::Live).then(|| "1".into()),
+            poll: ticked(Way::Poll),
+            live: ticked(Way::Live),
+            push: ticked(Way::Push),
             set_clock: device.set_clock.then(|| "1".into()),
             enabled: device.enabled.then(|| "1".into()),
             existing: Some("1".into()),
@@ -106,12 +118,12 @@ impl DeviceForm {
         }
     }
 
-    /// What to store, as far as the fields make sense; `mode` is that from before.
-    fn fields(&self, mut mode: Vec<Way>, errors: &mut Errors) -> DeviceFields {
+    /// What to store, as far as the fields make sense; `before` are the ways in as they were.
+    fn fields(&self, before: Vec<Way>, errors: &mut Errors) -> DeviceFields {
         let kind = DeviceKind::from_name(&self.kind).unwrap_or(USUAL);
-        mode.retain(|way| *way != Way::Live);
-        if self.live.is_some() && kind.tells_live() {
-            mode.push(Way::Live);
+        let mode = self.mode(before, kind);
+        if mode.is_empty() {
+            errors.add("ways", msg("device-no-way"));
         }
         let port = match filled(&self.port) {
             None => None,
@@ -158,6 +170,20 @@ impl DeviceForm {
             poll_interval_secs: minutes.unwrap_or(5) * 60,
             set_clock: self.set_clock.is_some() && kind.sets_clock(),
         }
+    }
+
+    /// The ways in that are ticked, as far as the kind has them; a form without ticks leaves those from before.
+    fn mode(&self, before: Vec<Way>, kind: DeviceKind) -> Vec<Way> {
+        let live = self.live.is_some() && kind.tells_live();
+        let (poll, push) = match &self.ways {
+            // What is listened to is polled on the same connection.
+            Some(_) => (self.poll.is_some() || live, self.push.is_some()),
+            None => (before.contains(&Way::Poll), before.contains(&Way::Push)),
+        };
+        let push = push && kind.calls();
+        let ways = [(Way::Poll, poll), (Way::Live, live), (Way::Push, push)];
+        let used = ways.into_iter().filter(|(_, used)| *used);
+        used.map(|(way, _)| way).collect()
     }
 
     /// A secret never goes back into a page, so whoever corrects another field has to type it again.
@@ -240,6 +266,8 @@ struct DeviceFormPage<'a> {
     /// The device that is edited.
     device: Option<&'a DeviceRow>,
     action: String,
+    /// How to have a terminal call.
+    how: String,
 }
 
 /// The form of a new device, or of `device`.
@@ -261,6 +289,7 @@ fn page(
             .flat_map(transports)
             .collect(),
         form,
+        how: how_to_call(&state.config),
         action: match device {
             None => "/devices/new".into(),
             Some(device) => format!("/devices/{}/edit", path_part(&device.serial_number)),
@@ -289,7 +318,10 @@ pub(crate) async fn new(
     if state.boards.frame().sites.is_empty() {
         return Ok(Redirect::to("/setup/company").into_response());
     }
-    let form = DeviceForm::default();
+    let form = DeviceForm {
+        poll: Some("1".into()),
+        ..DeviceForm::default()
+    };
     page(&state, &visitor, &form, &Errors::default(), None)
 }
 

@@ -23,7 +23,7 @@ use crate::session::{self, Outcome, Visitor};
 use crate::text::{Msg, msg};
 
 /// A door can be opened for so long, in seconds.
-const LONGEST_UNLOCK: u64 = 3600;
+pub(super) const LONGEST_UNLOCK: u64 = 3600;
 
 pub(in crate::pages) fn routes() -> Router<WebState> {
     Router::new()

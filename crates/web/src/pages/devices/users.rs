@@ -5,14 +5,16 @@ use attendance::DeviceUserId;
 use axum::Form;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use ingest::{Operation, Privilege, UserChange};
+use ingest::{Operation, Order, Privilege, UserChange};
 use serde::Deserialize;
+use store::secrets::Secret;
 use store::views::devices::{self, DeviceRow, DeviceUserRow, UserCounts};
 
 use super::known;
 use super::operations::{AtTerminal, can_change, page_of};
 use crate::WebState;
 use crate::board::path_part;
+use crate::devices::only_calls;
 use crate::error::{PageError, html};
 use crate::pages::form::{Errors, filled};
 use crate::session::{Outcome, Told, Visitor};
@@ -157,6 +159,8 @@ struct UserPage<'a> {
     /// Who was entered cannot be written so: why, and what to do.
     told: Option<Outcome>,
     privileges: Vec<&'static str>,
+    /// It is written by the terminal's next call.
+    only_calls: bool,
 }
 
 fn page(
@@ -170,6 +174,7 @@ fn page(
         ui: &operator.visitor.ui(&operator.state, Section::Devices),
         errors,
         device: &at.device,
+        only_calls: only_calls(&at.device),
         form,
         told,
         privileges: Privilege::ALL.iter().map(|one| one.as_str()).collect(),
@@ -215,10 +220,14 @@ pub(super) async fn save(
         errors.add("id", msg("user-exists").with("user", change.id.as_str()));
     }
     if let Some(change) = change.filter(|_| errors.is_empty()) {
-        let set = Operation::SetUser(change);
-        let operator = &at.operator;
-        let list = list_of(&at.device);
-        let outcome = operator.operate(&at.device, set, &list).await?;
+        let (operator, list) = (&at.operator, list_of(&at.device));
+        let outcome = match only_calls(&at.device) {
+            true => order(&at, change, &list).await?,
+            false => {
+                let set = Operation::SetUser(change);
+                operator.operate(&at.device, set, &list).await?
+            }
+        };
         if outcome.done {
             return Ok(operator.tell(&outcome).await?.into_response());
         }
@@ -229,6 +238,19 @@ pub(super) async fn save(
         errors.add("password", msg("device-secret-not-kept"));
     }
     page(&at, &form, &errors, told)
+}
+
+/// The same for a terminal that calls.
+async fn order(at: &AtTerminal, change: UserChange, page: &str) -> Result<Outcome, PageError> {
+    let order = Order::SetUser {
+        user: change.id.to_string(),
+        name: change.name,
+        privilege: change.privilege.map(|one| one.as_str().to_owned()),
+        card: change.card,
+        sets_password: change.password.is_some(),
+    };
+    let password = change.password.map(Secret::new);
+    at.operator.order(&at.device, &order, password, page).await
 }
 
 /// Somebody who has this number would be changed by who means to add another.
@@ -248,8 +270,14 @@ pub(super) async fn delete(
     Form(form): Form<DeleteForm>,
 ) -> Result<Redirect, PageError> {
     let id = DeviceUserId::parse(&form.id).ok_or(PageError::NotFound)?;
-    let delete = Operation::DeleteUser(id);
     let list = list_of(&at.device);
+    if only_calls(&at.device) {
+        let user = id.to_string();
+        let delete = Order::DeleteUser { user };
+        let given = at.operator.order(&at.device, &delete, None, &list).await?;
+        return at.operator.tell(&given).await;
+    }
+    let delete = Operation::DeleteUser(id);
     at.operator
         .operate_and_tell(&at.device, delete, &list)
         .await

@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use attendance::{DeviceId, DeviceUserId, Punch, PunchState, VerifyMode};
+use attendance::{DeviceId, DeviceUserId, Punch, PunchState, VerifyMode, Way};
 use ingest::{Caller, Delivery, DeviceUser, Event, ParkedRecord};
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
@@ -352,8 +352,9 @@ pub async fn retry_parked(
 ) -> Result<(usize, usize), StoreError> {
     let callers = &state.engine.callers;
     callers.read_known().await?;
+    let parked = state.store.parked_of(device).await?;
     let Some(caller) = callers.caller(device) else {
-        return Ok((0, 0));
+        return Ok((0, parked.len()));
     };
     let mut understood = Vec::new();
     let mut delivery = Delivery {
@@ -361,8 +362,8 @@ pub async fn retry_parked(
         digest: format!("again {}", crate::random_text(4)),
         ..Delivery::default()
     };
-    let parked = state.store.parked_of(device).await?;
-    for row in &parked {
+    let told = parked.iter().filter(|row| row.way == Way::Push.as_str());
+    for row in told {
         let mut again = Delivery::default();
         read_punches(&caller, &row.bytes, &mut again);
         if again.punches.is_empty() || !again.parked.is_empty() {
