@@ -1208,7 +1208,7 @@ async fn terminals_call_an_address_of_their_own() {
         let mut caller = tokio::net::TcpStream::connect(address)
             .await
             .expect("a connection");
-        let request = b"GET /iclock/cdata?SN=A1&options=all HTTP/1.1\r\n\r\n";
+        let request = b"GET /iclock/cdata?SN=NEW001&options=all HTTP/1.1\r\n\r\n";
         caller.write_all(request).await.expect("sent");
         let mut answer = String::new();
         let read = tokio::io::AsyncReadExt::read_to_string(&mut caller, &mut answer);
