@@ -61,6 +61,35 @@ pub struct NewDevice {
     pub zone: Option<String>,
 }
 
+/// How often a device is read, or asked what it holds, unless somebody says otherwise.
+const USUAL_INTERVAL_SECS: u32 = 300;
+
+impl NewDevice {
+    /// A device that calls us, named by its serial number.
+    pub fn calling(kind: &str, serial_number: &str, site: SiteId) -> Self {
+        Self {
+            fields: DeviceFields {
+                kind: kind.to_owned(),
+                serial_number: serial_number.to_owned(),
+                name: serial_number.to_owned(),
+                site,
+                address: None,
+                port: None,
+                transport: None,
+                username: None,
+                mode: vec![Way::Push],
+                enabled: true,
+                direction: "none".to_owned(),
+                poll_interval_secs: USUAL_INTERVAL_SECS,
+                set_clock: false,
+            },
+            password: None,
+            comm_key: None,
+            zone: None,
+        }
+    }
+}
+
 /// What a form says about a secret, which it never shows.
 #[derive(Clone, Debug, Default)]
 pub enum SecretEdit {

@@ -56,16 +56,9 @@ impl Server {
         let tx = store.begin_write().await.expect("a transaction");
         let site = store::testing::site(&tx).await;
         for serial in [GATE, "0066688490001", "NCD8000000001", DOOR] {
-            let fields = DeviceFields {
-                mode: vec![Way::Push],
-                address: None,
-                ..store::testing::device_fields(site, serial)
-            };
             let new = NewDevice {
-                fields,
-                password: None,
-                comm_key: None,
                 zone: Some("Asia/Kolkata".to_owned()),
+                ..NewDevice::calling("zk", serial, site)
             };
             tx.add_device(&new, author()).await.expect("a device");
         }
@@ -155,6 +148,12 @@ impl Server {
             format!("{} · {}", row.bytes.escape_ascii(), row.reason)
         };
         parked.iter().map(shown).collect()
+    }
+
+    /// Devices were edited.
+    async fn reread(&self) {
+        let read = self.engine.callers.read_known().await;
+        read.expect("a database");
     }
 
     async fn cursor(&self, content: &str) -> Option<String> {
@@ -544,24 +543,10 @@ async fn who_may_not_call_is_told_so_and_leaves_nothing() {
         .await
         .expect("a database")
         .expect("a site");
-    let fields = DeviceFields {
-        mode: vec![Way::Push],
-        ..store::testing::device_fields(site.id, "NEW1")
-    };
-    let new = NewDevice {
-        fields,
-        password: None,
-        comm_key: None,
-        zone: None,
-    };
+    let new = NewDevice::calling("zk", "NEW1", site.id);
     tx.add_device(&new, author()).await.expect("a device");
     tx.commit().await.expect("a commit");
-    server
-        .engine
-        .callers
-        .read_known()
-        .await
-        .expect("a database");
+    server.reread().await;
     assert_eq!(server.post(upload, line).await, "OK: 1");
     assert_eq!(
         store::testing::count_rows(&server.store, "held_terminals").await,
@@ -574,12 +559,7 @@ async fn who_may_not_call_is_told_so_and_leaves_nothing() {
         .await
         .expect("it is there");
     tx.commit().await.expect("a commit");
-    server
-        .engine
-        .callers
-        .read_known()
-        .await
-        .expect("a database");
+    server.reread().await;
     assert_eq!(
         server.post(upload, line).await,
         held,
@@ -591,12 +571,7 @@ async fn who_may_not_call_is_told_so_and_leaves_nothing() {
         .await
         .expect("it waits");
     tx.commit().await.expect("a commit");
-    server
-        .engine
-        .callers
-        .read_known()
-        .await
-        .expect("a database");
+    server.reread().await;
     let refused = "403 Forbidden: ERROR: device refused\n";
     assert_eq!(server.post(upload, line).await, refused);
 }
@@ -677,12 +652,7 @@ async fn a_terminal_that_has_said_its_key_has_to_go_on_saying_it() {
         .await
         .expect("an edit");
     tx.commit().await.expect("a commit");
-    server
-        .engine
-        .callers
-        .read_known()
-        .await
-        .expect("a database");
+    server.reread().await;
     let greet = |key: &str| {
         format!("/iclock/cdata?SN={GATE}&options=all&pushver=2.4.1&DeviceType=att{key}")
     };

@@ -4,9 +4,8 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Mutex;
 
-use attendance::Way;
 use jiff::{SignedDuration, Timestamp};
-use store::devices::{DeviceFields, NewDevice};
+use store::devices::NewDevice;
 use store::held::{HELD_AT_MOST, HeldCall};
 use store::{Author, StoreError};
 
@@ -152,26 +151,7 @@ impl Callers {
             inner.strangers.note(stranger, at);
             return Ok(false);
         };
-        let new = NewDevice {
-            fields: DeviceFields {
-                kind: stranger.kind.to_owned(),
-                serial_number: stranger.serial_number.to_owned(),
-                name: stranger.serial_number.to_owned(),
-                site: site.id,
-                address: None,
-                port: None,
-                transport: None,
-                username: None,
-                mode: vec![Way::Push],
-                enabled: true,
-                direction: "none".to_owned(),
-                poll_interval_secs: 300,
-                set_clock: false,
-            },
-            password: None,
-            comm_key: None,
-            zone: None,
-        };
+        let new = NewDevice::calling(stranger.kind, stranger.serial_number, site.id);
         let author = Author { account: None, at };
         let tx = inner.store.begin_write().await?;
         match tx.add_device(&new, author).await {

@@ -1,9 +1,8 @@
 //! `muster device waiting`, `approve` and `refuse`: terminals that call a server and are not registered.
 
-use attendance::Way;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use store::devices::{DeviceFields, NewDevice};
+use store::devices::NewDevice;
 use store::entities::held_terminals;
 use store::{Store, StoreError};
 
@@ -101,26 +100,11 @@ pub async fn approve(args: ApproveArgs, config: &Config) -> anyhow::Result<()> {
     let tx = store.begin_write().await?;
     let sites = Sites::load_or_make(&store, &tx).await?;
     let site = sites.find(args.site.as_deref()).map_err(Usage)?.id;
-    let device = NewDevice {
-        fields: DeviceFields {
-            kind: held.kind,
-            name: args.name.unwrap_or_else(|| held.serial_number.clone()),
-            serial_number: held.serial_number,
-            site,
-            address: None,
-            port: None,
-            transport: None,
-            username: None,
-            mode: vec![Way::Push],
-            enabled: true,
-            direction: "none".to_owned(),
-            poll_interval_secs: config.poll.interval_secs,
-            set_clock: false,
-        },
-        password: None,
-        comm_key: None,
-        zone: None,
-    };
+    let mut device = NewDevice::calling(&held.kind, &held.serial_number, site);
+    device.fields.poll_interval_secs = config.poll.interval_secs;
+    if let Some(name) = args.name {
+        device.fields.name = name;
+    }
     tx.add_device(&device, author()).await?;
     tx.commit().await?;
     sites.tell();

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use askama::Template;
-use attendance::{SiteId, Way};
+use attendance::SiteId;
 use axum::Router;
 use axum::extract::{Form, Path};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
 use store::StoreError;
-use store::devices::{DeviceFields, NewDevice};
+use store::devices::NewDevice;
 use store::entities::held_terminals;
 
 use super::brand;
@@ -195,26 +195,10 @@ async fn approve(
 ) -> Result<Response, PageError> {
     let state = &operator.state;
     let held = held(state, &serial).await?;
-    let new = NewDevice {
-        fields: DeviceFields {
-            kind: held.kind.clone(),
-            serial_number: held.serial_number.clone(),
-            name: filled(&form.name).unwrap_or_else(|| held.serial_number.clone()),
-            site: SiteId(form.site),
-            address: None,
-            port: None,
-            transport: None,
-            username: None,
-            mode: vec![Way::Push],
-            enabled: true,
-            direction: "none".to_owned(),
-            poll_interval_secs: 300,
-            set_clock: false,
-        },
-        password: None,
-        comm_key: None,
-        zone: None,
-    };
+    let mut new = NewDevice::calling(&held.kind, &held.serial_number, SiteId(form.site));
+    if let Some(name) = filled(&form.name) {
+        new.fields.name = name;
+    }
     let tx = state.store.begin_write().await?;
     match tx.add_device(&new, operator.visitor.author(state)).await {
         Ok(_) => tx.commit().await?,
