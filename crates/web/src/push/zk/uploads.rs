@@ -26,7 +26,7 @@ impl ZkPush {
         asked: bool,
     ) -> Result<PushAnswer, StoreError> {
         let upload = Upload::of(&call.query);
-        if asked && self.counted(call).await? {
+        if asked && self.counted(call, bytes).await? {
             return Ok(PushAnswer::ok(upload.acknowledge(&call.query, 1)));
         }
         let mut delivery = Delivery {
@@ -71,12 +71,13 @@ impl ZkPush {
     }
 
     /// How many rows a table has, because it was asked.
-    async fn counted(&self, call: &Call<'_>) -> Result<bool, StoreError> {
+    async fn counted(&self, call: &Call<'_>, bytes: &[u8]) -> Result<bool, StoreError> {
         let data = QueryData::of(&call.query);
         if data.kind != QueryKind::Count {
             return Ok(false);
         }
-        let records = data.count.and_then(|count| u32::try_from(count).ok());
+        let counted = data.counted(bytes);
+        let records = counted.and_then(|count| u32::try_from(count).ok());
         if let Some(records) = records.filter(|_| data.table.eq_ignore_ascii_case("transaction")) {
             let told = store::calls::Told {
                 records: Some(records),
