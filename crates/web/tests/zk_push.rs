@@ -401,7 +401,7 @@ async fn lines_that_cannot_be_used_are_parked_and_block_nothing() {
     let rest = "\t2026-11-22 08:00:00\t0\t1";
     for (line, kept, reason) in [
         (
-            format!("{}", "x".repeat(1 << 20)),
+            "x".repeat(1 << 20),
             0,
             "the line is longer than any record",
         ),
@@ -856,5 +856,5 @@ async fn a_log_is_cleared_after_everything_in_it_is_kept() {
     // It is never given twice.
     server.later(3600).await;
     callers.tick().await.expect("a database");
-    assert_eq!(server.get(&poll).await.contains("CLEAR"), false);
+    assert!(!server.get(&poll).await.contains("CLEAR"));
 }
