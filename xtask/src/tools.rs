@@ -1,4 +1,4 @@
-//! Finds the programs that tests need besides Rust, or installs them: PostgreSQL and Chromium.
+//! Finds the programs that tests need besides Rust, or installs them: PostgreSQL, Chromium and strace.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,7 +13,7 @@ pub struct PostgresTools {
     pub postgres: PathBuf,
 }
 
-/// Finds PostgreSQL and Chromium. As root on Debian and its relatives what is missing is installed with apt.
+/// Finds PostgreSQL, Chromium and strace. As root on Debian and its relatives what is missing is installed with apt.
 ///
 /// # Errors
 /// When something is missing and cannot be installed; the message says what to install.
@@ -24,6 +24,9 @@ pub fn find_or_install() -> anyhow::Result<(PostgresTools, PathBuf)> {
     }
     if chromium().is_none() {
         missing.push("chromium");
+    }
+    if on_path("strace").is_none() {
+        missing.push("strace");
     }
     if !missing.is_empty() {
         install(&missing)?;

@@ -41,6 +41,8 @@ pub struct CallerRow {
     pub has_users: bool,
     /// It has commands that wait or are not answered.
     pub has_commands: bool,
+    /// The step of the failure that lasts.
+    pub failed_at: Option<String>,
 }
 
 /// A device begins to call, and is told how to.
@@ -382,7 +384,8 @@ impl Store {
              COALESCE((SELECT z.zone FROM device_zones z WHERE z.device_id = d.id ORDER BY z.from_clock DESC LIMIT 1), s.zone) AS zone, \
              c.dialect, c.address, c.delay_s, c.greeted_ms, c.last_ms, c.told_ms, c.surplus, c.counts, c.one_by_one, \
              EXISTS (SELECT 1 FROM device_users u WHERE u.device_id = d.id AND u.enrolled) AS has_users, \
-             EXISTS (SELECT 1 FROM device_commands o WHERE o.device_id = d.id AND (o.state = 'waiting' OR o.state = 'sent')) AS has_commands \
+             EXISTS (SELECT 1 FROM device_commands o WHERE o.device_id = d.id AND (o.state = 'waiting' OR o.state = 'sent')) AS has_commands, \
+             (SELECT f.step FROM device_failures f WHERE f.device_id = d.id AND f.ended_ms IS NULL LIMIT 1) AS failed_at \
              FROM devices d JOIN sites s ON s.id = d.site_id LEFT JOIN device_calls c ON c.device_id = d.id \
              WHERE d.retired_ms IS NULL AND (',' || d.mode || ',') LIKE '%,push,%' ORDER BY d.id";
         Ok(sql::fetch(self.read(), query, []).await?)

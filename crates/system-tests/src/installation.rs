@@ -79,13 +79,17 @@ impl Installation {
 
     /// A command of the binary in this installation.
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(binary());
+        let mut command = self.prepared(Command::new(binary()));
+        command.args(args);
+        command
+    }
+
+    fn prepared(&self, mut command: Command) -> Command {
         command
             .current_dir(self.folder.path())
             .env("MUSTER_DATABASE", &self.url)
             // The default port is one, and tests run side by side.
-            .env("MUSTER_PUSH_LISTEN", "")
-            .args(args);
+            .env("MUSTER_PUSH_LISTEN", "");
         command
     }
 
@@ -140,34 +144,46 @@ impl Installation {
 
     /// The same with environment variables.
     pub fn serve_with(&self, variables: &[(&str, &str)]) -> Server {
-        let mut process = self
-            .command(&["serve", "--listen", "127.0.0.1:0"])
-            .envs(variables.iter().copied())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the binary can be started");
-        let lines = BufReader::new(process.stdout.take().expect("piped")).lines();
-        let (found, base) = mpsc::channel();
-        std::thread::spawn(move || {
-            for line in lines.map_while(Result::ok) {
-                if let Some(url) = line
-                    .split_whitespace()
-                    .find(|word| word.starts_with("http://127.0.0.1:"))
-                {
-                    let _ = found.send(url.trim_end_matches('/').to_owned());
-                }
+        start(self.command(SERVE), variables)
+    }
+
+    /// The same by another program, which runs the server in its place: a tracer.
+    pub fn serve_by(&self, by: Command, variables: &[(&str, &str)]) -> Server {
+        let mut command = self.prepared(by);
+        command.arg(binary()).args(SERVE);
+        start(command, variables)
+    }
+}
+
+const SERVE: &[&str] = &["serve", "--listen", "127.0.0.1:0"];
+
+fn start(mut command: Command, variables: &[(&str, &str)]) -> Server {
+    let mut process = command
+        .envs(variables.iter().copied())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the binary can be started");
+    let lines = BufReader::new(process.stdout.take().expect("piped")).lines();
+    let (found, base) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in lines.map_while(Result::ok) {
+            if let Some(url) = line
+                .split_whitespace()
+                .find(|word| word.starts_with("http://127.0.0.1:"))
+            {
+                let _ = found.send(url.trim_end_matches('/').to_owned());
             }
-        });
-        match base.recv_timeout(START_LIMIT) {
-            Ok(base) => Server { process, base },
-            Err(_) => {
-                let _ = process.kill();
-                panic!(
-                    "the server did not say where it listens; it ended with {:?}",
-                    process.wait()
-                );
-            }
+        }
+    });
+    match base.recv_timeout(START_LIMIT) {
+        Ok(base) => Server { process, base },
+        Err(_) => {
+            let _ = process.kill();
+            panic!(
+                "the server did not say where it listens; it ended with {:?}",
+                process.wait()
+            );
         }
     }
 }
@@ -193,6 +209,12 @@ impl Drop for Server {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// An address of this machine where nobody listens now, to listen there again and again.
+pub fn free_port() -> std::net::SocketAddr {
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    socket.local_addr().expect("it is bound")
 }
 
 /// The binary that cargo built beside this test.

@@ -7,4 +7,4 @@ pub mod browser;
 pub mod installation;
 
 pub use browser::{Browser, Page};
-pub use installation::{Database, Installation, Server};
+pub use installation::{Database, Installation, Server, free_port};

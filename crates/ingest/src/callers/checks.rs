@@ -55,12 +55,22 @@ impl Callers {
         as_of: Timestamp,
     ) -> Result<(), StoreError> {
         let records = i64::from(records);
-        let surplus = {
+        {
             let mut state = caller.state();
             state.told = Some(as_of);
             state.records = Some((records, state.uploads));
-            state.surplus
-        };
+        }
+        self.compare(caller, records, as_of).await
+    }
+
+    /// Covers a device that holds as much as is kept; else has it counted.
+    pub(super) async fn compare(
+        &self,
+        caller: &Arc<Caller>,
+        records: i64,
+        as_of: Timestamp,
+    ) -> Result<(), StoreError> {
+        let surplus = caller.state().surplus;
         let tx = self.0.store.begin_write().await?;
         let kept = tx.kept_records(caller.device).await?;
         if kept == records + surplus.unwrap_or(0) {
@@ -71,6 +81,13 @@ impl Callers {
             self.0.intake.wake();
             return Ok(());
         }
+        tx.rollback().await?;
+        self.count_since_covered(caller).await
+    }
+
+    /// Has a device count what it recorded since it was last known to be covered, if it can and is not about to.
+    pub(super) async fn count_since_covered(&self, caller: &Caller) -> Result<(), StoreError> {
+        let tx = self.0.store.begin_write().await?;
         let is_checked = tx.has_open_command(caller.device, CHECK).await?;
         let covered = tx.covered_to(caller.device).await?;
         tx.rollback().await?;
@@ -108,6 +125,7 @@ impl Callers {
         let can_halve = answer.counted.is_some() && days > 1 && i64::from(days) <= HALVED_DAYS;
         let next = match can_halve {
             true => {
+                caller.state().halve(from, sent);
                 let middle = from.date().saturating_add((days / 2).days());
                 let (before, after) = (middle.at(0, 0, 0, 0).saturating_sub(1.second()), middle);
                 vec![
@@ -135,6 +153,7 @@ impl Callers {
         if answer.succeeded {
             return self.keep_all_is_kept(tx, caller, from, sent).await;
         }
+        caller.state().halved = None;
         // Neither counted nor read: what it uploads by itself has to do.
         if answer.unsupported {
             tx.keep_counts(caller.device, false).await?;
@@ -155,19 +174,52 @@ impl Callers {
         from: DateTime,
         as_of: Timestamp,
     ) -> Result<(), StoreError> {
+        if tx.has_open_command(caller.device, CHECK).await? {
+            return tx.commit().await;
+        }
+        let (from, as_of) = match caller.state().halved.take() {
+            Some((whole, counted)) => (whole.min(from), counted.min(as_of)),
+            None => (from, as_of),
+        };
         let covered = tx.covered_to(caller.device).await?;
         let reaches_back = match covered {
             Some(covered) => from <= caller.clock_at(covered),
             None => from <= BEGINNING,
         };
-        if !reaches_back || tx.has_open_command(caller.device, CHECK).await? {
+        if !reaches_back {
             return tx.commit().await;
+        }
+        if from > BEGINNING && self.lacks_older(&tx, caller).await? {
+            tx.rollback().await?;
+            let (from, to) = (BEGINNING, self.tomorrow(caller));
+            return self
+                .order_ourselves(caller, &[Order::CountLog { from, to }])
+                .await;
         }
         let surplus = all_is_kept(&tx, caller, as_of).await?;
         tx.commit().await?;
         caller.state().surplus = surplus;
         self.0.intake.wake();
         Ok(())
+    }
+
+    /// What is new fits and the whole does not: something that was kept once is not any more. Its whole log is looked at for that
+    /// once a day, because a device may hold records that count as one here.
+    async fn lacks_older(&self, tx: &store::WriteTx, caller: &Caller) -> Result<bool, StoreError> {
+        let today = caller.clock_at(self.0.clock.now()).date();
+        let Some((records, before)) = ({
+            let state = caller.state();
+            let is_new = state.searched != Some(today);
+            let records = state.records_now().filter(|_| is_new);
+            records.map(|records| (records, state.surplus.unwrap_or(0)))
+        }) else {
+            return Ok(false);
+        };
+        let lacks = tx.kept_records(caller.device).await? < records + before;
+        if lacks {
+            caller.state().searched = Some(today);
+        }
+        Ok(lacks)
     }
 
     /// Asks devices what they hold as often as others are polled, and counts the last weeks every night; covers those that

@@ -359,7 +359,18 @@ impl Callers {
             Order::ReadLog { from, .. } => self.read_back(caller, from, answer, sent).await,
             Order::TellState => match answer.told.as_ref().and_then(|told| told.records) {
                 Some(records) => self.count_told(caller, records, sent).await,
-                None => Ok(()),
+                None => {
+                    // Some tell it in an upload of its own, before the result.
+                    let (told, records) = {
+                        let state = caller.state();
+                        (state.told, state.records_now())
+                    };
+                    match (told >= Some(sent), records) {
+                        (false, _) => self.count_since_covered(caller).await,
+                        (true, Some(records)) => self.compare(caller, records, sent).await,
+                        (true, None) => Ok(()),
+                    }
+                }
             },
             _ => Ok(()),
         }

@@ -85,8 +85,9 @@ impl Callers {
         {
             let mut state = caller.state();
             state.idle_calls = 0;
-            state.listed |= !arrived.delivery.users.is_empty();
-            state.uploads += u64::from(!arrived.delivery.punches.is_empty());
+            let delivery = &arrived.delivery;
+            state.listed |= !delivery.users.is_empty();
+            state.uploads += u64::from(delivery.unasked && !delivery.punches.is_empty());
         }
         let inner = Arc::clone(&self.0);
         let storing = tokio::spawn(async move { inner.writing.keep(&*inner, arrived).await });
@@ -207,7 +208,17 @@ impl Keep for Inner {
             .iter()
             .zip(kept)
             .map(|(arrived, (accepted, repeated))| {
-                arrived.caller.state().repeated = repeated;
+                {
+                    let mut state = arrived.caller.state();
+                    state.repeated = repeated;
+                    match accepted.fault() {
+                        Some((_, text)) if arrived.delivery.unasked => {
+                            state.clock = Some(Err(text))
+                        }
+                        None if arrived.contact.is_some() => state.clock = Some(Ok(())),
+                        _ => {}
+                    }
+                }
                 self.intake.stored(arrived.caller.device, &accepted);
                 Delivered {
                     new: accepted.new,

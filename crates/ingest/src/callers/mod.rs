@@ -108,7 +108,7 @@ struct State {
     idle_at: Option<Timestamp>,
     /// Something it uploaded could not be stored, and it will upload it again.
     owes: bool,
-    /// Uploads of punches.
+    /// Uploads of punches for which it was not asked.
     uploads: u64,
     told: Option<Timestamp>,
     /// When it was last asked to tell.
@@ -129,6 +129,12 @@ struct State {
     repeated: u64,
     /// The day whose night check was ordered.
     checked: Option<Date>,
+    /// The beginning of a span that is counted in parts, and when it was first counted.
+    halved: Option<(DateTime, Timestamp)>,
+    /// The day on which its whole log was last counted because something older was lacking.
+    searched: Option<Date>,
+    /// What is wrong with its clock; `None` as long as that was not seen in this process.
+    clock: Option<Result<(), String>>,
     /// What is recorded as its failure.
     trouble: Option<&'static str>,
 }
@@ -430,8 +436,23 @@ impl State {
             kept: instant(row.last_ms),
             listed: row.has_users,
             told: instant(row.told_ms),
+            trouble: watch::step_of_ours(row.failed_at.as_deref()),
             ..Self::default()
         }
+    }
+
+    /// How many records it holds, unless it uploaded something since it told.
+    fn records_now(&self) -> Option<i64> {
+        let told = self.records.filter(|(_, uploads)| *uploads == self.uploads);
+        told.map(|(records, _)| records)
+    }
+
+    /// A span is counted in parts: when each of them fits or was read back, all of it is kept.
+    fn halve(&mut self, from: DateTime, counted: Timestamp) {
+        self.halved = Some(match self.halved {
+            Some((whole, first)) => (whole.min(from), first.min(counted)),
+            None => (from, counted),
+        });
     }
 
     fn called(&mut self, at: Timestamp) {
@@ -483,13 +504,7 @@ async fn all_is_kept(
     caller: &Caller,
     as_of: Timestamp,
 ) -> Result<Option<i64>, StoreError> {
-    let told = {
-        let state = caller.state();
-        let told = state
-            .records
-            .filter(|(_, uploads)| *uploads == state.uploads);
-        told.map(|(records, _)| records)
-    };
+    let told = caller.state().records_now();
     let surplus = match told {
         Some(records) => Some(tx.kept_records(caller.device).await? - records),
         None => None,

@@ -126,7 +126,12 @@ fn plain(text: &str) -> String {
 
 impl Callers {
     pub(super) async fn keep_strangers(&self) -> Result<(), StoreError> {
-        let calls = self.0.strangers.take();
+        let mut calls = self.0.strangers.take();
+        {
+            // Somebody may have been registered since they called.
+            let known = self.0.known();
+            calls.retain(|call| !known.callers.contains_key(&call.serial_number));
+        }
         if calls.is_empty() {
             return Ok(());
         }

@@ -16,7 +16,13 @@ const CALLS_MISSED: i64 = 3;
 /// The steps of our failures; others are of whoever polls the device, who ends them.
 const CALL: &str = "call";
 const UPLOAD: &str = "upload";
-const STEPS: [&str; 2] = [CALL, UPLOAD];
+const CLOCK: &str = "clock";
+const STEPS: [&str; 3] = [CALL, UPLOAD, CLOCK];
+
+/// That of the failure that lasts, if it is ours.
+pub(super) fn step_of_ours(step: Option<&str>) -> Option<&'static str> {
+    STEPS.into_iter().find(|ours| Some(*ours) == step)
+}
 
 impl Callers {
     /// Keeps when devices called.
@@ -52,11 +58,14 @@ impl Callers {
     pub(super) async fn watch_contact(&self) -> Result<(), StoreError> {
         let now = self.0.clock.now();
         for caller in self.callers() {
-            let (found, known) = {
+            let began = self.0.began;
+            let (found, known, is_open) = {
                 let state = caller.state();
-                (caller.trouble(&state, now, self.0.began), state.trouble)
+                let found = caller.trouble(&state, now, began);
+                (found, state.trouble, state.is_open(began))
             };
-            if found.as_ref().map(|trouble| trouble.step) == known {
+            let step = found.as_ref().map(|trouble| trouble.step);
+            if step == known || step.is_none() && is_open {
                 continue; // as it was
             }
             let tx = self.0.store.begin_write().await?;
@@ -105,6 +114,17 @@ pub fn has_missed_calls(last: Timestamp, delay_secs: i64, now: Timestamp) -> boo
     now.duration_since(last).as_secs() > delay_secs.max(1).saturating_mul(CALLS_MISSED)
 }
 
+impl State {
+    /// What was wrong when this process began may be wrong still.
+    fn is_open(&self, began: Timestamp) -> bool {
+        match self.trouble {
+            Some(CALL) => self.last < Some(began),
+            Some(CLOCK) => self.clock.is_none(),
+            _ => false,
+        }
+    }
+}
+
 struct Trouble {
     step: &'static str,
     message: String,
@@ -133,11 +153,19 @@ impl Caller {
                 away_since: state.last,
             });
         }
-        is_a_loop(state.repeated).then(|| Trouble {
-            step: UPLOAD,
-            message: "it uploads the same over and over: everything in it is stored; restart the terminal, and look whether a \
-                 proxy changes the answers"
-                .to_owned(),
+        if is_a_loop(state.repeated) {
+            let message = "it uploads the same over and over: everything in it is stored; restart the terminal, and look whether \
+                a proxy changes the answers";
+            return Some(Trouble {
+                step: UPLOAD,
+                message: message.to_owned(),
+                away_since: None,
+            });
+        }
+        let wrong = state.clock.as_ref()?.as_ref().err()?;
+        Some(Trouble {
+            step: CLOCK,
+            message: wrong.clone(),
             away_since: None,
         })
     }

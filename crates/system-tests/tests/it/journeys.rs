@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use attendance::Shift;
+use attendance::{Shift, Way};
 use ingest::Clock;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{ToSpan, Zoned};
-use simulators::{hik, zk};
+use simulators::{hik, zk, zk_push};
+use store::devices::{DeviceFields, NewDevice};
 use store::people::EmployeeFields;
 use store::{Author, Store};
 use system_tests::{Browser, Database, Installation, Page, Server};
@@ -35,6 +36,97 @@ async fn hikvision_on_sqlite() {
 #[tokio::test(flavor = "multi_thread")]
 async fn hikvision_on_postgres() {
     journey(Database::Postgres, Brand::Hik).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn zkteco_that_calls_on_sqlite() {
+    called(Database::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn zkteco_that_calls_on_postgres() {
+    called(Database::Postgres).await;
+}
+
+/// The same story of terminals that call, one of each family: nobody reads them, and the page follows what they tell.
+async fn called(database: Database) {
+    let office = Installation::new(database).await;
+    two_people(&office).await;
+    let port = system_tests::free_port();
+    let server = office.serve_with(&[("MUSTER_PUSH_LISTEN", &port.to_string())]);
+    let browser = Browser::start().await;
+    let board = owner_signs_in(&browser, &server, &office).await;
+    board.wait_for_text("2 people on the roll", SOON).await;
+    board.evaluate("window.neverReloaded = true").await;
+    let start = |serial, profile, user, at: DateTime| {
+        zk_push::VirtualTerminal::new(serial, profile)
+            .clock(Arc::new(|| utc_now().datetime()))
+            .records([zk_push::Punch::new(user, at, 0, 1)])
+            .delay(Duration::from_millis(100))
+            .error_delay(Duration::from_millis(100))
+            .start(port)
+    };
+    let yesterday = utc_now().yesterday().expect("a date").date();
+    let gate = start(
+        "GATE1",
+        zk_push::Profile::V24,
+        "41",
+        yesterday.at(9, 0, 0, 0),
+    );
+    let door = start(
+        "DOOR1",
+        zk_push::Profile::Acc,
+        "41",
+        yesterday.at(17, 30, 0, 0),
+    );
+    for terminal in [&gate, &door] {
+        terminal.until_counts(|counts| counts.refused > 0).await;
+        register_calling(&office, &terminal.serial_number()).await;
+        terminal.until_acknowledged(1).await;
+    }
+    for (terminal, user, name) in [(&gate, "41", "Ada Lovelace"), (&door, "42", "Ben Nevis")] {
+        terminal.punch(user, 0, 1);
+        terminal.until_acknowledged(2).await;
+        let shown = format!("document.querySelector('#punches').innerText.includes('{name}')");
+        board.wait_until(&shown, SOON).await;
+    }
+    assert_eq!(
+        board.evaluate("window.neverReloaded").await,
+        true,
+        "the page changed by itself"
+    );
+    let day = browser
+        .open(&server.url(&format!("/day/{yesterday}")))
+        .await;
+    day.wait_for_text("17:30", SOON).await;
+    office.run_ok(&["judge", "--check"]);
+    drop(server);
+    office.remove().await;
+}
+
+/// Registers a terminal beside the running server, as another node does.
+async fn register_calling(office: &Installation, serial: &str) {
+    let store = Store::open(office.database_url()).await;
+    let store = store.expect("init made the database");
+    let site = store.default_site().await.expect("a database");
+    let new = NewDevice {
+        fields: DeviceFields {
+            mode: vec![Way::Push],
+            address: None,
+            ..store::testing::device_fields(site.expect("a site").id, serial)
+        },
+        password: None,
+        comm_key: None,
+        zone: None,
+    };
+    let author = Author {
+        account: None,
+        at: Clock::system().now(),
+    };
+    let tx = store.begin_write().await.expect("a transaction");
+    tx.add_device(&new, author).await.expect("a device");
+    tx.commit().await.expect("committed");
+    store.close().await.expect("closed");
 }
 
 #[derive(Clone, Copy)]

@@ -1,5 +1,7 @@
 //! The one integration binary: journeys from simulator to browser, and what must hold across crates.
 
+mod calling;
+mod calling_crash;
 mod crash;
 mod journeys;
 mod layering;

@@ -208,6 +208,16 @@ impl QueryData {
         }
     }
 
+    /// The rows of [`QueryKind::Count`], which the body says: `transaction=41`. In the query there may be those of the packet.
+    pub fn counted(&self, body: &[u8]) -> Option<u64> {
+        let said = std::str::from_utf8(body).ok();
+        let said = said.and_then(|text| text.trim().split_once('='));
+        match said.map(|(_, rows)| rows.trim().parse()) {
+            Some(Ok(rows)) => Some(rows),
+            _ => self.count,
+        }
+    }
+
     /// No packet follows. Some firmware announces 0 of 0 where it has nothing.
     pub fn is_last(&self) -> bool {
         self.packet >= self.packets

@@ -78,12 +78,8 @@ impl ZkPush {
         if data.kind != QueryKind::Count {
             return Ok(false);
         }
-        // Some say it in a line, `transaction=41`, and only that they sent one in the query.
-        let said = Parameters::parse(bytes);
-        let said = said.get(&data.table).and_then(|count| count.parse().ok());
-        let records = said
-            .or(data.count)
-            .and_then(|count| u32::try_from(count).ok());
+        let counted = data.counted(bytes);
+        let records = counted.and_then(|count| u32::try_from(count).ok());
         if let Some(records) = records.filter(|_| data.table.eq_ignore_ascii_case("transaction")) {
             let told = store::calls::Told {
                 records: Some(records),
