@@ -163,6 +163,8 @@ struct Inner {
 struct Known {
     read: Option<Instant>,
     callers: HashMap<String, Arc<Caller>>,
+    /// Terminals that are listed, and wait or are refused.
+    held: HashSet<String>,
     refused: HashSet<String>,
 }
 
@@ -373,11 +375,13 @@ impl Callers {
             let caller = inner.caller(&row, state)?;
             callers.insert(row.serial_number, Arc::new(caller));
         }
-        let refused = held.into_iter().filter(|held| held.refused);
+        let refused = held.iter().filter(|held| held.refused);
+        let refused = refused.map(|held| held.serial_number.clone()).collect();
         *known = Known {
             read: Some(Instant::now()),
             callers,
-            refused: refused.map(|held| held.serial_number).collect(),
+            held: held.into_iter().map(|held| held.serial_number).collect(),
+            refused,
         };
         Ok(())
     }
@@ -407,6 +411,8 @@ impl Inner {
         {
             let mut state = lock(&state);
             state.has_commands |= row.has_commands;
+            // Another node may have been called.
+            state.last = state.last.max(row.last_ms.map(store::times::instant));
             state.surplus = row.surplus;
             state.counts = row.counts.unwrap_or(true);
             state.one_by_one = row.one_by_one.unwrap_or(false);

@@ -135,9 +135,15 @@ impl Callers {
         if calls.is_empty() {
             return Ok(());
         }
+        let is_known = |call: &HeldCall| self.0.known().held.contains(&call.serial_number);
+        let is_news = !calls.iter().all(is_known);
         let tx = self.0.store.begin_write().await?;
         tx.hold(&calls).await?;
+        if !is_news {
+            return tx.commit_quietly().await;
+        }
         tx.commit().await?;
+        self.forget();
         self.0.changes.publish(Change::everything());
         Ok(())
     }

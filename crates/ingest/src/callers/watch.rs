@@ -1,5 +1,7 @@
 //! Whether terminals that call still do, and whether what they do makes sense: failures, logged once each.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use store::StoreError;
 use store::coverage::GapCause;
@@ -56,9 +58,15 @@ impl Callers {
 
     /// Logs what is wrong with devices that call, and that it is not any more.
     pub(super) async fn watch_contact(&self) -> Result<(), StoreError> {
-        let now = self.0.clock.now();
+        let (now, began) = (self.0.clock.now(), self.0.began);
+        let seems_away = |caller: &Arc<Caller>| {
+            let state = caller.state();
+            state.trouble != Some(CALL) && caller.is_away(&state, now, began)
+        };
+        if self.callers().iter().any(seems_away) {
+            self.read_known().await?; // it may call another node
+        }
         for caller in self.callers() {
-            let began = self.0.began;
             let (found, known, is_open) = {
                 let state = caller.state();
                 let found = caller.trouble(&state, now, began);

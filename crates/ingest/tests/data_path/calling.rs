@@ -349,6 +349,15 @@ on_both_databases! {
         assert_eq!(kept.last_contact_ms, Some(at("2026-03-02 10:00:00").as_millisecond()));
     }
 
+    async fn a_device_that_calls_another_node_is_not_away(store: Store) {
+        let (company, caller) = company(store).await;
+        let other = ingest::Engine::new(company.store.clone(), company.clock.clone(), ingest::PollerOptions::default());
+        other.callers.tick().await.unwrap();
+        poll_until(&company, &caller, "2026-03-02 09:02:00").await;
+        other.callers.tick().await.unwrap();
+        assert_eq!(failures(&company).await, []);
+    }
+
     async fn an_upload_that_comes_over_and_over_is_a_failure(store: Store) {
         let (company, caller) = company(store).await;
         for repeats in 0..4 {
