@@ -3,7 +3,7 @@
 //! Decides zone, instant, occurrence and owner of each punch and stores what is new, all in one transaction with the marks of
 //! the days it touches. A terminal may be told OK, and its reading position may move, once `accept` has returned.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use attendance::{DeviceId, DeviceUserId, EmployeeId, Match, Punch, PunchId, Way};
 use jiff::civil::{Date, DateTime};
@@ -14,7 +14,7 @@ use store::coverage::GapCause;
 use store::identity::{Candidates, ListedUser};
 use store::parked::Unreadable;
 use store::polling::DeviceZones;
-use store::punches::{CLOCK_MIN, PunchRow, TouchedPunch};
+use store::punches::{CLOCK_MIN, Inserted, PunchRow, TouchedPunch};
 use store::{Store, StoreError, WriteTx};
 use terminals::{DeviceUser, ParkedRecord, Reading, Step};
 
@@ -265,19 +265,245 @@ impl Intake {
         tx: &WriteTx,
         batch: &Batch,
     ) -> Result<(Accepted, ToMark), StoreError> {
+        let (accepted, to_mark) = self.store_all_in(tx, batch.way, &[batch]).await?;
+        Ok((accepted.into_iter().next().unwrap_or_default(), to_mark))
+    }
+
+    /// The same for batches of different devices that came in the same way. The database is asked once for all of them.
+    pub(crate) async fn store_all_in(
+        &self,
+        tx: &WriteTx,
+        way: Way,
+        batches: &[&Batch],
+    ) -> Result<(Vec<Accepted>, ToMark), StoreError> {
         let mut to_mark = ToMark::default();
         let received = self.clock.now();
-        let zones = tx.device_zones(batch.device).await?;
-        let candidates = self
-            .know_users(tx, batch, &zones, received, &mut to_mark)
+        let known = Known::of(tx, batches).await?;
+        let mut read = Vec::with_capacity(batches.len());
+        for batch in batches {
+            self.keep_users(tx, batch, &known, received, &mut to_mark)
+                .await?;
+            read.push(Read::of(tx, batch, &known).await?);
+        }
+        let rows: Vec<_> = batches
+            .iter()
+            .zip(&read)
+            .map(|(batch, read)| (batch.device, read.rows.as_slice()))
+            .collect();
+        let mut inserted = tx.insert_punches_of(way, received, &rows).await?;
+        let mut accepted = Vec::with_capacity(batches.len());
+        for (batch, read) in batches.iter().zip(read) {
+            let inserted = inserted.remove(&batch.device).unwrap_or_default();
+            let touched: Vec<_> = inserted
+                .new
+                .iter()
+                .chain(&inserted.restated)
+                .copied()
+                .collect();
+            to_mark.punches.extend(&touched);
+            tx.contest_punches(
+                batch.device,
+                &read.contested,
+                known.candidates(batch.device),
+                &touched,
+                "punch",
+            )
             .await?;
+            let result = self
+                .conclude(tx, batch, read, &inserted, received, &mut to_mark)
+                .await?;
+            accepted.push(result);
+        }
+        Ok((accepted, to_mark))
+    }
 
+    /// What follows from a batch whose punches are stored.
+    async fn conclude(
+        &self,
+        tx: &WriteTx,
+        batch: &Batch,
+        read: Read<'_>,
+        inserted: &Inserted,
+        received: Timestamp,
+        to_mark: &mut ToMark,
+    ) -> Result<Accepted, StoreError> {
+        let Read {
+            rows,
+            conflict: mut clock_fault,
+            gaps,
+            looked,
+            ..
+        } = read;
+        let parked: Vec<_> = batch
+            .parked
+            .iter()
+            .map(|record| Unreadable {
+                bytes: &record.bytes,
+                reason: &record.reason,
+            })
+            .collect();
+        tx.park(batch.device, batch.way, &parked, received).await?;
+
+        let mut clock_note = None;
+        if let Some((looked, is_wrong)) = looked {
+            let Looked { seen_at, shows, .. } = looked;
+            let seen = looked.note();
+            clock_note = Some(self.clock_notes.note(tx, batch.device, &seen).await?);
+            if is_wrong {
+                // What the rest of a long log brings was not all recorded since.
+                if batch.complete || batch.way == Way::Push {
+                    tx.open_clock_gap(batch.device, seen_at, received).await?;
+                }
+                let (ahead, zone) = (looked.ahead(), looked.zone.to_owned());
+                clock_fault.get_or_insert(ClockFault::Wrong { ahead, zone });
+            } else if batch.way == Way::Push {
+                tx.close_clock_gap(batch.device, seen_at).await?;
+            }
+            let good = |row: &&PunchRow<'_>| !row.suspect && row.clock.date() >= CLOCK_MIN;
+            let believed: Vec<Timestamp> = match clock_fault {
+                None => rows.iter().filter(good).map(|row| row.instant).collect(),
+                Some(_) => Vec::new(),
+            };
+            if batch.log_lost {
+                lose(tx, batch.device, &believed, seen_at).await?;
+            }
+            if clock_fault.is_none() && batch.missing == 0 {
+                let first = believed.into_iter().min();
+                let covered = cover(tx, batch, first, &gaps, seen_at, shows).await?;
+                if let Some(from) = covered {
+                    to_mark.in_service.insert(batch.device, from);
+                }
+            }
+        }
+        let (read, new) = (rows.len() as u64, inserted.new.len() as u64);
+        Ok(Accepted {
+            read,
+            new,
+            duplicate: read - new,
+            rejected: batch.rejected,
+            punches: inserted.new.iter().map(|punch| punch.id).collect(),
+            clock_drift_s: looked.map(|(looked, _)| looked.ahead().as_secs()),
+            clock_fault,
+            missing: batch.missing,
+            more: batch.way == Way::Poll && batch.contact.is_some() && !batch.complete,
+            clock_note,
+        })
+    }
+
+    /// Keeps and resolves the device users of a batch.
+    async fn keep_users(
+        &self,
+        tx: &WriteTx,
+        batch: &Batch,
+        known: &Known<'_>,
+        received: Timestamp,
+        to_mark: &mut ToMark,
+    ) -> Result<(), StoreError> {
+        let zones = known.zones(batch.device);
+        let unseen = known.unseen(batch.device);
+        let candidates = known.candidates(batch.device);
+        let today = today(zones, received);
+        let users = batch.users.as_deref().unwrap_or(&batch.told_users);
+        let listed: Vec<_> = users.iter().map(listed_user).collect();
+        let device = batch.device;
+        let deleted: Vec<_> = batch.deleted_users.iter().map(|id| id.as_str()).collect();
+        let mut changed = tx.forget_users(device, &deleted, received).await?;
+        changed.extend(match &batch.users {
+            Some(_) => {
+                tx.store_user_list(device, &listed, &unseen, received)
+                    .await?
+            }
+            None => tx.store_users(device, &listed, &unseen, received).await?,
+        });
+        let enrolled = tx
+            .see_users(batch.device, &unseen, &listed, candidates, today, received)
+            .await?;
+        for employee in enrolled {
+            changed.entry(employee).or_insert(received);
+        }
+        // Being listed on a terminal makes it relevant.
+        let spans = changed.into_iter().map(|(employee, since)| {
+            let (_, zone) = zones.at(DateTime::MAX);
+            let day = zone.to_datetime(since).date();
+            let from = day.saturating_sub(Span::new().days(1));
+            (employee, from, Date::MAX)
+        });
+        to_mark.listed.extend(spans);
+        Ok(())
+    }
+}
+
+/// What the database knows of the devices of some batches and of their users.
+struct Known<'b> {
+    zones: HashMap<DeviceId, DeviceZones>,
+    /// Users that their device has never shown.
+    unseen: BTreeSet<(DeviceId, &'b str)>,
+    /// Who the users of the punches, and the unseen ones, could be.
+    candidates: HashMap<DeviceId, Candidates>,
+    nobody: Candidates,
+    /// Devices whose clock was seen to be wrong, and not to be right since.
+    wrong_clocks: BTreeSet<DeviceId>,
+}
+
+impl<'b> Known<'b> {
+    async fn of(tx: &WriteTx, batches: &[&'b Batch]) -> Result<Self, StoreError> {
+        let devices: Vec<DeviceId> = batches.iter().map(|batch| batch.device).collect();
+        let mut wanted = BTreeSet::new();
+        let mut seen = BTreeSet::new();
+        for batch in batches {
+            let of_it = |id: &'b DeviceUserId| (batch.device, id.as_str());
+            wanted.extend(batch.punches.iter().map(|punch| of_it(&punch.user)));
+            let listed = batch.users.iter().flatten().chain(&batch.told_users);
+            seen.extend(listed.map(|user| of_it(&user.id)));
+        }
+        seen.extend(&wanted);
+        let unseen = tx.unseen_users(&seen).await?;
+        wanted.extend(&unseen);
+        Ok(Self {
+            zones: tx.zones_of_devices(&devices).await?,
+            candidates: tx.candidates(wanted).await?,
+            unseen,
+            nobody: Candidates::default(),
+            wrong_clocks: tx.wrong_clocks_seen(&devices).await?,
+        })
+    }
+
+    fn zones(&self, device: DeviceId) -> &DeviceZones {
+        self.zones.get(&device).expect("asked for every batch")
+    }
+
+    fn unseen(&self, device: DeviceId) -> BTreeSet<&'b str> {
+        let of_it = self.unseen.range((device, "")..);
+        let of_it = of_it.take_while(|(of, _)| *of == device);
+        of_it.map(|(_, user)| *user).collect()
+    }
+
+    fn candidates(&self, device: DeviceId) -> &Candidates {
+        self.candidates.get(&device).unwrap_or(&self.nobody)
+    }
+}
+
+/// The punches of a batch as they are to be stored, and what its clock shows.
+struct Read<'b> {
+    rows: Vec<PunchRow<'b>>,
+    /// Users whose punches several people claim.
+    contested: BTreeSet<&'b str>,
+    conflict: Option<ClockFault>,
+    gaps: Vec<(Timestamp, Option<Timestamp>)>,
+    /// The clock, and whether it is wrong.
+    looked: Option<(Looked<'b>, bool)>,
+}
+
+impl<'b> Read<'b> {
+    async fn of(tx: &WriteTx, batch: &'b Batch, known: &'b Known<'_>) -> Result<Self, StoreError> {
+        let zones = known.zones(batch.device);
+        let candidates = known.candidates(batch.device);
         let mut punches: Vec<&Punch> = batch.punches.iter().collect();
         punches.sort_by_key(|punch| punch.record);
-        let placed: Vec<Placed<'_>> = punches.iter().map(|punch| place(punch, &zones)).collect();
+        let placed: Vec<Placed<'_>> = punches.iter().map(|punch| place(punch, zones)).collect();
         let owners: Vec<Match> = punches
             .iter()
-            .map(|punch| owner(&candidates, punch))
+            .map(|punch| owner(candidates, punch))
             .collect();
         let mut rows: Vec<PunchRow<'_>> = punches
             .iter()
@@ -308,7 +534,7 @@ impl Intake {
         let looked = match batch.contact {
             None => None,
             Some(contact) => {
-                let looked = Looked::at(contact, &zones);
+                let looked = Looked::at(contact, zones);
                 let is_wrong = looked.ahead().abs() > tx.clock_tolerance().await?;
                 Some((looked, is_wrong))
             }
@@ -317,133 +543,23 @@ impl Intake {
         let may_be_wrong = batch.way != Way::Import && looked.is_none_or(|(_, wrong)| wrong);
         // A terminal that calls shows its clock by a punch alone.
         let shown_wrong = batch.way == Way::Push && looked.is_some_and(|(_, wrong)| wrong);
-        let still_wrong =
-            may_be_wrong && !rows.is_empty() && tx.wrong_clock_seen(batch.device).await?.is_some();
+        let still_wrong = may_be_wrong && known.wrong_clocks.contains(&batch.device);
         for (row, suspect) in rows.iter_mut().zip(suspects.flags) {
             row.suspect = suspect || still_wrong || shown_wrong;
         }
-        let inserted = tx
-            .insert_punches(batch.device, batch.way, received, &rows)
-            .await?;
-        let touched: Vec<_> = inserted
-            .new
-            .iter()
-            .chain(&inserted.restated)
-            .copied()
-            .collect();
-        to_mark.punches.extend(&touched);
         let contested: BTreeSet<&str> = punches
             .iter()
             .zip(&owners)
             .filter(|(_, owner)| matches!(owner, Match::Ambiguous { .. }))
             .map(|(punch, _)| punch.user.as_str())
             .collect();
-        tx.contest_punches(batch.device, &contested, &candidates, &touched, "punch")
-            .await?;
-
-        let parked: Vec<_> = batch
-            .parked
-            .iter()
-            .map(|record| Unreadable {
-                bytes: &record.bytes,
-                reason: &record.reason,
-            })
-            .collect();
-        tx.park(batch.device, batch.way, &parked, received).await?;
-
-        let mut clock_fault = placed.iter().find_map(|placed| placed.conflict.clone());
-        let mut clock_note = None;
-        if let Some((looked, is_wrong)) = looked {
-            let Looked { seen_at, shows, .. } = looked;
-            let seen = looked.note();
-            clock_note = Some(self.clock_notes.note(tx, batch.device, &seen).await?);
-            if is_wrong {
-                // What the rest of a long log brings was not all recorded since.
-                if batch.complete || batch.way == Way::Push {
-                    tx.open_clock_gap(batch.device, seen_at, received).await?;
-                }
-                let (ahead, zone) = (looked.ahead(), looked.zone.to_owned());
-                clock_fault.get_or_insert(ClockFault::Wrong { ahead, zone });
-            } else if batch.way == Way::Push {
-                tx.close_clock_gap(batch.device, seen_at).await?;
-            }
-            let good = |row: &&PunchRow<'_>| !row.suspect && row.clock.date() >= CLOCK_MIN;
-            let believed: Vec<Timestamp> = match clock_fault {
-                None => rows.iter().filter(good).map(|row| row.instant).collect(),
-                Some(_) => Vec::new(),
-            };
-            if batch.log_lost {
-                lose(tx, batch.device, &believed, seen_at).await?;
-            }
-            if clock_fault.is_none() && batch.missing == 0 {
-                let first = believed.into_iter().min();
-                let covered = cover(tx, batch, first, &suspects.gaps, seen_at, shows).await?;
-                if let Some(from) = covered {
-                    to_mark.in_service.insert(batch.device, from);
-                }
-            }
-        }
-        let (read, new) = (rows.len() as u64, inserted.new.len() as u64);
-        let accepted = Accepted {
-            read,
-            new,
-            duplicate: read - new,
-            rejected: batch.rejected,
-            punches: inserted.new.iter().map(|punch| punch.id).collect(),
-            clock_drift_s: looked.map(|(looked, _)| looked.ahead().as_secs()),
-            clock_fault,
-            missing: batch.missing,
-            more: batch.way == Way::Poll && batch.contact.is_some() && !batch.complete,
-            clock_note,
-        };
-        Ok((accepted, to_mark))
-    }
-
-    /// Keeps and resolves the device users of a batch; who those of its punches could be.
-    async fn know_users(
-        &self,
-        tx: &WriteTx,
-        batch: &Batch,
-        zones: &DeviceZones,
-        received: Timestamp,
-        to_mark: &mut ToMark,
-    ) -> Result<Candidates, StoreError> {
-        let punched = batch.punches.iter().map(|punch| punch.user.as_str());
-        let mut wanted: BTreeSet<&str> = punched.collect();
-        let listed = batch.users.iter().flatten().chain(&batch.told_users);
-        let listed = listed.map(|user| user.id.as_str());
-        let seen: BTreeSet<&str> = wanted.iter().copied().chain(listed).collect();
-        let unseen = tx.unseen_users(batch.device, &seen).await?;
-        wanted.extend(&unseen);
-        let candidates = tx.candidates(batch.device, &wanted).await?;
-        let today = today(zones, received);
-        let users = batch.users.as_deref().unwrap_or(&batch.told_users);
-        let listed: Vec<_> = users.iter().map(listed_user).collect();
-        let device = batch.device;
-        let deleted: Vec<_> = batch.deleted_users.iter().map(|id| id.as_str()).collect();
-        let mut changed = tx.forget_users(device, &deleted, received).await?;
-        changed.extend(match &batch.users {
-            Some(_) => {
-                tx.store_user_list(device, &listed, &unseen, received)
-                    .await?
-            }
-            None => tx.store_users(device, &listed, &unseen, received).await?,
-        });
-        let enrolled = tx
-            .see_users(batch.device, &unseen, &listed, &candidates, today, received)
-            .await?;
-        for employee in enrolled {
-            changed.entry(employee).or_insert(received);
-        }
-        // Being listed on a terminal makes it relevant.
-        let spans = changed.into_iter().map(|(employee, since)| {
-            let (_, zone) = zones.at(DateTime::MAX);
-            let day = zone.to_datetime(since).date();
-            let from = day.saturating_sub(Span::new().days(1));
-            (employee, from, Date::MAX)
-        });
-        to_mark.listed.extend(spans);
-        Ok(candidates)
+        Ok(Self {
+            rows,
+            contested,
+            conflict: placed.into_iter().find_map(|placed| placed.conflict),
+            gaps: suspects.gaps,
+            looked,
+        })
     }
 }
 

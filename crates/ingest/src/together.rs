@@ -55,7 +55,12 @@ impl<T: Send + Sync, R: Send> Together<T, R> {
         let (kept, mut told) = oneshot::channel();
         self.waiting().push_back(Waiting { item, kept });
         loop {
-            let _pen = self.pen.lock().await;
+            let _pen = tokio::select! {
+                biased;
+                // It need not wait until those before it have seen that they are done.
+                told = &mut told => return told.map_or(Ok(None), |kept| kept.map(Some)),
+                pen = self.pen.lock() => pen,
+            };
             match told.try_recv() {
                 Ok(kept) => return kept.map(Some),
                 Err(oneshot::error::TryRecvError::Empty) => self.keep_next(keeper).await,

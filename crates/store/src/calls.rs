@@ -1,5 +1,7 @@
 //! Devices that call us: when they last did, how they speak, what they uploaded and what they did besides.
 
+use std::collections::HashMap;
+
 use attendance::{DeviceId, Way};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -210,35 +212,67 @@ impl WriteTx {
         Ok(())
     }
 
-    /// Counts an upload. Returns how often in a row the same one has come again.
-    pub async fn keep_upload(&self, upload: &Upload<'_>) -> Result<u64, StoreError> {
-        let count =
-            |count: u64| -> sea_orm::Value { i64::try_from(count).unwrap_or(i64::MAX).into() };
-        let row = sql::one(
-            &self.tx,
-            "INSERT INTO device_uploads (device_id, content, cursor_text, uploads, lines, new, duplicate, parked, last_ms, digest) \
-             VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $8, $9) ON CONFLICT (device_id, content) DO UPDATE SET \
-             cursor_text = COALESCE(excluded.cursor_text, device_uploads.cursor_text), uploads = device_uploads.uploads + 1, \
-             lines = device_uploads.lines + excluded.lines, new = device_uploads.new + excluded.new, \
-             duplicate = device_uploads.duplicate + excluded.duplicate, parked = device_uploads.parked + excluded.parked, \
-             last_ms = excluded.last_ms, digest = excluded.digest, \
-             repeated = CASE WHEN device_uploads.digest = excluded.digest THEN device_uploads.repeated + 1 ELSE 0 END \
-             RETURNING repeated",
-            [
-                upload.device.0.into(),
-                upload.content.into(),
-                upload.cursor.into(),
-                count(upload.lines),
-                count(upload.new),
-                count(upload.duplicate),
-                count(upload.parked),
-                upload.at.as_millisecond().into(),
-                upload.digest.into(),
+    /// Counts uploads, of which no two are of the same device and content. Returns how often in a row each has come again.
+    pub async fn keep_uploads(&self, uploads: &[Upload<'_>]) -> Result<Vec<u64>, StoreError> {
+        let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        let rows: Vec<_> = uploads
+            .iter()
+            .map(|upload| {
+                (
+                    upload.device.0,
+                    upload.content,
+                    upload.cursor,
+                    count(upload.lines),
+                    count(upload.new),
+                    count(upload.duplicate),
+                    count(upload.parked),
+                    upload.at.as_millisecond(),
+                    upload.digest,
+                )
+            })
+            .collect();
+        let table = sql::json_rows(
+            self.backend(),
+            1,
+            "r",
+            &[
+                ("device_id", Column::Int),
+                ("content", Column::Text),
+                ("cursor_text", Column::Text),
+                ("lines", Column::Int),
+                ("new", Column::Int),
+                ("duplicate", Column::Int),
+                ("parked", Column::Int),
+                ("last_ms", Column::Int),
+                ("digest", Column::Text),
             ],
+        );
+        let kept = sql::all(
+            &self.tx,
+            &format!(
+                "INSERT INTO device_uploads (device_id, content, cursor_text, uploads, lines, new, duplicate, parked, last_ms, digest) \
+                 SELECT r.device_id, r.content, r.cursor_text, 1, r.lines, r.new, r.duplicate, r.parked, r.last_ms, r.digest \
+                 FROM {table} WHERE true ON CONFLICT (device_id, content) DO UPDATE SET \
+                 cursor_text = COALESCE(excluded.cursor_text, device_uploads.cursor_text), uploads = device_uploads.uploads + 1, \
+                 lines = device_uploads.lines + excluded.lines, new = device_uploads.new + excluded.new, \
+                 duplicate = device_uploads.duplicate + excluded.duplicate, parked = device_uploads.parked + excluded.parked, \
+                 last_ms = excluded.last_ms, digest = excluded.digest, \
+                 repeated = CASE WHEN device_uploads.digest = excluded.digest THEN device_uploads.repeated + 1 ELSE 0 END \
+                 RETURNING device_id, content, repeated"
+            ),
+            [sql::json(&rows)],
         )
         .await?;
-        let repeated: i64 = row.map_or(Ok(0), |row| row.try_get_by_index(0))?;
-        Ok(repeated.unsigned_abs())
+        let mut repeated: HashMap<(i64, String), i64> = HashMap::new();
+        for row in &kept {
+            let key = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+            repeated.insert(key, row.try_get_by_index(2)?);
+        }
+        let of = |upload: &Upload<'_>| {
+            let again = repeated.get(&(upload.device.0, upload.content.to_owned()));
+            again.map_or(0, |again| again.unsigned_abs())
+        };
+        Ok(uploads.iter().map(of).collect())
     }
 
     /// Forgets where a device was, so that it is told to upload everything again.

@@ -267,7 +267,8 @@ impl WriteTx {
     async fn touched_moves(&self, moves: &[Move]) -> Result<Vec<TouchedPunch>, StoreError> {
         let ids: Vec<_> = moves.iter().map(|moved| PunchId(moved.id)).collect();
         let which = format!("id IN {}", sql::in_ids(self.backend(), 1));
-        self.touched(&which, sql::json(&ids)).await
+        let touched = self.touched(&which, sql::json(&ids)).await?;
+        Ok(touched.into_iter().map(|(_, punch)| punch).collect())
     }
 }
 
@@ -424,9 +425,9 @@ mod tests {
             let ada = employee(&tx, site, "7").await;
             sql::run(&tx.tx, "UPDATE employees SET employed_from = '2026-01-01', device_id = '7'", []).await.unwrap();
             let seen = std::collections::BTreeSet::from(["7"]);
-            let candidates = tx.candidates(gate, &seen).await.unwrap();
+            let candidates = tx.candidates([(gate, "7")]).await.unwrap();
             let today = "2026-05-05".parse().unwrap();
-            tx.see_users(gate, &seen, &[], &candidates, today, author().at).await.unwrap();
+            tx.see_users(gate, &seen, &[], &candidates[&gate], today, author().at).await.unwrap();
             punch(&tx, gate, "2000-01-01 00:10:00", false, ada).await;
             sql::run(&tx.tx, "UPDATE punches SET employee_id = NULL", []).await.unwrap();
             let reset = shift(gate, "2000-01-01 00:00:00", "2000-01-01 00:10:00", 230_840);

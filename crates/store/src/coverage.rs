@@ -1,5 +1,7 @@
 //! From when to when a device has been read, and the times it did not record or we did not read. Without coverage nobody is absent.
 
+use std::collections::BTreeSet;
+
 use attendance::DeviceId;
 use jiff::Timestamp;
 
@@ -169,6 +171,25 @@ impl WriteTx {
         .await?;
         row.map(|row| Ok(instant(row.try_get_by_index(0)?)))
             .transpose()
+    }
+
+    /// Those of these devices of which [`WriteTx::wrong_clock_seen`] tells something.
+    pub async fn wrong_clocks_seen(
+        &self,
+        devices: &[DeviceId],
+    ) -> Result<BTreeSet<DeviceId>, StoreError> {
+        let rows = sql::all(
+            &self.tx,
+            &format!(
+                "SELECT device_id FROM device_gaps WHERE cause = $2 AND to_ms IS NULL AND device_id IN {}",
+                sql::in_ids(self.backend(), 1)
+            ),
+            [sql::json(devices), GapCause::Clock.as_str().into()],
+        )
+        .await?;
+        rows.iter()
+            .map(|row| Ok(DeviceId(row.try_get_by_index(0)?)))
+            .collect()
     }
 
     /// A device's clock was seen to be right again.

@@ -85,18 +85,18 @@ impl Employment {
 }
 
 impl WriteTx {
-    /// Everybody that any of these users of `device` could be, by any level, whenever employed.
-    pub async fn candidates(
+    /// Everybody that any of these users of a device could be, by any level, whenever employed.
+    pub async fn candidates<'a>(
         &self,
-        device: DeviceId,
-        users: &BTreeSet<&str>,
-    ) -> Result<Candidates, StoreError> {
-        let users: Vec<_> = users.iter().map(|user| (device.0, user)).collect();
-        let by_device = self.candidates_of(sql::json(&users)).await?;
-        Ok(by_device
-            .into_iter()
-            .map(|((_, user), candidates)| (user, candidates))
-            .collect())
+        users: impl IntoIterator<Item = (DeviceId, &'a str)>,
+    ) -> Result<HashMap<DeviceId, Candidates>, StoreError> {
+        let users: Vec<_> = users.into_iter().map(|(id, user)| (id.0, user)).collect();
+        let mut candidates: HashMap<DeviceId, Candidates> = HashMap::new();
+        for ((device, user), found) in self.candidates_of(sql::json(&users)).await? {
+            let of_it = candidates.entry(DeviceId(device)).or_default();
+            of_it.insert(user, found);
+        }
+        Ok(candidates)
     }
 
     /// The same for pairs of device and user, bound as JSON.
@@ -153,32 +153,36 @@ impl WriteTx {
         Ok(candidates)
     }
 
-    /// Those of `users` that this device has never shown.
+    /// Those of `users` that their device has never shown.
     pub async fn unseen_users<'a>(
         &self,
-        device: DeviceId,
-        users: &BTreeSet<&'a str>,
-    ) -> Result<BTreeSet<&'a str>, StoreError> {
+        users: &BTreeSet<(DeviceId, &'a str)>,
+    ) -> Result<BTreeSet<(DeviceId, &'a str)>, StoreError> {
         if users.is_empty() {
             return Ok(BTreeSet::new());
         }
-        let rows = sql::all(
+        let rows: Vec<_> = users.iter().map(|(id, user)| (id.0, user)).collect();
+        let table = sql::json_rows(
+            self.backend(),
+            1,
+            "r",
+            &[("device_id", Column::Int), ("user_id", Column::Text)],
+        );
+        let seen = sql::list::<(i64, String), _>(
             &self.tx,
             &format!(
-                "SELECT user_id FROM device_users WHERE device_id = $2 AND user_id IN {}",
-                sql::in_texts(self.backend(), 1)
+                "SELECT {} FROM {table} CROSS JOIN device_users u WHERE u.device_id = r.device_id AND u.user_id = r.user_id",
+                sql::json_list(self.backend(), "u.device_id, u.user_id")
             ),
-            [
-                sql::json(&users.iter().collect::<Vec<_>>()),
-                device.0.into(),
-            ],
+            [sql::json(&rows)],
         )
         .await?;
-        let mut unseen = users.clone();
-        for row in &rows {
-            unseen.remove(row.try_get_by_index::<String>(0)?.as_str());
-        }
-        Ok(unseen)
+        let seen: BTreeSet<(DeviceId, &str)> = seen
+            .iter()
+            .map(|(device, user)| (DeviceId(*device), user.as_str()))
+            .collect();
+        let unseen = users.iter().filter(|user| !seen.contains(*user));
+        Ok(unseen.copied().collect())
     }
 
     /// Keeps users of a device that were not known, matched as of `today`. Those among `listed` are enrolled; the others were

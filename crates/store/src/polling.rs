@@ -457,6 +457,17 @@ impl WriteTx {
     pub async fn device_zones(&self, device: DeviceId) -> Result<DeviceZones, StoreError> {
         zones_of(&self.tx, device).await
     }
+
+    /// The same for several; all of them are in the answer.
+    ///
+    /// # Errors
+    /// When one of them is unknown.
+    pub async fn zones_of_devices(
+        &self,
+        devices: &[DeviceId],
+    ) -> Result<HashMap<DeviceId, DeviceZones>, StoreError> {
+        zones_of_all(&self.tx, devices).await
+    }
 }
 
 impl ReadTx {
@@ -547,24 +558,38 @@ fn free_at(now: usize) -> String {
 }
 
 async fn zones_of<C: ConnectionTrait>(db: &C, device: DeviceId) -> Result<DeviceZones, StoreError> {
+    let zones = zones_of_all(db, &[device]).await?.remove(&device);
+    Ok(zones.expect("it is in the answer"))
+}
+
+async fn zones_of_all<C: ConnectionTrait>(
+    db: &C,
+    devices: &[DeviceId],
+) -> Result<HashMap<DeviceId, DeviceZones>, StoreError> {
+    let ids = sql::in_ids(db.get_database_backend(), 1);
     let rows = sql::all(
         db,
-        "SELECT '', s.zone FROM devices d JOIN sites s ON s.id = d.site_id WHERE d.id = $1 \
-         UNION ALL SELECT z.from_clock, z.zone FROM device_zones z WHERE z.device_id = $1 ORDER BY 1",
-        [device.0.into()],
+        &format!(
+            "SELECT d.id, '', s.zone FROM devices d JOIN sites s ON s.id = d.site_id WHERE d.id IN {ids} \
+             UNION ALL SELECT z.device_id, z.from_clock, z.zone FROM device_zones z WHERE z.device_id IN {ids} ORDER BY 1, 2"
+        ),
+        [sql::json(devices)],
     )
     .await?;
-    let mut zones = Vec::with_capacity(rows.len());
+    let mut zones: HashMap<DeviceId, DeviceZones> = HashMap::new();
     for row in &rows {
-        let from: String = row.try_get_by_index(0)?;
-        let name: String = row.try_get_by_index(1)?;
+        let device = DeviceId(row.try_get_by_index(0)?);
+        let from: String = row.try_get_by_index(1)?;
+        let name: String = row.try_get_by_index(2)?;
         let tz = zone(&name);
-        zones.push((wall(&from), name, tz));
+        let of_it = zones.entry(device);
+        let of_it = of_it.or_insert_with(|| DeviceZones { zones: Vec::new() });
+        of_it.zones.push((wall(&from), name, tz));
     }
-    if zones.is_empty() {
-        return Err(StoreError::not_found("device", device));
+    if let Some(unknown) = devices.iter().find(|device| !zones.contains_key(device)) {
+        return Err(StoreError::not_found("device", *unknown));
     }
-    Ok(DeviceZones { zones })
+    Ok(zones)
 }
 
 fn device_ids(rows: &[sea_orm::QueryResult]) -> Result<Vec<DeviceId>, StoreError> {

@@ -1,5 +1,7 @@
 //! Writing what devices and files said. The database decides what is new.
 
+use std::collections::HashMap;
+
 use attendance::{DeviceId, EmployeeId, PunchId, PunchState, VerifyMode, Way};
 use jiff::civil::{Date, DateTime};
 use jiff::{SignedDuration, Timestamp};
@@ -69,8 +71,7 @@ pub(crate) fn believed() -> String {
 }
 
 /// What [`WriteTx::touched`] reads of a row of `punches`.
-const TOUCHED: &str =
-    "id, employee_id, instant_ms, CAST(suspect AS integer), clock, received_ms, shift_id";
+const TOUCHED: &str = "device_id, id, employee_id, instant_ms, CAST(suspect AS integer), clock, received_ms, shift_id";
 
 /// What [`WriteTx::insert_punches`] did.
 #[derive(Clone, Debug, Default)]
@@ -82,9 +83,7 @@ pub struct Inserted {
 }
 
 impl WriteTx {
-    /// Stores what is new by (device, user id, wall clock, fold), and one sighting per punch and way.
-    ///
-    /// Repeating a batch writes nothing. The state of a punch is that of the best way that has seen it: poll, push, live, import.
+    /// Stores what is new of one device; see [`WriteTx::insert_punches_of`].
     pub async fn insert_punches(
         &self,
         device: DeviceId,
@@ -92,32 +91,50 @@ impl WriteTx {
         received: Timestamp,
         rows: &[PunchRow<'_>],
     ) -> Result<Inserted, StoreError> {
+        let mut inserted = self
+            .insert_punches_of(way, received, &[(device, rows)])
+            .await?;
+        Ok(inserted.remove(&device).unwrap_or_default())
+    }
+
+    /// Stores what is new by (device, user id, wall clock, fold), and one sighting per punch and way.
+    ///
+    /// Repeating a batch writes nothing. The state of a punch is that of the best way that has seen it: poll, push, live, import.
+    pub async fn insert_punches_of(
+        &self,
+        way: Way,
+        received: Timestamp,
+        batches: &[(DeviceId, &[PunchRow<'_>])],
+    ) -> Result<HashMap<DeviceId, Inserted>, StoreError> {
+        let mut inserted: HashMap<DeviceId, Inserted> = HashMap::new();
+        let rows: Vec<_> = batches
+            .iter()
+            .flat_map(|(device, rows)| rows.iter().map(|row| (device.0, row)))
+            .map(|(device, row)| {
+                (
+                    device,
+                    row.user,
+                    wall_text(row.clock),
+                    i64::from(row.fold),
+                    row.zone,
+                    row.instant.as_millisecond(),
+                    row.state.as_str(),
+                    row.verify.as_str(),
+                    row.suspect,
+                    row.employee.map(|id| id.0),
+                )
+            })
+            .collect();
         if rows.is_empty() {
-            return Ok(Inserted::default());
+            return Ok(inserted);
         }
-        let json = sql::json(
-            &rows
-                .iter()
-                .map(|row| {
-                    (
-                        row.user,
-                        wall_text(row.clock),
-                        i64::from(row.fold),
-                        row.zone,
-                        row.instant.as_millisecond(),
-                        row.state.as_str(),
-                        row.verify.as_str(),
-                        row.suspect,
-                        row.employee.map(|id| id.0),
-                    )
-                })
-                .collect::<Vec<_>>(),
-        );
+        let json = sql::json(&rows);
         let table = sql::json_rows(
             self.backend(),
             1,
             "r",
             &[
+                ("device_id", Column::Int),
                 ("user_id", Column::Text),
                 ("clock", Column::Text),
                 ("fold", Column::Int),
@@ -129,10 +146,9 @@ impl WriteTx {
                 ("employee_id", Column::Int),
             ],
         );
-        let shared = || -> [Value; 4] {
+        let shared = || -> [Value; 3] {
             [
                 json.clone(),
-                device.0.into(),
                 received.as_millisecond().into(),
                 way.as_str().into(),
             ]
@@ -144,7 +160,7 @@ impl WriteTx {
             &format!(
                 "INSERT INTO punches (device_id, user_id, clock, fold, zone, instant_ms, received_ms, source, state, verify, \
                  suspect, employee_id) \
-                 SELECT $2, r.user_id, r.clock, r.fold, r.zone, r.instant_ms, $3, $4, r.state, r.verify, r.suspect, \
+                 SELECT r.device_id, r.user_id, r.clock, r.fold, r.zone, r.instant_ms, $2, $3, r.state, r.verify, r.suspect, \
                  r.employee_id FROM {table} WHERE true ON CONFLICT DO NOTHING"
             ),
             shared(),
@@ -152,9 +168,8 @@ impl WriteTx {
         .await?;
         // Nobody else writes meanwhile, so these are ours; RETURNING would bring them one by one.
         let new = self.touched("id > $1", before.into()).await?;
-        let restated = if new.len() == rows.len() {
+        if new.len() == rows.len() {
             self.sight_new(before).await?;
-            Vec::new()
         } else {
             let sighted = sql::all(
                 &self.tx,
@@ -162,15 +177,15 @@ impl WriteTx {
                     // CROSS JOIN: SQLite keeps its order, so each row is looked up by the unique key. Left to itself it may
                     // walk the whole log of the device for each row.
                     "INSERT INTO punch_sightings (punch_id, way, first_ms, state) \
-                     SELECT p.id, $4, $3, r.state FROM {table} CROSS JOIN punches p \
-                     WHERE p.device_id = $2 AND p.user_id = r.user_id AND p.clock = r.clock AND p.fold = r.fold \
+                     SELECT p.id, $3, $2, r.state FROM {table} CROSS JOIN punches p \
+                     WHERE p.device_id = r.device_id AND p.user_id = r.user_id AND p.clock = r.clock AND p.fold = r.fold \
                      ON CONFLICT DO NOTHING RETURNING punch_id"
                 ),
                 shared(),
             )
             .await?;
             let first: std::collections::HashSet<PunchId> =
-                new.iter().map(|punch| punch.id).collect();
+                new.iter().map(|(_, punch)| punch.id).collect();
             let mut again = Vec::new();
             for row in &sighted {
                 let id: i64 = row.try_get_by_index(0)?;
@@ -178,9 +193,14 @@ impl WriteTx {
                     again.push(id);
                 }
             }
-            self.choose_states(&again).await?
-        };
-        Ok(Inserted { new, restated })
+            for (device, punch) in self.choose_states(&again).await? {
+                inserted.entry(device).or_default().restated.push(punch);
+            }
+        }
+        for (device, punch) in new {
+            inserted.entry(device).or_default().new.push(punch);
+        }
+        Ok(inserted)
     }
 
     /// The latest believed punch that was polled from a device, if the log that brings `rows` goes on after it; `None` when one
@@ -245,7 +265,10 @@ impl WriteTx {
     }
 
     /// Gives punches that were seen by another way the state of the best way; returns those that changed.
-    async fn choose_states(&self, ids: &[i64]) -> Result<Vec<TouchedPunch>, StoreError> {
+    async fn choose_states(
+        &self,
+        ids: &[i64],
+    ) -> Result<Vec<(DeviceId, TouchedPunch)>, StoreError> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
@@ -278,8 +301,8 @@ impl WriteTx {
         &self,
         which: &str,
         value: Value,
-    ) -> Result<Vec<TouchedPunch>, StoreError> {
-        let punches = sql::list::<(i64, Option<i64>, i64, i64, String, i64, Option<i64>), _>(
+    ) -> Result<Vec<(DeviceId, TouchedPunch)>, StoreError> {
+        let punches = sql::list::<(i64, i64, Option<i64>, i64, i64, String, i64, Option<i64>), _>(
             &self.tx,
             &format!(
                 "SELECT {} FROM punches WHERE {which}",
@@ -290,21 +313,24 @@ impl WriteTx {
         .await?;
         Ok(punches
             .into_iter()
-            .map(|(id, employee, at, suspect, clock, received, shift)| {
-                let (at, received) = (instant(at), instant(received));
-                TouchedPunch {
-                    id: PunchId(id),
-                    employee: employee.map(EmployeeId),
-                    instant: at,
-                    quarantined: quarantined(
-                        shift.is_some(),
-                        suspect != 0,
-                        wall(&clock),
-                        at,
-                        received,
-                    ),
-                }
-            })
+            .map(
+                |(device, id, employee, at, suspect, clock, received, shift)| {
+                    let (at, received) = (instant(at), instant(received));
+                    let punch = TouchedPunch {
+                        id: PunchId(id),
+                        employee: employee.map(EmployeeId),
+                        instant: at,
+                        quarantined: quarantined(
+                            shift.is_some(),
+                            suspect != 0,
+                            wall(&clock),
+                            at,
+                            received,
+                        ),
+                    };
+                    (DeviceId(device), punch)
+                },
+            )
             .collect())
     }
 }

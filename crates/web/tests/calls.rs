@@ -298,7 +298,7 @@ async fn what_a_terminal_calls_for_is_on_its_page() {
             parked: 3,
             at: now,
         };
-        tx.keep_upload(&upload).await.expect("kept");
+        tx.keep_uploads(&[upload]).await.expect("kept");
     }
     tx.give_one_by_one(company.gate).await.expect("kept");
     tx.commit().await.expect("committed");

@@ -1,13 +1,13 @@
 //! What a terminal that calls has delivered: stored before it is told so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use attendance::{DeviceUserId, Punch, Way};
 use jiff::Timestamp;
-use store::StoreError;
 use store::calls::Upload;
 use store::kept_uploads::KeptUpload;
+use store::{StoreError, WriteTx};
 use terminals::{DeviceUser, ParkedRecord};
 
 use super::{Caller, Callers, Inner};
@@ -166,41 +166,8 @@ impl Keep for Inner {
         let tx = self.store.begin_write().await?;
         let mut kept = Vec::with_capacity(arrived.len());
         let mut to_mark = ToMark::default();
-        for arrived in arrived {
-            let delivery = &arrived.delivery;
-            let device = arrived.caller.device;
-            let batch = arrived.batch();
-            let accepted = if batch_is_empty(&batch) {
-                Accepted::default()
-            } else {
-                let (accepted, touched) = self.intake.store_in(&tx, &batch).await?;
-                to_mark.add(touched);
-                accepted
-            };
-            let repeated = tx
-                .keep_upload(&Upload {
-                    device,
-                    content: &delivery.content,
-                    cursor: delivery.cursor.as_deref(),
-                    digest: &delivery.digest,
-                    lines: delivery.lines,
-                    new: accepted.new,
-                    duplicate: accepted.duplicate,
-                    parked: accepted.rejected,
-                    at: arrived.at,
-                })
-                .await?;
-            for event in &delivery.events {
-                tx.notice(device, event.kind, &event.detail, arrived.at)
-                    .await?;
-            }
-            for kept in &delivery.kept {
-                tx.keep_uploaded(device, kept, arrived.at).await?;
-            }
-            if let (Some(contact), Some(drift)) = (arrived.contact, accepted.clock_drift_s) {
-                tx.keep_contact(device, contact.seen_at, drift).await?;
-            }
-            kept.push((accepted, repeated));
+        for some in of_different_devices(arrived) {
+            kept.extend(self.keep_in(&tx, some, &mut to_mark).await?);
         }
         to_mark.mark_in(&tx, self.clock.now()).await?;
         tx.commit().await?;
@@ -230,7 +197,82 @@ impl Keep for Inner {
     }
 }
 
+/// The deliveries in their order, cut where a device comes again: it must find what it has just brought.
+fn of_different_devices(arrived: &[Arrived]) -> impl Iterator<Item = &[Arrived]> {
+    let mut rest = arrived;
+    std::iter::from_fn(move || {
+        let mut devices = HashSet::new();
+        let different = rest
+            .iter()
+            .take_while(|arrived| devices.insert(arrived.caller.device));
+        let (some, others) = rest.split_at(different.count());
+        rest = others;
+        (!some.is_empty()).then_some(some)
+    })
+}
+
+impl Inner {
+    /// Stores deliveries of different devices; what became of each, and how often in a row it came.
+    async fn keep_in(
+        &self,
+        tx: &WriteTx,
+        arrived: &[Arrived],
+        to_mark: &mut ToMark,
+    ) -> Result<Vec<(Accepted, u64)>, StoreError> {
+        let batches: Vec<Batch> = arrived.iter().map(Arrived::batch).collect();
+        let full: Vec<&Batch> = (batches.iter())
+            .filter(|batch| !batch_is_empty(batch))
+            .collect();
+        let mut stored = Vec::new();
+        if !full.is_empty() {
+            let touched;
+            (stored, touched) = self.intake.store_all_in(tx, Way::Push, &full).await?;
+            to_mark.add(touched);
+        }
+        let mut stored = stored.into_iter();
+        let accepted: Vec<Accepted> = (batches.iter())
+            .map(|batch| match batch_is_empty(batch) {
+                true => Accepted::default(),
+                false => stored.next().unwrap_or_default(),
+            })
+            .collect();
+        let uploads: Vec<Upload<'_>> = (arrived.iter().zip(&accepted))
+            .map(|(arrived, accepted)| arrived.upload(accepted))
+            .collect();
+        let repeated = tx.keep_uploads(&uploads).await?;
+        for (arrived, accepted) in arrived.iter().zip(&accepted) {
+            let (delivery, device) = (&arrived.delivery, arrived.caller.device);
+            for event in &delivery.events {
+                tx.notice(device, event.kind, &event.detail, arrived.at)
+                    .await?;
+            }
+            for kept in &delivery.kept {
+                tx.keep_uploaded(device, kept, arrived.at).await?;
+            }
+            if let (Some(contact), Some(drift)) = (arrived.contact, accepted.clock_drift_s) {
+                tx.keep_contact(device, contact.seen_at, drift).await?;
+            }
+        }
+        Ok(accepted.into_iter().zip(repeated).collect())
+    }
+}
+
 impl Arrived {
+    fn upload(&self, accepted: &Accepted) -> Upload<'_> {
+        let delivery = &self.delivery;
+        Upload {
+            device: self.caller.device,
+            content: &delivery.content,
+            cursor: delivery.cursor.as_deref(),
+            digest: &delivery.digest,
+            lines: delivery.lines,
+            new: accepted.new,
+            duplicate: accepted.duplicate,
+            parked: accepted.rejected,
+            at: self.at,
+        }
+    }
+
     fn batch(&self) -> Batch {
         let delivery = &self.delivery;
         // The last word about a user holds.

@@ -14,7 +14,7 @@ use crate::company::{Company, at, punch, user, wall};
 
 const SERIAL: &str = "SERIAL0";
 
-/// A company whose first device calls, has greeted at nine, and has told a user.
+/// A company whose device calls, has greeted at nine, and has told a user.
 async fn company(store: Store) -> (Company, Arc<Caller>) {
     let (company, caller) = unlisted(store).await;
     let delivery = Delivery {
@@ -27,32 +27,6 @@ async fn company(store: Store) -> (Company, Arc<Caller>) {
     (company, caller)
 }
 
-/// The same, and nobody knows its users.
-async fn unlisted(store: Store) -> (Company, Arc<Caller>) {
-    let company = Company::new(store, 2, 1, "2026-03-02 09:00:00").await;
-    let row = company
-        .store
-        .device(company.devices[0])
-        .await
-        .unwrap()
-        .unwrap();
-    let fields = DeviceFields {
-        mode: vec![attendance::Way::Push],
-        address: None,
-        ..DeviceFields::from(&row)
-    };
-    let keep = store::devices::SecretEdit::Keep;
-    let tx = company.store.begin_write().await.unwrap();
-    tx.edit_device(company.devices[0], &fields, &keep, &keep, company.author())
-        .await
-        .unwrap();
-    tx.commit().await.unwrap();
-    company.engine.callers.forget();
-    let caller = known(&company).await;
-    greet(&company, &caller).await;
-    (company, caller)
-}
-
 fn told(id: &str, name: &str) -> DeviceUser {
     DeviceUser {
         id: user(id),
@@ -60,6 +34,41 @@ fn told(id: &str, name: &str) -> DeviceUser {
         admin: false,
         card: None,
     }
+}
+
+/// The same, and nobody knows its users.
+async fn unlisted(store: Store) -> (Company, Arc<Caller>) {
+    let (company, [caller]) = company_with(store, [SERIAL]).await;
+    (company, caller)
+}
+
+async fn company_with<const N: usize>(
+    store: Store,
+    serials: [&str; N],
+) -> (Company, [Arc<Caller>; N]) {
+    let company = Company::new(store, 2, N, "2026-03-02 09:00:00").await;
+    for device in &company.devices {
+        let row = company.store.device(*device).await.unwrap().unwrap();
+        let fields = DeviceFields {
+            mode: vec![attendance::Way::Push],
+            address: None,
+            ..DeviceFields::from(&row)
+        };
+        let keep = store::devices::SecretEdit::Keep;
+        let tx = company.store.begin_write().await.unwrap();
+        tx.edit_device(*device, &fields, &keep, &keep, company.author())
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+    }
+    company.engine.callers.forget();
+    let mut callers = Vec::new();
+    for serial in serials {
+        let caller = known(&company, serial).await;
+        greet(&company, &caller).await;
+        callers.push(caller);
+    }
+    (company, callers.try_into().unwrap())
 }
 
 fn stranger(serial: &str) -> Stranger<'_> {
@@ -72,8 +81,8 @@ fn stranger(serial: &str) -> Stranger<'_> {
     }
 }
 
-async fn known(company: &Company) -> Arc<Caller> {
-    match company.engine.callers.who(&stranger(SERIAL)).await.unwrap() {
+async fn known(company: &Company, serial: &str) -> Arc<Caller> {
+    match company.engine.callers.who(&stranger(serial)).await.unwrap() {
         Who::Known(caller) => caller,
         other => panic!("it is registered: {other:?}"),
     }
@@ -369,6 +378,45 @@ on_both_databases! {
         deliver(&company, &caller, &[("1001", "2026-03-02 08:59:00")]).await;
         tick(&company).await;
         assert_eq!(failures(&company).await, [failure("upload", true)]);
+    }
+
+    async fn what_is_stored_together_is_as_if_it_came_one_by_one(store: Store) {
+        let (company, [gate, door]) = company_with(store, [SERIAL, "SERIAL1"]).await;
+        let (ana, bo) = (("1001", "2026-03-02 08:58:00"), ("1002", "2026-03-02 08:59:00"));
+        // While somebody else writes, everything but the first has to wait.
+        let writing = company.store.begin_write().await.unwrap();
+        let mut delivering = Vec::new();
+        for (caller, punches) in [
+            (&gate, vec![("7", "2026-03-02 08:00:00")]),
+            (&gate, vec![ana]),
+            (&door, vec![ana, bo]),
+            (&gate, vec![ana]),
+            (&gate, vec![ana, bo]),
+            (&door, vec![]),
+        ] {
+            let (callers, caller, delivery) = (company.engine.callers.clone(), Arc::clone(caller), lines(&punches));
+            delivering.push(tokio::spawn(async move { callers.deliver(&caller, delivery).await }));
+            tokio::task::yield_now().await;
+        }
+        writing.rollback().await.unwrap();
+        let mut became = Vec::new();
+        for delivered in delivering {
+            let delivered = delivered.await.unwrap().unwrap();
+            became.push((delivered.new, delivered.duplicate));
+        }
+        assert_eq!(became, [(1, 0), (1, 0), (2, 0), (0, 1), (1, 1), (0, 0)]);
+        let uploads = "SELECT d.serial_number || ' ' || u.uploads || ' ' || u.new || ' ' || u.duplicate || ' ' || u.repeated \
+                       FROM device_uploads u JOIN devices d ON d.id = u.device_id ORDER BY d.serial_number";
+        assert_eq!(texts(&company, uploads).await, ["SERIAL0 4 3 2 0", "SERIAL1 2 2 0 0"]);
+        let whose = "SELECT d.serial_number || ' ' || p.user_id || ' ' || COALESCE(e.code, '-') FROM punches p \
+                     JOIN devices d ON d.id = p.device_id LEFT JOIN employees e ON e.id = p.employee_id \
+                     ORDER BY d.serial_number, p.clock";
+        let codes = texts(&company, whose).await;
+        assert_eq!(codes, ["SERIAL0 7 -", "SERIAL0 1001 E0", "SERIAL0 1002 E1", "SERIAL1 1001 E0", "SERIAL1 1002 E1"]);
+        let known = "SELECT d.serial_number || ' ' || u.user_id FROM device_users u JOIN devices d ON d.id = u.device_id ORDER BY 1";
+        let seen = ["SERIAL0 1001", "SERIAL0 1002", "SERIAL0 7", "SERIAL1 1001", "SERIAL1 1002"];
+        assert_eq!(texts(&company, known).await, seen);
+        assert_eq!(texts(&company, "SELECT 'x' FROM punch_sightings").await.len(), 5);
     }
 
     async fn a_punch_tells_of_the_clock_when_nothing_waited_before_it(store: Store) {

@@ -40,6 +40,8 @@ pub struct Weathered {
     pub acknowledged: Vec<(String, String, DateTime)>,
     /// Uploads that were not acknowledged. They are not repeated.
     pub refused: usize,
+    /// From the first upload to the last answer.
+    pub took: Duration,
 }
 
 impl Storm {
@@ -83,6 +85,7 @@ impl Storm {
                 batches.map(|batch| self.upload(serial, batch)).collect()
             })
             .collect();
+        let begun = Instant::now();
         let mut terminals = JoinSet::new();
         for uploads in prepared {
             terminals.spawn(send_all(self.server.authority.clone(), uploads));
@@ -94,6 +97,7 @@ impl Storm {
             all.acknowledged.extend(part.acknowledged);
             all.refused += part.refused;
         }
+        all.took = begun.elapsed();
         all
     }
 

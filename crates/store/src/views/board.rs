@@ -144,7 +144,7 @@ pub async fn earlier_arrivals(
 }
 
 /// A device in which a person is enrolled, or on which the person has punched.
-#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
 pub struct PersonDevice {
     pub employee_id: i64,
     pub device_id: i64,
@@ -152,12 +152,14 @@ pub struct PersonDevice {
 
 /// The devices that could have seen these people: where they are known as users.
 pub async fn devices_of(store: &Store, employees: &[i64]) -> Result<Vec<PersonDevice>, StoreError> {
+    let backend = store.backend();
     let text = format!(
-        "SELECT DISTINCT u.employee_id, u.device_id FROM device_users u JOIN devices d ON d.id = u.device_id
-         WHERE u.employee_id IN {} AND d.retired_ms IS NULL ORDER BY u.employee_id, u.device_id",
-        sql::in_ids(store.backend(), 1)
+        "SELECT {} FROM (SELECT DISTINCT u.employee_id, u.device_id FROM device_users u JOIN devices d ON d.id = u.device_id
+         WHERE u.employee_id IN {} AND d.retired_ms IS NULL ORDER BY u.employee_id, u.device_id) AS known",
+        sql::json_list(backend, "employee_id, device_id"),
+        sql::in_ids(backend, 1)
     );
-    Ok(sql::fetch(store.read(), &text, [sql::json(employees)]).await?)
+    Ok(sql::list(store.read(), &text, [sql::json(employees)]).await?)
 }
 
 /// A punch as the list of recent attendances shows it.

@@ -75,6 +75,24 @@ impl Company {
         terminals: &[(String, Option<SocketAddr>)],
         poll_interval_secs: u32,
     ) -> Vec<DeviceId> {
+        self.add(terminals, Way::Poll, poll_interval_secs).await
+    }
+
+    /// Registers ZKTeco terminals that call.
+    pub async fn add_callers(&self, serials: &[String]) {
+        let terminals: Vec<_> = serials
+            .iter()
+            .map(|serial| (serial.clone(), None))
+            .collect();
+        self.add(&terminals, Way::Push, 300).await;
+    }
+
+    async fn add(
+        &self,
+        terminals: &[(String, Option<SocketAddr>)],
+        way: Way,
+        poll_interval_secs: u32,
+    ) -> Vec<DeviceId> {
         let author = Author {
             account: None,
             at: self.clock.now(),
@@ -97,7 +115,7 @@ impl Company {
                     port: address.map(|address| address.port()),
                     transport: None,
                     username: None,
-                    mode: vec![Way::Poll],
+                    mode: vec![way],
                     enabled: true,
                     direction: "none".to_owned(),
                     poll_interval_secs,

@@ -4,18 +4,16 @@
 //! log; in the next one nothing is new.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use attendance::DeviceId;
 use ingest::Clock;
 use jiff::civil::{DateTime, date};
 use jiff::{SignedDuration, ToSpan};
-use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sea_orm::sqlx::{self, ConnectOptions, Connection};
 use simulators::zk::{self, Record, UserTable, VirtualTerminal};
 use store::testing::count_rows;
 
+use crate::bare::Bare;
 use crate::company::Company;
 use crate::process::{Role, until_told_to_end};
 use crate::raw_zk;
@@ -104,7 +102,12 @@ async fn run(days: usize) -> Run {
 
     let began = Instant::now();
     throw_away(&terminals);
-    insert_bare(folder.path()).await;
+    let bare = Bare {
+        transactions: 1,
+        devices: TERMINALS,
+        rows: RECORDS,
+    };
+    bare.insert(folder.path()).await;
     let floor = began.elapsed();
 
     let clock = Clock::scaled(NOW.parse().expect("an instant"), 1.0);
@@ -189,44 +192,6 @@ fn throw_away(terminals: &[(String, SocketAddr)]) {
             });
         }
     });
-}
-
-/// As many rows into a table without any index, in one transaction that is kept as ours are.
-async fn insert_bare(folder: &Path) {
-    let mut connection = SqliteConnectOptions::new()
-        .filename(folder.join("bare.db"))
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .connect()
-        .await
-        .expect("a database can be made");
-    let rows: Vec<_> = (0..RECORDS)
-        .map(|n| {
-            serde_json::json!([
-                (1001 + n % PEOPLE).to_string(),
-                "2026-11-20 08:58:30",
-                1_795_000_000_000_i64 + n as i64
-            ])
-        })
-        .collect();
-    let rows = serde_json::Value::from(rows).to_string();
-    let table = "CREATE TABLE punches (id INTEGER PRIMARY KEY, device_id INTEGER, user_id TEXT, clock TEXT, instant_ms INTEGER)";
-    sqlx::query(table)
-        .execute(&mut connection)
-        .await
-        .expect("a table can be made");
-    let mut tx = connection.begin().await.expect("a transaction");
-    for device in 0..TERMINALS as i64 {
-        let insert = "INSERT INTO punches (device_id, user_id, clock, instant_ms) \
-                      SELECT ?1, value ->> 0, value ->> 1, value ->> 2 FROM json_each(?2)";
-        let insert = sqlx::query(insert).bind(device).bind(&rows);
-        insert
-            .execute(&mut *tx)
-            .await
-            .expect("rows can be inserted");
-    }
-    tx.commit().await.expect("it is kept");
 }
 
 /// Role: the terminals, with punches of so many days. All know everybody.

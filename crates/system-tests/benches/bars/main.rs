@@ -4,12 +4,14 @@
 //! their own, alternate between a floor and ours, and take medians. Without a filter the table in the document is written
 //! anew. A missed bar is written down; only a measurement that cannot be made ends the program.
 
+mod bare;
 mod company;
 mod cycle;
 mod fleet;
 mod http;
 mod live;
 mod process;
+mod push;
 mod raw_zk;
 mod server;
 mod table;
@@ -27,6 +29,7 @@ const MEASUREMENTS: &[Measurement] = &[
     ("fleet", fleet::measure),
     ("live", live::measure),
     ("today", today::measure),
+    ("push", push::measure),
     ("idle", server::idle),
     ("start", server::start),
 ];

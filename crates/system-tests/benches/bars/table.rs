@@ -1,6 +1,8 @@
 //! The table of results, and the machine they hold for.
 
 use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -90,15 +92,17 @@ fn value_in(file: &str, key: &str, separator: char) -> Option<String> {
 
 /// How long the disk under the temporary folder takes to keep what was written: the price of every commit.
 fn sync_time() -> Duration {
-    use std::io::Write as _;
     let mut file = tempfile::tempfile().expect("a temporary file can be made");
-    median((0..51).map(|_| {
-        let began = Instant::now();
-        file.write_all(&[1; 4096])
-            .and_then(|()| file.sync_data())
-            .expect("the disk has room");
-        began.elapsed()
-    }))
+    median((0..51).map(|_| write_and_sync(&mut file)))
+}
+
+/// How long it takes to keep 4 kB more in an open file.
+pub fn write_and_sync(file: &mut File) -> Duration {
+    let began = Instant::now();
+    file.write_all(&[1; 4096])
+        .and_then(|()| file.sync_data())
+        .expect("the disk has room");
+    began.elapsed()
 }
 
 /// The middle one; of an even number the smaller.

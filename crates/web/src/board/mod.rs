@@ -24,6 +24,10 @@ use crate::format;
 
 /// Changes within this time become one refresh, so there are at most four a second.
 const BATCH: Duration = Duration::from_millis(250);
+/// Or within so many times as the last refresh took: while everybody's punches come at once, storing them goes first.
+const REST: u32 = 4;
+/// But no longer than this, because somebody may be looking at the board.
+const LONGEST_REST: Duration = Duration::from_secs(1);
 /// At least this often everything is read again.
 const WHOLE: Duration = Duration::from_secs(60);
 /// A clock that runs faster than life does not refresh more often than this.
@@ -190,8 +194,10 @@ impl Boards {
         drop(changes);
         let mut last_whole = tokio::time::Instant::now();
         let mut next = Some(Change::everything());
+        let mut batch = BATCH;
         loop {
             if let Some(change) = next.take() {
+                let began = tokio::time::Instant::now();
                 if change.everything {
                     last_whole = tokio::time::Instant::now();
                 }
@@ -208,11 +214,12 @@ impl Boards {
                     next = Some(Change::everything());
                     continue;
                 }
+                batch = (began.elapsed() * REST).clamp(BATCH, LONGEST_REST);
             }
             let wait = self.until_next_minute();
             let change = tokio::select! {
                 change = subscription.next() => match change {
-                    Some(change) => gather(&mut subscription, (*change).clone()).await,
+                    Some(change) => gather(&mut subscription, (*change).clone(), batch).await,
                     None => return,
                 },
                 () = tokio::time::sleep(wait) => Change::default(),
@@ -233,8 +240,8 @@ impl Boards {
 }
 
 /// Joins what comes within a moment into one change.
-async fn gather(subscription: &mut Subscription, mut all: Change) -> Change {
-    let end = tokio::time::Instant::now() + BATCH;
+async fn gather(subscription: &mut Subscription, mut all: Change, within: Duration) -> Change {
+    let end = tokio::time::Instant::now() + within;
     while let Ok(Some(more)) = tokio::time::timeout_at(end, subscription.next()).await {
         all.punches.extend(&more.punches);
         all.days.extend(&more.days);
