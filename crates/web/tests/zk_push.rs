@@ -400,11 +400,7 @@ async fn lines_that_cannot_be_used_are_parked_and_block_nothing() {
     let server = Server::start().await;
     let rest = "\t2026-11-22 08:00:00\t0\t1";
     for (line, kept, reason) in [
-        (
-            "x".repeat(1 << 20),
-            0,
-            "the line is longer than any record",
-        ),
+        ("x".repeat(1 << 20), 0, "the line is longer than any record"),
         (format!("11\0{rest}"), 0, "the line has a NUL byte inside"),
         (rest.to_owned(), 0, "the line has no user id"),
         (
