@@ -94,7 +94,9 @@ fn only_store_knows_the_database_and_only_terminals_connects() {
 
 #[test]
 fn only_store_contains_sql() {
-    for (name, _) in ARROWS.iter().filter(|(name, _)| *name != "store") {
+    // Commands of terminals read like it; a simulator has no database.
+    let others = |name: &str| !["store", "simulators"].contains(&name);
+    for (name, _) in ARROWS.iter().filter(|(name, _)| others(name)) {
         none_say(
             name,
             &["\"SELECT ", "\"INSERT INTO ", "\"UPDATE ", "\"DELETE FROM "],
