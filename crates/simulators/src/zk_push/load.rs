@@ -29,6 +29,7 @@ pub struct Storm {
     batches: usize,
     lines: usize,
     from: DateTime,
+    pace: Duration,
 }
 
 /// What a [`Storm`] measured.
@@ -56,6 +57,7 @@ impl Storm {
             batches: 50,
             lines: 20,
             from: date(2026, 1, 1).at(8, 0, 0, 0),
+            pace: Duration::ZERO,
         }
     }
 
@@ -77,6 +79,13 @@ impl Storm {
         self
     }
 
+    /// A terminal begins an upload so often at most; the terminals are spread over that time. Without it, at once after the
+    /// answer to the one before.
+    pub fn pace(mut self, pace: Duration) -> Self {
+        self.pace = pace;
+        self
+    }
+
     /// Runs it to its end. Every upload is rendered before the first one is sent.
     pub async fn run(self) -> Weathered {
         let prepared: Vec<Vec<Upload>> = (self.serials.iter())
@@ -87,8 +96,10 @@ impl Storm {
             .collect();
         let begun = Instant::now();
         let mut terminals = JoinSet::new();
-        for uploads in prepared {
-            terminals.spawn(send_all(self.server.authority.clone(), uploads));
+        for (uploads, nth) in prepared.into_iter().zip(0..) {
+            let first = begun + self.pace * nth / self.serials.len() as u32;
+            let authority = self.server.authority.clone();
+            terminals.spawn(send_all(authority, uploads, first, self.pace));
         }
         let mut all = Weathered::default();
         while let Some(ended) = terminals.join_next().await {
@@ -157,9 +168,16 @@ struct Upload {
     keys: Vec<(String, String, DateTime)>,
 }
 
-async fn send_all(authority: String, uploads: Vec<Upload>) -> Weathered {
+async fn send_all(
+    authority: String,
+    uploads: Vec<Upload>,
+    first: Instant,
+    pace: Duration,
+) -> Weathered {
     let mut weathered = Weathered::default();
-    for upload in uploads {
+    for (upload, nth) in uploads.into_iter().zip(0..) {
+        let planned = first + pace * nth;
+        sleep(planned.saturating_duration_since(Instant::now())).await;
         let begun = Instant::now();
         let acknowledged = timeout(TIME_OUT, send(&authority, &upload.bytes)).await;
         if acknowledged.unwrap_or(false) {
