@@ -19,6 +19,8 @@ use crate::{Change, Changes, Clock, IngestError};
 
 /// Employee-days of one transaction. Each touches pages of indexes that the others touch too, so fewer would write much more.
 const BATCH: usize = 5000;
+/// While punches are being stored: who stores them waits for the transaction of a batch.
+const BATCH_BETWEEN_PUNCHES: usize = 500;
 /// Marks of a judge that died are taken over after this, in real time.
 const LEASE: SignedDuration = SignedDuration::from_secs(60);
 /// The board shows these days, so their marks go before all others.
@@ -353,7 +355,10 @@ impl Judge {
         let recent = today.saturating_sub(Span::new().days(RECENT_DAYS));
         let owner = &self.0.owner;
         match which {
-            Which::Recent => tx.claim_from(owner, real_now, until, recent, BATCH).await,
+            Which::Recent => {
+                let limit = BATCH_BETWEEN_PUNCHES;
+                tx.claim_from(owner, real_now, until, recent, limit).await
+            }
             Which::All => {
                 tx.claim_marked_days(owner, real_now, until, Some(recent), BATCH)
                     .await
