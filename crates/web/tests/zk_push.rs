@@ -1033,3 +1033,24 @@ async fn what_was_parked_is_tried_again() {
         (0, 2)
     );
 }
+
+#[tokio::test]
+async fn a_whole_log_may_come_at_once() {
+    let server = Server::start().await;
+    let minute = |n: i64| SignedDuration::from_mins(n);
+    let first: jiff::civil::DateTime = "2026-01-01T00:00:00".parse().expect("a time");
+    let mut log = String::new();
+    for n in 0..100_000 {
+        let clock = first + minute(n);
+        log += &format!(
+            "{}\t{}\t0\t1\n",
+            1000 + n % 50,
+            clock.strftime("%Y-%m-%d %H:%M:%S")
+        );
+    }
+    assert_eq!(server.upload(&log).await, "OK: 100000");
+    assert_eq!(
+        store::testing::count_rows(&server.store, "punches").await,
+        100_000
+    );
+}
