@@ -1035,6 +1035,37 @@ async fn what_was_parked_is_tried_again() {
 }
 
 #[tokio::test]
+async fn what_an_access_terminal_left_is_tried_again_as_events() {
+    let server = Server::start().await;
+    let registry = format!("/iclock/registry?SN={DOOR}");
+    server.post(&registry, b"DeviceType=acc").await;
+    let device = server.device(DOOR).await;
+    let tx = server.store.begin_write().await.expect("a transaction");
+    let line = |bytes| store::parked::Unreadable {
+        bytes,
+        reason: "unknown",
+    };
+    let lines = [
+        line(b"time=2026-11-22 08:00:00\tpin=7\tevent=0\tinoutstatus=1\tverifytype=4".as_slice()),
+        line(b"time=2026-11-22 08:00:01\tpin=8\tevent=27"),
+        line(b"time=2026-11-22 08:00:02\tpin=9"),
+    ];
+    tx.park(device, Way::Push, &lines, server.clock.now())
+        .await
+        .expect("kept");
+    tx.commit().await.expect("a commit");
+    let state = web::WebState::new(server.engine.clone(), web::WebConfig::default());
+    let tried = web::push::retry_parked(&state, device).await;
+    assert_eq!(tried.expect("a database"), (1, 2));
+    let kept = ["7 2026-11-22 08:00:00 out card push"];
+    assert_eq!(
+        server.punches(DOOR).await,
+        kept,
+        "nobody who was turned away"
+    );
+}
+
+#[tokio::test]
 async fn a_whole_log_may_come_at_once() {
     let server = Server::start().await;
     let minute = |n: i64| SignedDuration::from_mins(n);

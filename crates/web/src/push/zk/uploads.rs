@@ -10,6 +10,7 @@ use store::StoreError;
 use store::kept_uploads::KeptUpload;
 use zk_proto::push::attlog::{self, Record};
 use zk_proto::push::body::BadLine;
+use zk_proto::push::hello::Family;
 use zk_proto::push::operlog::{self, Line, Tampering};
 use zk_proto::push::options::Parameters;
 use zk_proto::push::photo::Photo;
@@ -17,6 +18,7 @@ use zk_proto::push::request::Upload;
 use zk_proto::push::security::{self, QueryData, QueryKind};
 use zk_proto::push::{OK, body};
 
+use super::dialect::Spoken;
 use super::{Call, PushAnswer, ZkPush, ZkPushOptions, told_by_parameters};
 
 impl ZkPush {
@@ -352,6 +354,7 @@ pub async fn retry_parked(
     let Some(caller) = callers.caller(device) else {
         return Ok((0, parked.len()));
     };
+    let family = Spoken::parse(&caller.dialect()).family;
     let mut understood = Vec::new();
     let mut delivery = Delivery {
         content: Upload::AttLog.name().to_owned(),
@@ -361,7 +364,11 @@ pub async fn retry_parked(
     let told = parked.iter().filter(|row| row.way == Way::Push.as_str());
     for row in told {
         let mut again = Delivery::default();
-        read_punches(&caller, &row.bytes, &mut again);
+        match family {
+            // Its lines have names that the others know too, and an event is not always a punch.
+            Family::Security => read_events(&row.bytes, &mut again),
+            _ => read_punches(&caller, &row.bytes, &mut again),
+        }
         if again.punches.is_empty() || !again.parked.is_empty() {
             continue;
         }
