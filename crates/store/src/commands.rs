@@ -45,8 +45,6 @@ pub enum Ended {
     Failed,
     /// It was handed out, and nobody can tell whether it was done.
     Unanswered,
-    /// Taken back before it was handed out.
-    Withdrawn,
 }
 
 impl Ended {
@@ -55,7 +53,6 @@ impl Ended {
             Self::Done => "done",
             Self::Failed => "failed",
             Self::Unanswered => "unanswered",
-            Self::Withdrawn => "withdrawn",
         }
     }
 }
@@ -202,6 +199,23 @@ impl WriteTx {
             .await?;
         }
         Ok(Some(command))
+    }
+
+    /// Takes back a command that was not handed out; `false` when it was, or is not of this device.
+    pub async fn withdraw_command(
+        &self,
+        device: DeviceId,
+        id: i64,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let withdrawn = sql::run(
+            &self.tx,
+            "UPDATE device_commands SET state = 'withdrawn', ended_ms = $3, secret_sealed = NULL \
+             WHERE device_id = $1 AND id = $2 AND (state = 'waiting' OR state = 'held_back')",
+            [device.0.into(), id.into(), at.as_millisecond().into()],
+        )
+        .await?;
+        Ok(withdrawn > 0)
     }
 
     /// Ends what was handed out before `since` and is not to be handed out again; what was ended.

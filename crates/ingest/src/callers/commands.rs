@@ -207,23 +207,30 @@ impl Callers {
     ///
     /// # Errors
     /// When the database refuses.
-    pub async fn withdraw(&self, device: DeviceId, id: i64) -> Result<bool, StoreError> {
+    pub async fn withdraw(
+        &self,
+        device: DeviceId,
+        id: i64,
+        by: Option<AccountId>,
+    ) -> Result<bool, StoreError> {
         let inner = &*self.0;
-        let waiting = inner.store.commands_of(device, 1000).await?;
-        let is_waiting = waiting
-            .iter()
-            .any(|row| row.id == id && row.state == "waiting");
-        if !is_waiting {
+        let author = Author {
+            account: by,
+            at: inner.clock.now(),
+        };
+        let row = inner.store.device(device).await?;
+        let serial = row.map(|row| row.serial_number).unwrap_or_default();
+        let tx = inner.store.begin_write().await?;
+        if !tx.withdraw_command(device, id, author.at).await? {
+            tx.rollback().await?;
             return Ok(false);
         }
-        let at = inner.clock.now();
-        let tx = inner.store.begin_write().await?;
-        let ended = tx
-            .end_command(device, id, Ended::Withdrawn, None, "", at)
+        let detail = serde_json::json!({ "command": id });
+        tx.audit(author, "device.command.withdraw", &serial, detail)
             .await?;
         tx.commit().await?;
         self.publish(device);
-        Ok(ended.is_some())
+        Ok(true)
     }
 
     /// The orders a device fetches now, in their order. Costs nothing while there are none.

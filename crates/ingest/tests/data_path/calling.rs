@@ -480,7 +480,7 @@ on_both_databases! {
         assert!(!format!("{handed:?}").contains("4711"));
         let ids: Vec<_> = handed.iter().map(|handed| handed.id).collect();
         assert_eq!(ids, [first, second, third]);
-        assert!(!callers.withdraw(device, first).await.unwrap(), "it was fetched");
+        assert!(!callers.withdraw(device, first, None).await.unwrap(), "it was fetched");
         tick(&company).await;
         assert_eq!(fetched(&company, &caller).await, []);
         poll_until(&company, &caller, "2026-03-02 09:05:00").await;
@@ -495,7 +495,7 @@ on_both_databases! {
         let restart = commands.iter().find(|row| row.id == third).unwrap();
         assert_eq!(restart.state, "unanswered", "nobody restarts a terminal twice");
         let waits = callers.order(device, &Order::UploadNew, None, None).await.unwrap();
-        assert!(callers.withdraw(device, waits).await.unwrap());
+        assert!(callers.withdraw(device, waits, None).await.unwrap());
     }
 
     async fn users_are_told_one_by_one(store: Store) {

@@ -145,7 +145,7 @@ fn line(
                 .count("times", row.sent)
         }),
         result: result.join(": "),
-        withdraw: (may && row.state == "waiting").then_some(row.id),
+        withdraw: (may && matches!(row.state.as_str(), "waiting" | "held_back")).then_some(row.id),
     }
 }
 
@@ -313,8 +313,9 @@ async fn give(at: AtCaller, Form(form): Form<OrderForm>) -> Result<Redirect, Pag
 async fn withdraw(at: AtCaller, Path((_, id)): Path<(String, i64)>) -> Result<Redirect, PageError> {
     let page = page_of(&at.device);
     let callers = &at.operator.state.engine.callers;
-    let withdrawn = callers.withdraw(DeviceId(at.device.id), id).await?;
-    let outcome = match withdrawn {
+    let by = Some(AccountId(at.operator.visitor.person.account));
+    let withdrawn = callers.withdraw(DeviceId(at.device.id), id, by);
+    let outcome = match withdrawn.await? {
         true => Outcome::done(&page, msg("order-withdrawn"), msg("order-withdrawn-text")),
         false => Outcome::not_done(&page, msg("order-too-late"), msg("order-too-late-text")),
     };
