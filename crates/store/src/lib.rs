@@ -29,6 +29,7 @@ mod migrations;
 pub mod parked;
 pub mod people;
 pub mod periods;
+pub mod planning_files;
 pub mod policies;
 pub mod polling;
 pub mod punches;

@@ -142,6 +142,28 @@ on_both_databases! {
         }
     }
 
+    async fn other_rules_can_be_tried_on_a_past_month(store: Store) {
+        let company = Company::new(store, 2, 1, "2026-03-02 07:00:00").await;
+        for (on, came) in [("02", "09:20"), ("03", "09:05"), ("04", "09:20")] {
+            company.clock.set(at(&format!("2026-03-{on} 23:30:00")));
+            company.read(0, vec![punch("1001", &format!("2026-03-{on} {came}:00"), 0)]).await;
+            company.at(&format!("2026-03-{on} 23:30:00")).await;
+        }
+        let days = Days { from: day("2026-03-04"), to: day("2026-03-04"), department: None };
+        change(&company, async |tx, author| tx.close_days(days, Some("for the test"), author).await.unwrap()).await;
+        let before = company.reports().await;
+        let judge = &company.engine.judge;
+        let values = serde_json::from_str(r#"{"grace_in_min": 30}"#).unwrap();
+        let changed = judge.what_if(PolicyScope::Company, &values, Date::MIN, Date::MAX).await.unwrap();
+        let days: Vec<_> = changed.iter().map(|one| (one.employee, one.workday)).collect();
+        assert_eq!(days, [(company.people[0], day("2026-03-02"))], "neither the one in time nor the closed one");
+        let late = |says: &Option<store::reports::ReportFields>| says.as_ref().unwrap().late_min;
+        assert_eq!((late(&changed[0].before), late(&changed[0].after)), (20, 0));
+        assert_eq!(company.reports().await, before, "nothing is saved");
+        let wrong = serde_json::from_str(r#"{"grace": 30}"#).unwrap();
+        assert!(judge.what_if(PolicyScope::Company, &wrong, Date::MIN, Date::MAX).await.is_err());
+    }
+
     async fn a_declared_time_makes_nobody_unknown(store: Store) {
         let company = Company::new(store, 1, 1, "2026-03-02 07:00:00").await;
         company.read(0, Vec::new()).await;
