@@ -63,6 +63,21 @@ enum Command {
     /// The people.
     #[command(subcommand)]
     Employee(commands::employee::Command),
+    /// What people work on single days.
+    #[command(subcommand)]
+    Roster(commands::planning::Roster),
+    /// Days off of the company or a site.
+    #[command(subcommand)]
+    Holiday(commands::planning::Holiday),
+    /// Approved leave and duty elsewhere.
+    #[command(subcommand)]
+    Leave(commands::planning::Leave),
+    /// The rules where they differ from the defaults.
+    #[command(subcommand)]
+    Policy(commands::policy::Command),
+    /// Closed days.
+    #[command(subcommand)]
+    Period(commands::period::Command),
     /// Reads all (or the named) devices once, now.
     ///
     /// Example: muster poll --device AEH2194760215 --json
@@ -116,6 +131,11 @@ async fn run(args: Args, config: Config) -> anyhow::Result<ExitCode> {
         Command::Terminal(terminal) => return commands::terminal::run(terminal, &config).await,
         Command::Device(device) => return commands::device::run(device, config).await,
         Command::Employee(employee) => return commands::employee::run(employee, config).await,
+        Command::Roster(roster) => return commands::planning::roster(roster, config).await,
+        Command::Holiday(holiday) => return commands::planning::holiday(holiday, config).await,
+        Command::Leave(leave) => return commands::planning::leave(leave, config).await,
+        Command::Policy(policy) => return commands::policy::run(policy, config).await,
+        Command::Period(period) => return commands::period::run(period, config).await,
         Command::Poll(poll) => return commands::poll::run(poll, config).await,
         Command::Judge(judge) => return commands::judge::run(judge, config).await,
         Command::Rules(rules) => return Ok(commands::rules::run(rules)),

@@ -355,6 +355,66 @@ async fn polled_punches_of_imported_people_are_judged() {
 }
 
 #[tokio::test]
+async fn rules_are_tried_set_and_days_are_closed() {
+    let office = Office::open().await;
+    let terminal = zk_terminal("A8N5201160001").await;
+    office.add_zk(&terminal, "A8N5201160001").await;
+    office.file(
+        "people.csv",
+        "code,first_name,device_id,employed_from\nE1,Ada,1001,2026-02-01\n",
+    );
+    office
+        .run(&["employee", "import", "people.csv"])
+        .await
+        .done();
+    office.run(&["poll"]).await.done();
+
+    let days = ["--from", "2026-02-01", "--to", "2026-02-28"];
+    let try_it = [&["policy", "what-if"][..], &days, &["debounce_s=86400"]].concat();
+    let said = office.run(&try_it).await.done();
+    assert!(
+        said.out.contains("2026-02-10  E1 Ada: last_out"),
+        "{said:?}"
+    );
+    assert!(said.out.contains("nothing was saved"), "{said:?}");
+    let said = office.run(&["policy", "show"]).await.done();
+    assert!(said.out.contains("nothing is set"), "{said:?}");
+    office
+        .run(&["policy", "set", "--employee", "E1", "debounce_s=86400"])
+        .await
+        .done();
+    let said = office.run(&["policy", "show"]).await.done();
+    assert_eq!(said.out, "employee E1: debounce_s = 86400\n");
+    let said = office.run(&["policy", "set", "debounce=1"]).await;
+    said.failed(1, &["debounce"]);
+    office.run(&["judge"]).await.done();
+
+    let close = ["period", "close", "2026-02-01", "2026-02-28"];
+    let said = office.run(&close).await;
+    said.failed(1, &["things are open", "written waiver"]);
+    let waived = [&close[..], &["--waive", "agreed"]].concat();
+    let said = office.run(&waived).await.done();
+    assert_eq!(said.out, "closed 2026-02-01 to 2026-02-28 as period 1\n");
+    office.file(
+        "leave.csv",
+        "code,from,to,reason\nE1,2026-02-10,2026-02-10,sea\nE1,2026-03-10,2026-03-10,sea\n",
+    );
+    let said = office.run(&["leave", "import", "leave.csv"]).await;
+    said.failed(
+        1,
+        &["leave.csv:2: 2026-02-10 is closed", "nothing of leave.csv"],
+    );
+    office
+        .run(&["period", "reopen", "1", "--reason", "leave came late"])
+        .await
+        .done();
+    let said = office.run(&["period", "list"]).await.done();
+    assert!(said.out.contains("agreed"), "{said:?}");
+    office.run(&["leave", "import", "leave.csv"]).await.done();
+    assert_eq!(office.rows("leave").await, 2);
+}
+
+#[tokio::test]
 async fn a_changed_report_is_found_by_checking_and_mended_by_judging() {
     let office = Office::open().await;
     let terminal = zk_terminal("A8N5201160001").await;

@@ -126,7 +126,7 @@ impl Store {
     }
 
     /// The rules of the company; what cannot be understood of them is as if it had not been set.
-    pub(crate) async fn company_policy(&self) -> Result<Policy, StoreError> {
+    pub async fn company_policy(&self) -> Result<Policy, StoreError> {
         company_policy(self.read()).await
     }
 }

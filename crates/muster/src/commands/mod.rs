@@ -8,6 +8,9 @@ pub mod employee;
 pub mod fingerprints;
 pub mod init;
 pub mod judge;
+pub mod period;
+pub mod planning;
+pub mod policy;
 pub mod poll;
 pub mod rules;
 pub mod simulate;
@@ -19,6 +22,7 @@ use std::io::Read;
 use std::path::Path;
 
 use anyhow::Context;
+use attendance::DepartmentId;
 use ingest::{Clock, Engine};
 use jiff::tz::TimeZone;
 use store::files::FileError;
@@ -89,6 +93,23 @@ pub fn secret_from_stdin(what: &str) -> anyhow::Result<String> {
         "standard input holds no {what}; for example: printf %s \"$SECRET\" | muster …"
     );
     Ok(secret)
+}
+
+/// The department of that name.
+///
+/// # Errors
+/// When there is none, or several sites have one.
+pub async fn department_named(store: &Store, name: &str) -> anyhow::Result<DepartmentId> {
+    let found = store.departments().await?;
+    let mut named = found.iter().filter(|department| department.name == name);
+    let department = named
+        .next()
+        .with_context(|| format!("there is no department {name:?}"))?;
+    anyhow::ensure!(
+        named.next().is_none(),
+        "several sites have a department {name:?}: do it on the pages"
+    );
+    Ok(department.id)
 }
 
 /// Reads a file that is imported; every mistake names the file.

@@ -6,7 +6,6 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use attendance::Policy;
 use ingest::Change;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -234,7 +233,7 @@ impl Facts {
 }
 
 async fn shift_times(store: &Store) -> Result<Vec<ShiftTimes>, StoreError> {
-    let usual_grace = Policy::default().grace_in_min;
+    let usual_grace = store.company_policy().await?.grace_in_min;
     let shifts = store.shifts().await?;
     Ok(shifts
         .into_iter()

@@ -1,0 +1,114 @@
+//! `muster period`: closing days and opening them again.
+
+use std::process::ExitCode;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use store::Store;
+use store::periods::Days;
+
+use super::{author, department_named, open_store};
+use crate::config::Config;
+use crate::output::print_table;
+
+#[derive(clap::Subcommand)]
+pub enum Command {
+    /// Closes days: their reports stay as they are, and what comes later is listed beside them.
+    ///
+    /// Refused while something is open – exceptions, days that can still change, unanswered requests – unless it is waived by name.
+    ///
+    /// Example: muster period close 2026-05-01 2026-05-31 --waive "agreed with the works council"
+    Close {
+        /// The first day.
+        from: Date,
+        /// The last day.
+        to: Date,
+        /// Only this department, by name.
+        #[arg(long)]
+        department: Option<String>,
+        /// Why it is closed although something is open.
+        #[arg(long, value_name = "REASON")]
+        waive: Option<String>,
+    },
+    /// Opens closed days again; every version of their reports is kept.
+    ///
+    /// Example: muster period reopen 3 --reason "the gate was read late"
+    Reopen {
+        /// The number `muster period list` shows.
+        period: i64,
+        #[arg(long)]
+        reason: String,
+    },
+    /// What was closed and opened again.
+    List,
+}
+
+pub async fn run(command: Command, config: Config) -> anyhow::Result<ExitCode> {
+    let store = open_store(&config).await?;
+    match command {
+        Command::Close {
+            from,
+            to,
+            department,
+            waive,
+        } => {
+            let department = match &department {
+                Some(name) => Some(department_named(&store, name).await?),
+                None => None,
+            };
+            let days = Days {
+                from,
+                to,
+                department,
+            };
+            let tx = store.begin_write().await?;
+            let id = tx.close_days(days, waive.as_deref(), author()).await?;
+            tx.commit().await?;
+            println!("closed {from} to {to} as period {id}");
+        }
+        Command::Reopen { period, reason } => {
+            let tx = store.begin_write().await?;
+            tx.reopen_period(period, &reason, author()).await?;
+            tx.commit().await?;
+            println!("period {period} is open again");
+        }
+        Command::List => list(&store).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn list(store: &Store) -> anyhow::Result<()> {
+    let departments = store.departments().await?;
+    let mut rows = Vec::new();
+    for period in store.periods(Date::MIN, Date::MAX).await? {
+        let department = period.department_id.map(|id| {
+            let found = departments.iter().find(|one| one.id.0 == id);
+            found.map_or_else(|| id.to_string(), |one| one.name.clone())
+        });
+        rows.push(vec![
+            period.id.to_string(),
+            period.from_day,
+            period.to_day,
+            department.unwrap_or_else(|| "all".to_owned()),
+            at(Some(period.closed_ms)),
+            at(period.reopened_ms),
+            period.waiver,
+        ]);
+    }
+    let headings = [
+        "period",
+        "from",
+        "to",
+        "department",
+        "closed",
+        "open again",
+        "waived",
+    ];
+    print_table(&headings, &rows);
+    Ok(())
+}
+
+fn at(ms: Option<i64>) -> String {
+    let instant = ms.and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    instant.map_or_else(String::new, |at| at.strftime("%F %R UTC").to_string())
+}
