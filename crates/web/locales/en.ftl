@@ -139,6 +139,23 @@ on-the-roll = { $count ->
     [one] { $count } person on the roll
    *[other] { $count } people on the roll
 }
+brief-title = Brief of { $time }
+brief-arrived = { $expected ->
+    [one] { $arrived } of one person expected had come.
+   *[other] { $arrived } of { $expected } expected had come.
+  }
+brief-usual = Usual on a { $weekday }: { $usual }.
+brief-late = { $late ->
+    [one] One of them was late.
+   *[other] { $late } of them were late.
+  }
+brief-nobody-late = Nobody was late.
+brief-department = { $department }: { $people } in, usually { $usual }.
+brief-devices-well = All devices were in contact.
+brief-devices-down = { $count ->
+    [one] { $devices } was out of contact.
+   *[other] { $count } devices were out of contact: { $devices }.
+  }
 usual-same = as usual on a { $weekday } at { $time } ({ $usual })
 usual-more = { $difference } more than a usual { $weekday } at { $time } ({ $usual })
 usual-fewer = { $difference } fewer than a usual { $weekday } at { $time } ({ $usual })

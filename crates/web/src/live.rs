@@ -48,6 +48,7 @@ regions! {
     "last": Last = "today/last.html",
     "notices": Notices = "today/notices.html",
     "counters": Counters = "today/counters.html",
+    "brief": BriefCard = "today/brief.html",
     "arrivals": ArrivalsCard = "today/arrivals.html",
     "departments": Departments = "today/departments.html",
     "punch": Punches = "today/punches.html",

@@ -102,6 +102,34 @@ pub async fn arrivals(
     Ok(sql::fetch(store.read(), &text, [site_id.into(), sql::json(days)]).await?)
 }
 
+/// How many people of a department had come on that workday.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+pub struct DepartmentArrivals {
+    pub workday: String,
+    pub department_id: i64,
+    pub people: i64,
+}
+
+/// Arrivals up to and including a minute `HH:MM`, by workday and department; counted as [`arrivals`] counts.
+pub async fn arrivals_by_department(
+    store: &Store,
+    site_id: i64,
+    days: &[String],
+    minute: &str,
+) -> Result<Vec<DepartmentArrivals>, StoreError> {
+    let text = format!(
+        "SELECT r.workday AS workday, e.department_id AS department_id, COUNT(*) AS people
+         FROM attendance_reports r JOIN employees e ON e.id = r.employee_id
+         WHERE r.workday IN {} AND e.site_id = $1 AND e.department_id IS NOT NULL AND r.first_in IS NOT NULL
+           AND substr(r.first_in, 1, 10) = r.workday AND substr(r.first_in, 12, 5) <= $3
+           AND r.status NOT IN ('weekly_off', 'holiday', 'on_leave')
+         GROUP BY r.workday, e.department_id ORDER BY 1, 2",
+        sql::in_texts(store.backend(), 2)
+    );
+    let values = [site_id.into(), sql::json(days), minute.into()];
+    Ok(sql::fetch(store.read(), &text, values).await?)
+}
+
 #[derive(FromQueryResult)]
 struct DayOnly {
     day: String,

@@ -11,9 +11,10 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use store::views::board::{self, PersonDevice, PersonToday, RecentPunch, ReportBrief, SiteRow};
-use store::views::devices::{self, DeviceRow};
+use store::views::devices::{self, DeviceRow, Outage};
 use store::{Store, StoreError};
 
+use super::brief::BriefFacts;
 use super::usual::{Usual, usual_time};
 use crate::format;
 
@@ -47,10 +48,13 @@ pub struct Facts {
     /// Everybody employed on `day`, in order of name.
     pub people: Arc<Vec<PersonToday>>,
     pub usual: Arc<Option<Usual>>,
+    pub brief: Arc<BriefFacts>,
     usual_read: Instant,
     usual_stale: bool,
     pub shifts: Arc<Vec<ShiftTimes>>,
     pub devices: Vec<DeviceRow>,
+    /// Times without contact since the day began.
+    pub outages: Vec<Outage>,
     pub punches: Vec<RecentPunch>,
     /// Reports of the people in `punches`, on the days around them.
     pub punch_reports: Vec<ReportBrief>,
@@ -74,6 +78,7 @@ impl Facts {
         let day = now.to_zoned(zone.clone()).date();
         let people = board::people(store, site.id, &day.to_string(), None).await?;
         let usual = Usual::load(store, site.id, day).await?;
+        let brief = BriefFacts::load(store, site.id, day).await?;
         let mut facts = Self {
             site,
             sites,
@@ -81,10 +86,12 @@ impl Facts {
             day,
             people: Arc::new(people),
             usual: Arc::new(usual),
+            brief: Arc::new(brief),
             usual_read: Instant::now(),
             usual_stale: false,
             shifts: Arc::new(shift_times(store).await?),
             devices: Vec::new(),
+            outages: Vec::new(),
             punches: Vec::new(),
             punch_reports: Vec::new(),
             devices_of_unknown: Vec::new(),
@@ -162,6 +169,7 @@ impl Facts {
         };
         if (self.usual_stale || change.everything) && self.usual_read.elapsed() >= kept {
             self.usual = Arc::new(Usual::load(store, self.site.id, self.day).await?);
+            self.brief = Arc::new(BriefFacts::load(store, self.site.id, self.day).await?);
             (self.usual_read, self.usual_stale) = (Instant::now(), false);
         }
         Ok(())
@@ -170,6 +178,9 @@ impl Facts {
     /// The short lists, which are cheap to read as a whole.
     async fn refresh_lists(&mut self, store: &Store, now: Timestamp) -> Result<(), StoreError> {
         self.devices = devices::list(store, Some(self.site.id)).await?;
+        let began = self.day.to_zoned(self.zone.clone());
+        let began = began.map_or(i64::MAX, |began| began.timestamp().as_millisecond());
+        self.outages = devices::outages_since(store, began).await?;
         // A terminal may be a little ahead of us; its punches are still recent.
         let until = now
             .saturating_add(SignedDuration::from_mins(2))

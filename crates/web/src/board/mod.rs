@@ -1,5 +1,6 @@
 //! The board of today: a snapshot per site in memory, refreshed after changes, so that a page costs no query.
 
+mod brief;
 mod chart;
 mod facts;
 mod segment;

@@ -1,10 +1,10 @@
 //! The usual arrivals of a weekday: for each minute the median of earlier same weekdays, and the range between them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::ToSpan;
 use jiff::civil::Date;
-use store::views::board::{self, ArrivalCount};
+use store::views::board::{self, ArrivalCount, DepartmentArrivals};
 use store::{Store, StoreError};
 
 /// Minutes of a day.
@@ -27,13 +27,7 @@ pub struct Usual {
 impl Usual {
     /// Reads the same weekdays before `day`, without holidays. `None` when there are fewer than three of them.
     pub async fn load(store: &Store, site: i64, day: Date) -> Result<Option<Self>, StoreError> {
-        let back = |weeks: i64| day.saturating_sub(weeks.weeks());
-        let first = back(WEEKS).to_string();
-        let holidays = board::holidays(store, site, &first, &day.to_string()).await?;
-        let days: Vec<String> = (1..=WEEKS)
-            .map(|weeks| back(weeks).to_string())
-            .filter(|day| !holidays.contains(day))
-            .collect();
+        let days = same_weekdays(store, site, day).await?;
         let counts = board::arrivals(store, site, &days).await?;
         Ok(Self::of(&counts))
     }
@@ -76,10 +70,58 @@ impl Usual {
     /// How many are usually in at that minute, rounded.
     pub fn at(&self, minute: usize) -> i64 {
         let [_, median, _] = self.minutes[minute.min(DAY - 1)];
-        #[expect(clippy::cast_possible_truncation, reason = "a number of people")]
-        let people = median.round() as i64;
-        people
+        rounded(median)
     }
+}
+
+/// How many of each department usually have come at a minute `HH:MM`, rounded; nothing of less than three same weekdays.
+pub async fn usual_departments(
+    store: &Store,
+    site: i64,
+    day: Date,
+    minute: &str,
+) -> Result<BTreeMap<i64, i64>, StoreError> {
+    let days = same_weekdays(store, site, day).await?;
+    let counts = board::arrivals_by_department(store, site, &days, minute).await?;
+    Ok(departments_of(&counts))
+}
+
+/// Days without any arrival are no working days and are left out; on the others nobody of a department is nobody.
+fn departments_of(counts: &[DepartmentArrivals]) -> BTreeMap<i64, i64> {
+    let mut days: BTreeMap<&str, BTreeMap<i64, u32>> = BTreeMap::new();
+    for count in counts {
+        let people = u32::try_from(count.people).unwrap_or_default();
+        let day = days.entry(&count.workday).or_default();
+        day.insert(count.department_id, people);
+    }
+    let days: Vec<_> = days.into_values().rev().take(MOST).collect();
+    if days.len() < LEAST {
+        return BTreeMap::new();
+    }
+    let departments: BTreeSet<i64> = days.iter().flat_map(|day| day.keys().copied()).collect();
+    let usual = departments.into_iter().map(|department| {
+        let come = days.iter().map(|day| day.get(&department).copied());
+        let mut come: Vec<u32> = come.map(Option::unwrap_or_default).collect();
+        come.sort_unstable();
+        (department, rounded(median(&come)))
+    });
+    usual.collect()
+}
+
+/// The same weekdays before `day`, without holidays.
+async fn same_weekdays(store: &Store, site: i64, day: Date) -> Result<Vec<String>, StoreError> {
+    let back = |weeks: i64| day.saturating_sub(weeks.weeks());
+    let first = back(WEEKS).to_string();
+    let holidays = board::holidays(store, site, &first, &day.to_string()).await?;
+    Ok((1..=WEEKS)
+        .map(|weeks| back(weeks).to_string())
+        .filter(|day| !holidays.contains(day))
+        .collect())
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a number of people")]
+fn rounded(people: f64) -> i64 {
+    people.round() as i64
 }
 
 /// Minutes since midnight of `HH:MM`.

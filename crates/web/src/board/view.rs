@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use store::views::board::{PersonToday, RecentPunch};
 use store::views::devices::DeviceRow;
 
+use super::brief::Brief;
 use super::chart::Arrivals;
 use super::facts::{Facts, NAMED, ShiftTimes};
 use super::segment::{Bar, Counts, Segment};
@@ -165,6 +166,7 @@ pub struct Board {
     pub expected: usize,
     pub roll: usize,
     pub comparison: String,
+    pub brief: Option<Brief>,
     pub bar: Bar,
     pub counters: Vec<Counter>,
     pub notices: Vec<Notice>,
@@ -216,6 +218,7 @@ impl Board {
             expected: counts.expected(),
             roll: counts.roll(),
             comparison: comparison(&arrivals, counts.arrived(), usual, facts, now),
+            brief: Brief::of(facts, now),
             bar: Bar::new("mbar", 18, &counts, counts.roll(), true),
             counters: counters(facts, &counts, early, &starts, &unknown.reason),
             notices: notices(facts, &failing, now),
