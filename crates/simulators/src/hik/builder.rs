@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::net::ToSocketAddrs;
@@ -10,8 +11,10 @@ use super::clock::{Clock, TimeNotation, ZoneNotation};
 use super::fault::FaultRule;
 use super::isapi::{Device, OverCap};
 use super::log::{Event, Log, User};
+use super::notice::Pictures;
 use super::running::RunningTerminal;
 use super::sign_in::{self, ChallengeForm, Gate, LockOut, Login, Nonces, Offer};
+use super::stream::Stream;
 
 /// What a virtual terminal is: identity, account, firmware habits, people, events. [`start`](Self::start) puts it
 /// on a port.
@@ -56,6 +59,12 @@ impl VirtualTerminal {
             refuses_in_xml: false,
             log: Log::default(),
             kept_searches: VecDeque::new(),
+            addr: SocketAddr::from(([0, 0, 0, 0], 0)),
+            certificate: None,
+            pictures: Pictures::None,
+            stream: Stream::default(),
+            armed: Vec::new(),
+            armed_ever: 0,
         };
         Self {
             device,
@@ -184,6 +193,18 @@ impl VirtualTerminal {
     /// Answers errors in XML even where JSON was asked for.
     pub fn refuses_in_xml(mut self) -> Self {
         self.device.refuses_in_xml = true;
+        self
+    }
+
+    /// How it streams events.
+    pub fn stream(mut self, stream: Stream) -> Self {
+        self.device.stream = stream;
+        self
+    }
+
+    /// What it does with the picture of somebody who was recognised; nothing, if not said.
+    pub fn pictures(mut self, pictures: Pictures) -> Self {
+        self.device.pictures = pictures;
         self
     }
 

@@ -35,16 +35,24 @@ mod http;
 mod isapi;
 mod json;
 mod log;
+mod notice;
+mod people;
+mod refusal;
 mod running;
+mod search;
 mod server;
 mod sign_in;
+mod stream;
 #[cfg(test)]
 mod tests;
+mod xml;
 
 pub use builder::VirtualTerminal;
 pub use clock::{Clock, Moment, TimeNotation, ZoneNotation, stopped};
 pub use fault::{Fault, FaultRule, UnknownFault};
 pub use isapi::OverCap;
 pub use log::{Event, User};
+pub use notice::{EventForm, Heartbeat, Pictures};
 pub use running::{Asked, Counts, RunningTerminal};
 pub use sign_in::{ChallengeForm, LockOut, LockedAnswer, Login, Nonces, Offer};
+pub use stream::{Replays, Stream, Subscriptions};

@@ -70,7 +70,21 @@ impl RunningTerminal {
 
     /// Adds an event, with the noise around it when it is a person's. Returns its serial number.
     pub fn push(&self, event: Event) -> u32 {
-        self.shared.state().device.append(event)
+        let serial_no = self.shared.state().device.append(event);
+        self.shared.grown.send_replace(());
+        serial_no
+    }
+
+    /// All open streams say nothing more and stay open, as after a cable was pulled.
+    pub fn hang_streams(&self) {
+        self.shared.state().device.hang_streams();
+        self.shared.grown.send_replace(());
+    }
+
+    /// All open streams are closed.
+    pub fn end_streams(&self) {
+        self.shared.state().device.end_streams();
+        self.shared.grown.send_replace(());
     }
 
     /// Adds a person, or replaces the one with the same number.
@@ -153,6 +167,7 @@ impl RunningTerminal {
     /// Forgets all events; serial numbers begin at 1 again, as after a factory restore.
     pub fn reset_serials(&self) {
         self.shared.state().device.log.reset();
+        self.shared.grown.send_replace(());
     }
 
     /// What happened since the start or the last [`reset_counts`](Self::reset_counts).
@@ -162,7 +177,10 @@ impl RunningTerminal {
 
     pub fn reset_counts(&self) {
         let mut state = self.shared.state();
-        state.counts = Counts::default();
+        state.counts = Counts {
+            streams_open: state.counts.streams_open,
+            ..Counts::default()
+        };
         state.asked.clear();
     }
 
@@ -208,6 +226,10 @@ pub struct Counts {
     pub while_locked: u64,
     /// The most requests that were under way at one time.
     pub most_at_once: u64,
+    /// Streams that were opened.
+    pub streams: u64,
+    /// Streams that are open at present; a reset leaves it.
+    pub streams_open: u64,
     pub bytes_in: u64,
     pub bytes_out: u64,
 }

@@ -2,19 +2,23 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::fault::{Fault, FaultRule, Stage};
 use super::http::{self, Answer, Delivery, Request, RequestReader};
-use super::isapi::{Device, Refusal};
+use super::isapi::Device;
+use super::refusal::Refusal;
 use super::running::{Asked, Counts};
 use super::sign_in::{Gate, Verdict};
+use super::stream::{self, Opened, Place};
 
 pub(super) const BACKLOG: u32 = 1024;
 const ASKED_KEPT: usize = 64;
@@ -26,6 +30,8 @@ pub(super) struct Shared {
     pub(super) line: Mutex<Line>,
     /// Tells the accept loop and all connections that `line` is another one.
     pub(super) changes: watch::Sender<()>,
+    /// Tells streams that the log is another one, or that they are to end.
+    pub(super) grown: watch::Sender<()>,
     pub(super) keeps_alive: bool,
     pub(super) delay: Duration,
 }
@@ -44,18 +50,36 @@ pub(super) struct State {
     pub(super) counts: Counts,
     pub(super) asked: VecDeque<Asked>,
     pub(super) in_flight: u64,
+    /// When a stream was asked for last, with or without credentials.
+    pub(super) stream_asked: Option<Instant>,
 }
 
 struct Reply {
     answer: Answer,
     delivery: Delivery,
     delay: Duration,
+    /// Goes on as a stream instead of answering.
+    stream: Option<Opened>,
 }
 
 impl Shared {
     // A panic under one of the locks is a failed test already; the others may go on.
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Answers, and tells the streams what the answer did to the log.
+    fn answer(&self, request: &Request, peer: SocketAddr) -> Reply {
+        let mut state = self.state();
+        let before = state.device.log.next_serial;
+        let reply = state.reply(request, peer);
+        let changed =
+            state.device.log.next_serial != before || request.path() == stream::UNSUBSCRIBE;
+        drop(state);
+        if changed {
+            self.grown.send_replace(());
+        }
+        reply
     }
 
     pub(super) fn line(&self) -> MutexGuard<'_, Line> {
@@ -87,12 +111,17 @@ impl State {
     }
 
     fn judge(&mut self, request: &Request, peer: SocketAddr) -> Reply {
+        let mut since_asked = None;
+        if stream::is_path(request.path()) {
+            let before = self.stream_asked.replace(Instant::now());
+            since_asked = before.map(|before| before.elapsed());
+        }
         let early = self.take_faults(Stage::Early, request.path());
         if early.contains(&Fault::Silent) {
             return Reply::new(Answer::new(500, http::XML, ""), Delivery::Silent);
         }
         if early.contains(&Fault::Busy) {
-            return self.device.refuse(Refusal::Busy, request).into();
+            return self.device.refuse(Refusal::BUSY, request).into();
         }
         if early.contains(&Fault::BareUnauthorized) {
             let page = "<html><head><title>Document Error: Unauthorized</title></head></html>\n";
@@ -130,14 +159,31 @@ impl State {
             Verdict::Signed => {
                 counts.signed += 1;
                 let faults = self.take_faults(Stage::Late, request.path());
-                self.signed(request, &faults)
+                self.signed(request, peer.ip(), since_asked, &faults)
             }
         }
     }
 
-    fn signed(&mut self, request: &Request, faults: &[Fault]) -> Reply {
+    fn signed(
+        &mut self,
+        request: &Request,
+        peer: IpAddr,
+        since_asked: Option<Duration>,
+        faults: &[Fault],
+    ) -> Reply {
+        let mut stream = None;
         let mut answer = if faults.contains(&Fault::ErrorInOk) {
-            self.device.refuse(Refusal::DeviceErrorInOk, request)
+            self.device.refuse(Refusal::DEVICE_ERROR_IN_OK, request)
+        } else if stream::is_path(request.path()) {
+            match self.device.open_stream(request, peer, since_asked, faults) {
+                Ok(opened) => {
+                    self.counts.streams += 1;
+                    self.counts.streams_open += 1;
+                    stream = Some(opened);
+                    Answer::new(200, http::XML, "")
+                }
+                Err(refusal) => self.device.refuse(refusal, request),
+            }
         } else {
             self.device.answer(request, faults)
         };
@@ -161,6 +207,7 @@ impl State {
             answer,
             delivery,
             delay: wait,
+            stream,
         }
     }
 
@@ -178,6 +225,7 @@ impl Reply {
             answer,
             delivery,
             delay: Duration::ZERO,
+            stream: None,
         }
     }
 }
@@ -200,7 +248,7 @@ impl From<Option<Answer>> for Reply {
 
 /// Puts a terminal on `addr`; it runs until its line is ended.
 pub(super) fn open(
-    device: Device,
+    mut device: Device,
     gate: Gate,
     keeps_alive: bool,
     delay: Duration,
@@ -208,6 +256,7 @@ pub(super) fn open(
 ) -> io::Result<(Arc<Shared>, SocketAddr)> {
     let listener = bind(addr)?.listen(BACKLOG)?;
     let addr = listener.local_addr()?;
+    device.addr = addr;
     let state = State {
         device,
         gate,
@@ -215,11 +264,13 @@ pub(super) fn open(
         counts: Counts::default(),
         asked: VecDeque::new(),
         in_flight: 0,
+        stream_asked: None,
     };
     let shared = Arc::new(Shared {
         state: Mutex::new(state),
         line: Mutex::new(Line::Up(listener)),
         changes: watch::channel(()).0,
+        grown: watch::channel(()).0,
         keeps_alive,
         delay,
     });
@@ -273,6 +324,9 @@ async fn connection(
     peer: SocketAddr,
     mut changes: watch::Receiver<()>,
 ) {
+    if stream.set_nodelay(true).is_err() {
+        return;
+    }
     tokio::select! {
         biased;
         _ = changes.changed() => {}
@@ -280,17 +334,21 @@ async fn connection(
     }
 }
 
-async fn converse(shared: &Shared, mut stream: TcpStream, peer: SocketAddr) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    let (reading, mut writing) = stream.split();
+async fn converse<S>(shared: &Arc<Shared>, stream: S, peer: SocketAddr) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite,
+{
+    let (reading, mut writing) = tokio::io::split(stream);
     let mut requests = RequestReader::new(reading);
     while let Some(request) = requests.next().await {
-        let _under_way = InFlight::begin(shared);
+        let under_way = InFlight::begin(shared);
         let Reply {
             answer,
             delivery,
             delay,
-        } = shared.state().reply(&request, peer);
+            stream,
+        } = shared.answer(&request, peer);
+        let _place = stream.as_ref().map(|opened| Place::of(opened, shared));
         tracing::trace!(
             method = request.method,
             target_path = request.target,
@@ -300,6 +358,11 @@ async fn converse(shared: &Shared, mut stream: TcpStream, peer: SocketAddr) -> i
         let delay = shared.delay + delay;
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
+        }
+        if let Some(opened) = stream {
+            drop((under_way, request));
+            let mut reading = requests.into_inner();
+            return stream::run(shared, opened, &mut reading, &mut writing).await;
         }
         let keep_alive = shared.keeps_alive
             && !request

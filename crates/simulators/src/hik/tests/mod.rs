@@ -14,6 +14,7 @@ mod firmware;
 mod line;
 mod reading;
 mod sign_in;
+mod stream;
 
 use super::sign_in::{Algorithm, base64, digest_response, parse_digest};
 use super::*;
