@@ -67,6 +67,8 @@ impl VirtualTerminal {
             stream: Stream::default(),
             armed: Vec::new(),
             armed_ever: 0,
+            time_mode: "NTP".to_owned(),
+            door_commands: Vec::new(),
         };
         Self {
             device,

@@ -4,6 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use jiff::SignedDuration;
+
+use super::rights::Right;
 use super::stream;
 
 /// One way in which a terminal, its network or its firmware misbehaves.
@@ -80,6 +83,23 @@ pub enum Fault {
     Busy,
     /// `error-in-200`: status 200 with a body that says `deviceError`.
     ErrorInOk,
+    /// `not-activated`: answers as a unit from the factory that nobody has given a password.
+    NotActivated,
+    /// `lacks=door`: the account lacks this right, see [`Right`]: 403 with `lowPrivilege`.
+    Lacks(Right),
+    /// `write-ignored`: every change is answered with OK and not made.
+    WriteIgnored,
+    /// `time-refused`: setting the clock is answered with `invalidOperation`.
+    TimeRefused,
+    /// `time-ignored`: setting the clock is answered with OK and the clock goes on as before.
+    TimeIgnored,
+    /// `offset-refused`: setting the clock takes wall time only; a time with an offset is `badXmlContent`.
+    OffsetRefused,
+    /// `clock-jump=-12h`: the clock jumps, once, before the request that meets this is answered, and 3/1029 is logged.
+    ClockJump(SignedDuration),
+    /// `serial-reset`: the log is emptied and serial numbers begin at 1 again, once, before the request that meets
+    /// this is answered.
+    SerialReset,
     /// `stream-full`: opening a stream is answered 403 `deployExceedMax`, as if others had all its places.
     StreamFull,
     /// `quick-reopen=1s`: a stream that is asked for within this of the last request for one gets 400, so also when
@@ -150,6 +170,12 @@ const PLAIN: &[(&str, Fault)] = &[
     ("bare-401", Fault::BareUnauthorized),
     ("busy", Fault::Busy),
     ("error-in-200", Fault::ErrorInOk),
+    ("not-activated", Fault::NotActivated),
+    ("write-ignored", Fault::WriteIgnored),
+    ("time-refused", Fault::TimeRefused),
+    ("time-ignored", Fault::TimeIgnored),
+    ("offset-refused", Fault::OffsetRefused),
+    ("serial-reset", Fault::SerialReset),
     ("stream-full", Fault::StreamFull),
     ("mute-stream", Fault::MuteStream),
     ("stream-twice", Fault::StreamTwice),
@@ -171,6 +197,8 @@ const VALUED: &[&str] = &[
     "no-employee=SERIAL",
     "impossible-time=SERIAL",
     "bad-name=EMPLOYEE",
+    "lacks=door",
+    "clock-jump=-12h",
     "quick-reopen=1s",
     "no-deploy-id=404",
     "stream-ends=5s",
@@ -221,6 +249,7 @@ impl Fault {
             | Self::AlwaysStale
             | Self::Locked
             | Self::BareUnauthorized
+            | Self::NotActivated
             | Self::Busy => Stage::Early,
             _ => Stage::Late,
         }
@@ -253,7 +282,7 @@ impl Fault {
 
 /// A fault and the requests it concerns; a plain [`Fault`] concerns all of them.
 ///
-/// `Silent`, `AlwaysStale`, `Locked`, `BareUnauthorized` and `Busy` meet every request. All other faults meet, and
+/// `Silent`, `AlwaysStale`, `Locked`, `BareUnauthorized`, `NotActivated` and `Busy` meet every request. All other faults meet, and
 /// count, only requests that are signed correctly: the challenge before them is always clean, so
 /// `Fault::CutMidBody.on("/ISAPI/AccessControl/AcsEvent").after(1).times(1)` cuts the second page of a search and
 /// nothing else, whether or not the client signs ahead.
@@ -302,11 +331,12 @@ impl FaultRule {
 
 impl From<Fault> for FaultRule {
     fn from(fault: Fault) -> Self {
+        let happens_once = matches!(fault, Fault::ClockJump(_) | Fault::SerialReset);
         Self {
             fault,
             path: String::new(),
             skip: 0,
-            times: None,
+            times: happens_once.then_some(1),
         }
     }
 }
@@ -323,6 +353,8 @@ impl fmt::Display for Fault {
             Self::MissingEmployeeNo(Some(serial)) => write!(f, "no-employee={serial}"),
             Self::ImpossibleTime(Some(serial)) => write!(f, "impossible-time={serial}"),
             Self::InvalidUtf8Name(Some(employee)) => write!(f, "bad-name={employee}"),
+            Self::Lacks(right) => write!(f, "lacks={right}"),
+            Self::ClockJump(by) => write!(f, "clock-jump={}s", by.as_secs()),
             Self::QuickReopen(within) => millis(f, "quick-reopen", within),
             Self::NoDeployId(status) => write!(f, "no-deploy-id={status}"),
             Self::StreamEnds(after) => millis(f, "stream-ends", after),
@@ -382,6 +414,15 @@ impl FromStr for Fault {
             "no-employee" => Self::MissingEmployeeNo(Some(parse(needed()?).ok_or_else(unknown)?)),
             "impossible-time" => Self::ImpossibleTime(Some(parse(needed()?).ok_or_else(unknown)?)),
             "bad-name" => Self::InvalidUtf8Name(Some(needed()?.to_owned())),
+            "lacks" => Self::Lacks(parse(needed()?).ok_or_else(unknown)?),
+            "clock-jump" => {
+                let (text, sign) = match or("-12h").strip_prefix('-') {
+                    Some(text) => (text, -1),
+                    None => (or("-12h"), 1),
+                };
+                let by = parse_duration(text).ok_or_else(unknown)?;
+                Self::ClockJump(SignedDuration::from_secs(sign * by.as_secs() as i64))
+            }
             "quick-reopen" => Self::QuickReopen(time("1s")?),
             "no-deploy-id" => Self::NoDeployId(parse(or("404")).ok_or_else(unknown)?),
             "stream-ends" => Self::StreamEnds(time("5s")?),
@@ -398,16 +439,13 @@ fn parse<T: FromStr>(text: &str) -> Option<T> {
     text.parse().ok()
 }
 
-/// `250ms` or `3s`.
+/// `250ms`, `3s`, `5m` or `12h`.
 fn parse_duration(text: &str) -> Option<Duration> {
-    if let Some(millis) = text.strip_suffix("ms") {
-        millis.parse().ok().map(Duration::from_millis)
-    } else {
-        text.strip_suffix('s')?
-            .parse()
-            .ok()
-            .map(Duration::from_secs)
-    }
+    let (number, millis) = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)]
+        .into_iter()
+        .find_map(|(unit, millis)| Some((text.strip_suffix(unit)?, millis)))?;
+    let number: u32 = number.parse().ok()?;
+    Some(Duration::from_millis(u64::from(number) * millis))
 }
 
 #[cfg(test)]

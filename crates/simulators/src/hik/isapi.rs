@@ -8,13 +8,15 @@ use std::net::SocketAddr;
 
 use serde_json::Value;
 
-use super::clock::{Clock, TimeNotation, ZoneNotation, iso_offset};
+use super::clock::{Clock, TimeNotation, ZoneNotation};
+use super::door::DOORS;
 use super::fault::Fault;
 use super::http::{Answer, JSON, Request, XML};
 use super::json::{Json, Quirks};
 use super::log::{Event, Log};
 use super::notice::{PICTURES, Pictures, jpeg};
 use super::refusal::{self, Refusal};
+use super::rights::is_change;
 use super::search::KeptSearch;
 use super::stream::{self, Armed, Deploy, Stream, Subscriptions};
 use super::tls::Certificate;
@@ -58,14 +60,23 @@ pub(super) struct Device {
     /// Who listens to streams.
     pub(super) armed: Vec<Armed>,
     pub(super) armed_ever: u32,
+    pub(super) time_mode: String,
+    /// What the door was told, oldest first.
+    pub(super) door_commands: Vec<String>,
 }
 
 impl Device {
     /// Answers a request that is signed in.
     pub(super) fn answer(&mut self, request: &Request, faults: &[Fault]) -> Answer {
+        if faults.contains(&Fault::WriteIgnored) && is_change(request) {
+            return refusal::done(request, self);
+        }
         let answer = match request.path() {
             "/ISAPI/System/deviceInfo" => get(request, || self.device_info(faults)),
+            "/ISAPI/System/time" if request.method == "PUT" => self.set_time(request, faults),
             "/ISAPI/System/time" => get(request, || self.time()),
+            "/ISAPI/System/time/timeZone" => get(request, || self.time_zone()),
+            "/ISAPI/System/time/capabilities" => get(request, || self.time_capabilities()),
             "/ISAPI/System/capabilities" => get(request, || self.system_capabilities()),
             "/ISAPI/Security/userCheck" => get(request, user_check),
             "/ISAPI/AccessControl/capabilities" => get(request, || self.capabilities()),
@@ -96,13 +107,21 @@ impl Device {
                     self.card_search(cond, faults)
                 })
             }
+            "/ISAPI/AccessControl/AcsWorkStatus" => {
+                get_json(request, || self.work_status(), faults)
+            }
+            path if path.starts_with(DOORS) => {
+                command(request, "PUT", self, |device| device.control_door(request))
+            }
             "/ISAPI/AccessControl/DeployInfo" => get(request, || self.deploy_info()),
             "/ISAPI/Event/notification/subscribeEventCap"
                 if self.stream.subscriptions != Subscriptions::None =>
             {
                 get(request, || self.subscription_capabilities())
             }
-            stream::UNSUBSCRIBE => put(request, self, |device| device.unsubscribe(request)),
+            stream::UNSUBSCRIBE => {
+                command(request, "PUT", self, |device| device.unsubscribe(request))
+            }
             path if path.starts_with(PICTURES) => get(request, || picture(path)),
             path if !path.starts_with("/ISAPI/") => {
                 let page = "<html><head><title>Document Error: Not Found</title></head></html>\n";
@@ -161,21 +180,10 @@ impl Device {
         self.xml("DeviceInfo", &elements(&fields))
     }
 
-    fn time(&self) -> Answer {
-        let now = (self.clock)();
-        let wall = now.strftime("%Y-%m-%dT%H:%M:%S");
-        let local = match self.time_notation {
-            TimeNotation::Bare => wall.to_string(),
-            TimeNotation::Offset | TimeNotation::WallMarkedUtc => {
-                format!("{wall}{}", iso_offset(now.offset()))
-            }
-        };
-        let fields = [
-            ("timeMode", "NTP"),
-            ("localTime", &local),
-            ("timeZone", &self.zone_notation.write(&now)),
-        ];
-        self.xml("Time", &elements(&fields))
+    /// What everybody is told, without signing in.
+    pub(super) fn activation(&self, is_active: bool) -> Answer {
+        let inner = elements(&[("Activated", if is_active { "true" } else { "false" })]);
+        self.xml("ActivateStatus", &inner)
     }
 
     /// A node that is missing means "not supported".
@@ -192,7 +200,11 @@ impl Device {
             ("isSupportAcsEvent", "true"),
             ("isSupportAcsEventTotalNum", "true"),
             ("isSupportUserInfo", "true"),
+            ("isSupportUserInfoDetailDelete", "true"),
             ("isSupportCardInfo", "true"),
+            ("isSupportFDLib", "true"),
+            ("isSupportRemoteControlDoor", "true"),
+            ("isSupportDeployInfo", "true"),
         ];
         let inner = elements(&supported)
             + "<EmployeeNoInfo>\n<employeeNo min=\"1\" max=\"32\"></employeeNo>\n<characterType opt=\"any\"></characterType>\n</EmployeeNoInfo>\n";
@@ -287,12 +299,13 @@ pub(super) fn get_json(
 }
 
 /// Does something and says that it is done.
-pub(super) fn put(
+pub(super) fn command(
     request: &Request,
+    method: &str,
     device: &mut Device,
     change: impl FnOnce(&mut Device) -> Result<(), Refusal>,
 ) -> Result<Answer, Refusal> {
-    if request.method != "PUT" {
+    if request.method != method {
         return Err(Refusal::METHOD_NOT_ALLOWED);
     }
     change(device).map(|()| refusal::done(request, device))

@@ -230,6 +230,11 @@ impl Log {
         self.resets += 1;
     }
 
+    /// Another pair when a row was added or the log emptied.
+    pub(super) fn state(&self) -> (u32, u32) {
+        (self.next_serial, self.resets)
+    }
+
     /// 0 when the log is empty.
     pub(super) fn newest_serial(&self) -> u32 {
         self.rows.back().map_or(0, |row| row.serial_no)

@@ -30,6 +30,7 @@
 
 mod builder;
 mod clock;
+mod door;
 mod fault;
 mod http;
 mod isapi;
@@ -38,6 +39,7 @@ mod log;
 mod notice;
 mod people;
 mod refusal;
+mod rights;
 mod running;
 mod search;
 mod server;
@@ -45,6 +47,7 @@ mod sign_in;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod time;
 mod tls;
 mod xml;
 
@@ -54,6 +57,7 @@ pub use fault::{Fault, FaultRule, UnknownFault};
 pub use isapi::OverCap;
 pub use log::{Event, User};
 pub use notice::{EventForm, Heartbeat, Pictures};
+pub use rights::Right;
 pub use running::{Asked, Counts, RunningTerminal};
 pub use sign_in::{ChallengeForm, LockOut, LockedAnswer, Login, Nonces, Offer};
 pub use stream::{Replays, Stream, Subscriptions};

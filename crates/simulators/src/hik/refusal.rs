@@ -21,6 +21,9 @@ impl Refusal {
     pub(super) const DEVICE_ERROR_IN_OK: Self = Self::new(200, 3, "deviceError", 0x3000_0001);
     pub(super) const NOT_SUPPORT: Self = Self::new(403, 4, "notSupport", 0x4000_0001);
     pub(super) const METHOD_NOT_ALLOWED: Self = Self::new(405, 4, "methodNotAllowed", 0x4000_0004);
+    pub(super) const LOW_PRIVILEGE: Self = Self::new(403, 4, "lowPrivilege", 0x4000_0002);
+    pub(super) const INVALID_OPERATION: Self = Self::new(403, 4, "invalidOperation", 0x4000_0006);
+    pub(super) const NOT_ACTIVATED: Self = Self::new(403, 4, "notActivated", 0x4000_0007);
     pub(super) const BAD_XML_FORMAT: Self = Self::new(400, 5, "badXmlFormat", 0x5000_0001);
     pub(super) const BAD_JSON_FORMAT: Self = Self::new(400, 5, "badJsonFormat", 0x5000_0002);
     pub(super) const BAD_XML_CONTENT: Self = Self::new(400, 6, "badXmlContent", 0x6000_0003);

@@ -161,6 +161,11 @@ impl RunningTerminal {
         self.shared.state().device.clock = clock;
     }
 
+    /// What the door was told over the network, oldest first: `open`, `close`, `alwaysOpen`, `alwaysClose`.
+    pub fn door_commands(&self) -> Vec<String> {
+        self.shared.state().device.door_commands.clone()
+    }
+
     /// SHA-256 of the certificate it shows, in lower-case hexadecimal; `None` without HTTPS.
     pub fn fingerprint(&self) -> Option<String> {
         let state = self.shared.state();
