@@ -67,6 +67,9 @@ impl VirtualTerminal {
             stream: Stream::default(),
             armed: Vec::new(),
             armed_ever: 0,
+            people_capacity: 1500,
+            digits_only: false,
+            deletion: None,
             time_mode: "NTP".to_owned(),
             door_commands: Vec::new(),
         };
@@ -247,6 +250,18 @@ impl VirtualTerminal {
         for user in users {
             self.device.log.put_user(user);
         }
+        self
+    }
+
+    /// How many people, and how many faces, fit in; 1,500 if not said.
+    pub fn people_capacity(mut self, people: usize) -> Self {
+        self.device.people_capacity = people;
+        self
+    }
+
+    /// Takes employee numbers of digits only, as some controllers do.
+    pub fn digits_only(mut self) -> Self {
+        self.device.digits_only = true;
         self
     }
 

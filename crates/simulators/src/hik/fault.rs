@@ -89,6 +89,20 @@ pub enum Fault {
     Lacks(Right),
     /// `write-ignored`: every change is answered with OK and not made.
     WriteIgnored,
+    /// `full`: there is no room for another person, card or face.
+    Full,
+    /// `no-setup`: the `SetUp` of people, cards and faces is not known, and the capabilities do not name it.
+    NoSetUp,
+    /// `user-info-list`: the list of people is called `UserInfoList`.
+    UserInfoList,
+    /// `name-cut=32`: names that are longer are cut to so many bytes, silently.
+    NameCut(usize),
+    /// `face-score`: no picture shows a face well enough.
+    FaceScore,
+    /// `delete-slow=5`: deleting a person with everything is `processing` so often before it is done.
+    SlowDelete(u32),
+    /// `delete-fails`: deleting a person with everything ends as `failed`.
+    DeleteFails,
     /// `time-refused`: setting the clock is answered with `invalidOperation`.
     TimeRefused,
     /// `time-ignored`: setting the clock is answered with OK and the clock goes on as before.
@@ -172,6 +186,11 @@ const PLAIN: &[(&str, Fault)] = &[
     ("error-in-200", Fault::ErrorInOk),
     ("not-activated", Fault::NotActivated),
     ("write-ignored", Fault::WriteIgnored),
+    ("full", Fault::Full),
+    ("no-setup", Fault::NoSetUp),
+    ("user-info-list", Fault::UserInfoList),
+    ("face-score", Fault::FaceScore),
+    ("delete-fails", Fault::DeleteFails),
     ("time-refused", Fault::TimeRefused),
     ("time-ignored", Fault::TimeIgnored),
     ("offset-refused", Fault::OffsetRefused),
@@ -198,6 +217,8 @@ const VALUED: &[&str] = &[
     "impossible-time=SERIAL",
     "bad-name=EMPLOYEE",
     "lacks=door",
+    "name-cut=32",
+    "delete-slow=5",
     "clock-jump=-12h",
     "quick-reopen=1s",
     "no-deploy-id=404",
@@ -354,6 +375,8 @@ impl fmt::Display for Fault {
             Self::ImpossibleTime(Some(serial)) => write!(f, "impossible-time={serial}"),
             Self::InvalidUtf8Name(Some(employee)) => write!(f, "bad-name={employee}"),
             Self::Lacks(right) => write!(f, "lacks={right}"),
+            Self::NameCut(bytes) => write!(f, "name-cut={bytes}"),
+            Self::SlowDelete(polls) => write!(f, "delete-slow={polls}"),
             Self::ClockJump(by) => write!(f, "clock-jump={}s", by.as_secs()),
             Self::QuickReopen(within) => millis(f, "quick-reopen", within),
             Self::NoDeployId(status) => write!(f, "no-deploy-id={status}"),
@@ -415,6 +438,8 @@ impl FromStr for Fault {
             "impossible-time" => Self::ImpossibleTime(Some(parse(needed()?).ok_or_else(unknown)?)),
             "bad-name" => Self::InvalidUtf8Name(Some(needed()?.to_owned())),
             "lacks" => Self::Lacks(parse(needed()?).ok_or_else(unknown)?),
+            "name-cut" => Self::NameCut(parse(or("32")).ok_or_else(unknown)?),
+            "delete-slow" => Self::SlowDelete(parse(or("5")).ok_or_else(unknown)?),
             "clock-jump" => {
                 let (text, sign) = match or("-12h").strip_prefix('-') {
                     Some(text) => (text, -1),

@@ -10,11 +10,13 @@ use serde_json::Value;
 
 use super::clock::{Clock, TimeNotation, ZoneNotation};
 use super::door::DOORS;
+use super::faces::ENROLLED;
 use super::fault::Fault;
 use super::http::{Answer, JSON, Request, XML};
 use super::json::{Json, Quirks};
 use super::log::{Event, Log};
 use super::notice::{PICTURES, Pictures, jpeg};
+use super::people::Deletion;
 use super::refusal::{self, Refusal};
 use super::rights::is_change;
 use super::search::KeptSearch;
@@ -61,6 +63,10 @@ pub(super) struct Device {
     pub(super) armed: Vec<Armed>,
     pub(super) armed_ever: u32,
     pub(super) time_mode: String,
+    pub(super) people_capacity: usize,
+    /// Takes employee numbers of digits only.
+    pub(super) digits_only: bool,
+    pub(super) deletion: Option<Deletion>,
     /// What the door was told, oldest first.
     pub(super) door_commands: Vec<String>,
 }
@@ -99,6 +105,30 @@ impl Device {
                     self.user_search(cond, faults)
                 })
             }
+            "/ISAPI/AccessControl/UserInfo/capabilities" => {
+                get_json(request, || self.user_capabilities(faults), faults)
+            }
+            "/ISAPI/AccessControl/UserInfo/Record" => self.record_user(request, faults),
+            "/ISAPI/AccessControl/UserInfo/Modify" => self.modify_user(request, faults),
+            "/ISAPI/AccessControl/UserInfo/SetUp" => self.set_up_user(request, faults),
+            "/ISAPI/AccessControl/UserInfo/Delete" => self.delete_users(request),
+            "/ISAPI/AccessControl/UserInfoDetail/Delete" => self.delete_details(request, faults),
+            "/ISAPI/AccessControl/UserInfoDetail/DeleteProcess" => {
+                get_json(request, || self.delete_process(), faults)
+            }
+            "/ISAPI/AccessControl/CardInfo/Record" => self.record_card(request, faults),
+            "/ISAPI/AccessControl/CardInfo/Modify" => self.modify_card(request, faults),
+            "/ISAPI/AccessControl/CardInfo/SetUp" => self.set_up_card(request, faults),
+            "/ISAPI/AccessControl/CardInfo/Delete" => self.delete_cards(request),
+            "/ISAPI/Intelligent/FDLib/FaceDataRecord" => self.record_face(request, faults),
+            "/ISAPI/Intelligent/FDLib/FDSetUp" => self.set_up_face(request, faults),
+            "/ISAPI/Intelligent/FDLib/FDSearch" => {
+                let cond = body(request, "POST");
+                let found = cond.and_then(|cond| self.search_faces(&cond));
+                found.map(|json| json_answer(&json, faults))
+            }
+            "/ISAPI/Intelligent/FDLib/FDSearch/Delete" => self.delete_faces(request),
+            path if path.starts_with(ENROLLED) => get(request, || self.enrolled_picture(path)),
             "/ISAPI/AccessControl/CardInfo/Count" => {
                 get_json(request, || self.card_count(), faults)
             }
@@ -207,7 +237,9 @@ impl Device {
             ("isSupportDeployInfo", "true"),
         ];
         let inner = elements(&supported)
-            + "<EmployeeNoInfo>\n<employeeNo min=\"1\" max=\"32\"></employeeNo>\n<characterType opt=\"any\"></characterType>\n</EmployeeNoInfo>\n";
+            + "<EmployeeNoInfo>\n<employeeNo min=\"1\" max=\"32\"></employeeNo>\n<characterType opt=\"CHARACTERS\"></characterType>\n</EmployeeNoInfo>\n";
+        let characters = if self.digits_only { "digit" } else { "any" };
+        let inner = inner.replace("CHARACTERS", characters);
         self.xml("AccessControl", &inner)
     }
 
@@ -320,6 +352,23 @@ fn picture(path: &str) -> Answer {
     Answer::new(200, "image/jpeg", jpeg(serial_no.unwrap_or(0), 4096))
 }
 
+fn body(request: &Request, method: &str) -> Result<Value, Refusal> {
+    if request.method != method {
+        return Err(Refusal::METHOD_NOT_ALLOWED);
+    }
+    if !request.wants_json() {
+        return Err(Refusal::BAD_XML_FORMAT);
+    }
+    serde_json::from_slice(&request.body).map_err(|_| Refusal::BAD_JSON_FORMAT)
+}
+
+/// What stands under `root` in the body of a command.
+pub(super) fn body_of(request: &Request, root: &'static str) -> Result<Value, Refusal> {
+    let mut body = body(request, &request.method)?;
+    let inner = body.get_mut(root).ok_or(Refusal::lacks(root))?;
+    Ok(inner.take())
+}
+
 /// A JSON body whose one key is `root`; its value is handed on.
 pub(super) fn post(
     request: &Request,
@@ -327,14 +376,7 @@ pub(super) fn post(
     faults: &[Fault],
     answer: impl FnOnce(&Value) -> Result<Json, Refusal>,
 ) -> Result<Answer, Refusal> {
-    if request.method != "POST" {
-        return Err(Refusal::METHOD_NOT_ALLOWED);
-    }
-    if !request.wants_json() {
-        return Err(Refusal::BAD_XML_FORMAT);
-    }
-    let body: Value =
-        serde_json::from_slice(&request.body).map_err(|_| Refusal::BAD_JSON_FORMAT)?;
+    let body = body(request, "POST")?;
     let cond = body.get(root).ok_or(Refusal::lacks("condition"))?;
     answer(cond).map(|json| json_answer(&json, faults))
 }

@@ -29,8 +29,10 @@
 //! ```
 
 mod builder;
+mod cards;
 mod clock;
 mod door;
+mod faces;
 mod fault;
 mod http;
 mod isapi;

@@ -98,6 +98,11 @@ impl RunningTerminal {
         self.shared.state().device.log.remove_user(employee_no)
     }
 
+    /// The people on it, in the order in which they were enrolled.
+    pub fn users(&self) -> Vec<User> {
+        self.shared.state().device.log.users.clone()
+    }
+
     /// Events in the log, noise included.
     pub fn event_count(&self) -> usize {
         self.shared.state().device.log.rows.len()

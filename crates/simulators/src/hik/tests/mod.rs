@@ -13,6 +13,7 @@ use tokio::time::timeout;
 mod changing;
 mod firmware;
 mod line;
+mod people;
 mod reading;
 mod sign_in;
 mod stream;
