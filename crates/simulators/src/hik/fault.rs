@@ -103,6 +103,20 @@ pub enum Fault {
     SlowDelete(u32),
     /// `delete-fails`: deleting a person with everything ends as `failed`.
     DeleteFails,
+    /// `zero-host`: a server that is set is stored as 0.0.0.0, port 80, and answered with OK.
+    ZeroHost,
+    /// `strict-order`: a server is refused unless its elements have the order of the manuals.
+    StrictOrder,
+    /// `test-fails`: the test of a server is answered 500, without meaning anything.
+    TestFails,
+    /// `push-mute`: the slots are filled and nothing is sent.
+    PushMute,
+    /// `push-twice`: each POST is sent twice.
+    PushTwice,
+    /// `push-cut`: each POST ends in the middle.
+    PushCut,
+    /// `push-garbage`: each POST has a body that is nothing.
+    PushGarbage,
     /// `time-refused`: setting the clock is answered with `invalidOperation`.
     TimeRefused,
     /// `time-ignored`: setting the clock is answered with OK and the clock goes on as before.
@@ -191,6 +205,13 @@ const PLAIN: &[(&str, Fault)] = &[
     ("user-info-list", Fault::UserInfoList),
     ("face-score", Fault::FaceScore),
     ("delete-fails", Fault::DeleteFails),
+    ("zero-host", Fault::ZeroHost),
+    ("strict-order", Fault::StrictOrder),
+    ("test-fails", Fault::TestFails),
+    ("push-mute", Fault::PushMute),
+    ("push-twice", Fault::PushTwice),
+    ("push-cut", Fault::PushCut),
+    ("push-garbage", Fault::PushGarbage),
     ("time-refused", Fault::TimeRefused),
     ("time-ignored", Fault::TimeIgnored),
     ("offset-refused", Fault::OffsetRefused),
@@ -236,6 +257,8 @@ pub(super) enum Stage {
     Line,
     /// The handshake of HTTPS.
     Handshake,
+    /// A POST to a server.
+    Push,
     /// Before the sign-in is looked at.
     Early,
     /// Only a request that is signed correctly.
@@ -266,6 +289,7 @@ impl Fault {
         match self {
             Self::RefuseConnection => Stage::Line,
             Self::OldTls | Self::OldCiphers | Self::SilentTls => Stage::Handshake,
+            Self::PushMute | Self::PushTwice | Self::PushCut | Self::PushGarbage => Stage::Push,
             Self::Silent
             | Self::AlwaysStale
             | Self::Locked

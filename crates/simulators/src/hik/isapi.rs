@@ -12,13 +12,16 @@ use super::clock::{Clock, TimeNotation, ZoneNotation};
 use super::door::DOORS;
 use super::faces::ENROLLED;
 use super::fault::Fault;
+use super::hosts::{HOSTS, Slot};
 use super::http::{Answer, JSON, Request, XML};
 use super::json::{Json, Quirks};
 use super::log::{Event, Log};
 use super::notice::{PICTURES, Pictures, jpeg};
 use super::people::Deletion;
+use super::push::Push;
 use super::refusal::{self, Refusal};
 use super::rights::is_change;
+use super::sadp::Sadp;
 use super::search::KeptSearch;
 use super::stream::{self, Armed, Deploy, Stream, Subscriptions};
 use super::tls::Certificate;
@@ -63,6 +66,12 @@ pub(super) struct Device {
     pub(super) armed: Vec<Armed>,
     pub(super) armed_ever: u32,
     pub(super) time_mode: String,
+    pub(super) push: Push,
+    pub(super) slots: Vec<Slot>,
+    pub(super) push_runs: bool,
+    pub(super) sadp: Option<Sadp>,
+    /// Not so on a terminal that has to be told again after it started.
+    pub(super) pushes: bool,
     pub(super) people_capacity: usize,
     /// Takes employee numbers of digits only.
     pub(super) digits_only: bool,
@@ -149,6 +158,7 @@ impl Device {
             {
                 get(request, || self.subscription_capabilities())
             }
+            path if path.starts_with(HOSTS) => self.http_hosts(request, faults),
             stream::UNSUBSCRIBE => {
                 command(request, "PUT", self, |device| device.unsubscribe(request))
             }

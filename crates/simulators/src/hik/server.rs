@@ -13,8 +13,10 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::fault::{Fault, FaultRule, Stage};
+use super::hosts::HOSTS;
 use super::http::{self, Answer, Delivery, Request, RequestReader};
 use super::isapi::Device;
+use super::push;
 use super::refusal::Refusal;
 use super::running::{Asked, Counts};
 use super::sign_in::{Gate, Verdict};
@@ -70,11 +72,16 @@ impl Shared {
     }
 
     /// Answers, and tells the streams what the answer did to the log.
-    fn answer(&self, request: &Request, peer: SocketAddr) -> Reply {
+    fn answer(self: &Arc<Self>, request: &Request, peer: SocketAddr) -> Reply {
         let mut state = self.state();
         let before = state.device.log.state();
+        let path = request.path();
+        let told = path == stream::UNSUBSCRIBE || path.starts_with(HOSTS);
         let reply = state.reply(request, peer);
-        let changed = state.device.log.state() != before || request.path() == stream::UNSUBSCRIBE;
+        let changed = told || state.device.log.state() != before;
+        if state.device.must_push() {
+            tokio::spawn(push::run(self.clone()));
+        }
         drop(state);
         if changed {
             self.grown.send_replace(());
@@ -230,7 +237,7 @@ impl State {
         }
     }
 
-    fn take_faults(&mut self, stage: Stage, path: &str) -> Vec<Fault> {
+    pub(super) fn take_faults(&mut self, stage: Stage, path: &str) -> Vec<Fault> {
         self.faults
             .iter_mut()
             .filter_map(|rule| rule.meets(stage, path).then(|| rule.fault.clone()))
@@ -293,6 +300,9 @@ pub(super) fn open(
         keeps_alive,
         delay,
     });
+    if shared.state().device.must_push() {
+        tokio::spawn(push::run(shared.clone()));
+    }
     tokio::spawn(accept(shared.clone(), shared.changes.subscribe()));
     Ok((shared, addr))
 }
