@@ -16,7 +16,10 @@ use super::notice::Pictures;
 use super::push::Push;
 use super::running::RunningTerminal;
 use super::sadp::Sadp;
-use super::sign_in::{self, ChallengeForm, Gate, LockOut, Login, Nonces, Offer};
+use super::sign_in::{
+    self, ChallengeForm, Gate, LockOut, LockedAnswer, Login, Nonces, Offer, RefusedAnswer,
+    Staleness,
+};
 use super::stream::Stream;
 use super::tls::Certificate;
 
@@ -147,7 +150,25 @@ impl VirtualTerminal {
 
     /// Says `stale="false"` even when the nonce was the only thing wrong, as many firmwares do.
     pub fn hides_staleness(mut self) -> Self {
-        self.gate.hides_staleness = true;
+        self.gate.staleness = Staleness::Denied;
+        self
+    }
+
+    /// What it says when the nonce was the only thing wrong.
+    pub fn staleness(mut self, staleness: Staleness) -> Self {
+        self.gate.staleness = staleness;
+        self
+    }
+
+    /// The body of a 401 with a challenge.
+    pub fn refused_answer(mut self, answer: RefusedAnswer) -> Self {
+        self.gate.refused_answer = answer;
+        self
+    }
+
+    /// What it answers while locked.
+    pub fn locked_answer(mut self, answer: LockedAnswer) -> Self {
+        self.gate.lock_out.answer = answer;
         self
     }
 
@@ -271,6 +292,12 @@ impl VirtualTerminal {
     /// Rows of doors, locks, buttons and alarms for each event of a person. Three is usual.
     pub fn noise(mut self, rows_per_punch: u32) -> Self {
         self.device.log.noise = rows_per_punch;
+        self
+    }
+
+    /// Has each event of a person twice, an hour apart, under two serial numbers, as an OEM unit did.
+    pub fn twins(mut self) -> Self {
+        self.device.log.twins = true;
         self
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::tz::{Dst, Offset, TimeZone};
-use jiff::{Timestamp, Zoned, civil};
+use jiff::{Timestamp, ToSpan, Zoned, civil};
 
 /// Wall time and zone of a terminal at the moment of the call. Virtual terminals never read the system clock.
 pub type Clock = Arc<dyn Fn() -> Zoned + Send + Sync>;
@@ -39,6 +39,13 @@ impl Moment {
             offset.to_timestamp(wall).unwrap_or(Timestamp::UNIX_EPOCH),
             offset,
         )
+    }
+}
+
+impl Moment {
+    pub(super) fn an_hour_later(self) -> Self {
+        let wall = self.wall.saturating_add(1.hour());
+        Self { wall, ..self }
     }
 }
 

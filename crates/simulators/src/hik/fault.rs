@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
+use super::notice::LOCALS;
+use super::refusal::Refusal;
 use super::rights::Right;
 use super::stream;
 
@@ -117,6 +119,17 @@ pub enum Fault {
     PushCut,
     /// `push-garbage`: each POST has a body that is nothing.
     PushGarbage,
+    /// `one-connection`: only one connection is served at a time, streams aside; the others wait for its end.
+    OneConnection,
+    /// `challenges=20`: after so many challenges the terminal is exhausted and answers 401 without one, until it is
+    /// started again.
+    Challenges(u32),
+    /// `wrong-type`: bodies announce a type they do not have.
+    WrongType,
+    /// `picture-gone`: pictures are not there any more.
+    PictureGone,
+    /// `says=noMemory`: answers with this sub-status, one of the manuals', whatever was asked.
+    Says(String),
     /// `time-refused`: setting the clock is answered with `invalidOperation`.
     TimeRefused,
     /// `time-ignored`: setting the clock is answered with OK and the clock goes on as before.
@@ -212,6 +225,9 @@ const PLAIN: &[(&str, Fault)] = &[
     ("push-twice", Fault::PushTwice),
     ("push-cut", Fault::PushCut),
     ("push-garbage", Fault::PushGarbage),
+    ("one-connection", Fault::OneConnection),
+    ("wrong-type", Fault::WrongType),
+    ("picture-gone", Fault::PictureGone),
     ("time-refused", Fault::TimeRefused),
     ("time-ignored", Fault::TimeIgnored),
     ("offset-refused", Fault::OffsetRefused),
@@ -238,6 +254,8 @@ const VALUED: &[&str] = &[
     "impossible-time=SERIAL",
     "bad-name=EMPLOYEE",
     "lacks=door",
+    "challenges=20",
+    "says=noMemory",
     "name-cut=32",
     "delete-slow=5",
     "clock-jump=-12h",
@@ -255,6 +273,8 @@ const VALUED: &[&str] = &[
 pub(super) enum Stage {
     /// The listening socket.
     Line,
+    /// A new connection.
+    Connection,
     /// The handshake of HTTPS.
     Handshake,
     /// A POST to a server.
@@ -288,6 +308,7 @@ impl Fault {
     pub(super) fn stage(&self) -> Stage {
         match self {
             Self::RefuseConnection => Stage::Line,
+            Self::OneConnection => Stage::Connection,
             Self::OldTls | Self::OldCiphers | Self::SilentTls => Stage::Handshake,
             Self::PushMute | Self::PushTwice | Self::PushCut | Self::PushGarbage => Stage::Push,
             Self::Silent
@@ -295,6 +316,7 @@ impl Fault {
             | Self::Locked
             | Self::BareUnauthorized
             | Self::NotActivated
+            | Self::Challenges(_)
             | Self::Busy => Stage::Early,
             _ => Stage::Late,
         }
@@ -320,6 +342,7 @@ impl Fault {
             | Self::Boundary(_)
             | Self::QuotedBoundary
             | Self::EmptyBoundary => stream::is_path(path),
+            Self::PictureGone => path.starts_with(LOCALS),
             _ => true,
         }
     }
@@ -399,6 +422,8 @@ impl fmt::Display for Fault {
             Self::ImpossibleTime(Some(serial)) => write!(f, "impossible-time={serial}"),
             Self::InvalidUtf8Name(Some(employee)) => write!(f, "bad-name={employee}"),
             Self::Lacks(right) => write!(f, "lacks={right}"),
+            Self::Challenges(count) => write!(f, "challenges={count}"),
+            Self::Says(sub) => write!(f, "says={sub}"),
             Self::NameCut(bytes) => write!(f, "name-cut={bytes}"),
             Self::SlowDelete(polls) => write!(f, "delete-slow={polls}"),
             Self::ClockJump(by) => write!(f, "clock-jump={}s", by.as_secs()),
@@ -462,6 +487,12 @@ impl FromStr for Fault {
             "impossible-time" => Self::ImpossibleTime(Some(parse(needed()?).ok_or_else(unknown)?)),
             "bad-name" => Self::InvalidUtf8Name(Some(needed()?.to_owned())),
             "lacks" => Self::Lacks(parse(needed()?).ok_or_else(unknown)?),
+            "challenges" => Self::Challenges(parse(or("20")).ok_or_else(unknown)?),
+            "says" => {
+                let sub = needed()?;
+                Refusal::named(sub).ok_or_else(unknown)?;
+                Self::Says(sub.to_owned())
+            }
             "name-cut" => Self::NameCut(parse(or("32")).ok_or_else(unknown)?),
             "delete-slow" => Self::SlowDelete(parse(or("5")).ok_or_else(unknown)?),
             "clock-jump" => {

@@ -98,9 +98,7 @@ impl Device {
             "/ISAPI/AccessControl/AcsEvent/capabilities" => {
                 get_json(request, || self.event_capabilities(), faults)
             }
-            "/ISAPI/AccessControl/AcsEvent" => post(request, "AcsEventCond", faults, |cond| {
-                self.event_search(cond, faults)
-            }),
+            "/ISAPI/AccessControl/AcsEvent" => self.events(request, faults),
             "/ISAPI/AccessControl/AcsEventTotalNum" => {
                 post(request, "AcsEventTotalNumCond", faults, |cond| {
                     self.event_total(cond)

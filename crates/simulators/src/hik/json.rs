@@ -45,6 +45,39 @@ impl Json {
         out
     }
 
+    /// Gives each row of a person the name of its picture, in the page of a search; their serial numbers.
+    pub(super) fn name_pictures(&mut self) -> Vec<u32> {
+        let mut serials = Vec::new();
+        let rows = self
+            .field_mut("AcsEvent")
+            .and_then(|page| page.field_mut("InfoList"));
+        let Some(Self::List(rows)) = rows else {
+            return serials;
+        };
+        for row in rows {
+            let serial_no = match row.field_mut("serialNo") {
+                Some(Self::Int(number)) => u32::try_from(*number).unwrap_or(0),
+                _ => 0,
+            };
+            if row.field_mut("employeeNoString").is_none() {
+                continue;
+            }
+            serials.push(serial_no);
+            if let Self::Object(fields) = row {
+                fields.push(("filename", Self::Text(format!("picture{}", serials.len()))));
+            }
+        }
+        serials
+    }
+
+    fn field_mut(&mut self, name: &str) -> Option<&mut Self> {
+        let Self::Object(fields) = self else {
+            return None;
+        };
+        let mut fields = fields.iter_mut();
+        fields.find(|(key, _)| *key == name).map(|(_, value)| value)
+    }
+
     /// The same as XML elements named like the keys; a list repeats its element.
     pub(super) fn print_xml(&self, out: &mut Vec<u8>) {
         match self {

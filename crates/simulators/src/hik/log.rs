@@ -195,6 +195,8 @@ pub(super) struct Log {
     /// Rows of doors, buttons and alarms around each punch.
     pub(super) noise: u32,
     noise_made: u32,
+    /// Whether each event of a person comes twice, an hour apart.
+    pub(super) twins: bool,
     /// How often the log was emptied.
     pub(super) resets: u32,
 }
@@ -210,6 +212,7 @@ impl Default for Log {
             capacity: 150_000,
             noise: 0,
             noise_made: 0,
+            twins: false,
             resets: 0,
         }
     }
@@ -262,7 +265,14 @@ impl Log {
         for place in 0..noise.min(1) {
             self.append_noise(place, at, zone);
         }
+        let twin = (is_punch && self.twins).then(|| Event {
+            at: at.an_hour_later(),
+            ..event.clone()
+        });
         let serial_no = self.append_one(event, zone);
+        if let Some(twin) = twin {
+            self.append_one(twin, zone);
+        }
         for place in 1..noise {
             self.append_noise(place, at, zone);
         }

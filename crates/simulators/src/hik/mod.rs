@@ -34,6 +34,7 @@ mod clock;
 mod door;
 mod faces;
 mod fault;
+mod habit;
 mod hosts;
 mod http;
 mod isapi;
@@ -59,6 +60,7 @@ mod xml;
 pub use builder::VirtualTerminal;
 pub use clock::{Clock, Moment, TimeNotation, ZoneNotation, stopped};
 pub use fault::{Fault, FaultRule, UnknownFault};
+pub use habit::{Habit, UnknownHabit};
 pub use hosts::HttpHost;
 pub use isapi::OverCap;
 pub use log::{Event, User};
@@ -67,6 +69,8 @@ pub use push::{AfterReboot, Push};
 pub use rights::Right;
 pub use running::{Asked, Counts, RunningTerminal};
 pub use sadp::{Answers, Inquiries, SADP_GROUP, SADP_PORT, Sadp};
-pub use sign_in::{ChallengeForm, LockOut, LockedAnswer, Login, Nonces, Offer};
+pub use sign_in::{
+    ChallengeForm, LockOut, LockedAnswer, Login, Nonces, Offer, RefusedAnswer, Staleness,
+};
 pub use stream::{Replays, Stream, Subscriptions};
 pub use tls::Certificate;

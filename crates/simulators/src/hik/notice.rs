@@ -238,6 +238,8 @@ impl Device {
     }
 }
 
+/// Where all pictures lie.
+pub(super) const LOCALS: &str = "/LOCALS/pic/";
 /// Where pictures of events lie.
 pub(super) const PICTURES: &str = "/LOCALS/pic/acsLinkCap/";
 

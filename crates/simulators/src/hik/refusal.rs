@@ -69,6 +69,20 @@ impl Refusal {
         }
     }
 
+    /// Any sub-status of the manuals, with the status that came with it where it was seen.
+    pub(super) fn named(sub: &str) -> Option<Self> {
+        let named = NAMED.iter().find(|(_, name, _)| *name == sub);
+        let (code, name, error) = *named?;
+        let http = match code {
+            1 => 200,
+            2 => 503,
+            3 => 500,
+            4 => 403,
+            _ => 400,
+        };
+        Some(Self::new(http, code, name, error))
+    }
+
     /// The same refusal with another HTTP status.
     pub(super) const fn with_http(self, http: u16) -> Self {
         Self { http, ..self }
@@ -126,3 +140,43 @@ impl Refusal {
 pub(super) fn done(request: &Request, device: &Device) -> Answer {
     Refusal::new(200, 1, "ok", 1).answer(request, device)
 }
+
+/// Status code, sub-status and number, from the error list of the 2020 guide.
+const NAMED: &[(u32, &str, u32)] = &[
+    (1, "riskPassword", 0x1000_0002),
+    (2, "noMemory", 0x2000_0001),
+    (2, "serviceUnavailable", 0x2000_0002),
+    (2, "upgrading", 0x2000_0003),
+    (2, "deviceBusy", 0x2000_0004),
+    (3, "deviceError", 0x3000_0001),
+    (3, "searchDatabaseError", 0x3000_0010),
+    (3, "pictureSizeExceedLimit", 0x3000_000c),
+    (4, "notSupport", 0x4000_0001),
+    (4, "lowPrivilege", 0x4000_0002),
+    (4, "badAuthorization", 0x4000_0003),
+    (4, "methodNotAllowed", 0x4000_0004),
+    (4, "invalidOperation", 0x4000_0006),
+    (4, "notActivated", 0x4000_0007),
+    (4, "userNameLocked", 0x4000_1a19),
+    (4, "loginNumExceedLimit", 0x4000_203f),
+    (5, "badXmlFormat", 0x5000_0001),
+    (5, "badJsonFormat", 0x5000_0002),
+    (6, "badParameters", 0x6000_0001),
+    (6, "badXmlContent", 0x6000_0003),
+    (6, "badJsonContent", 0x6000_0017),
+    (6, "MessageParametersLack", 0x6000_0019),
+    (6, "eventNotSupport", 0x6000_1024),
+    (6, "noSearchIDResource", 0x6000_1046),
+    (6, "deployExceedMax", 0x6000_6018),
+    (6, "employeeNoNotExist", 0x6000_601f),
+    (6, "employeeNoAlreadyExist", 0x6000_6020),
+    (6, "cardNoAlreadyExist", 0x6000_6033),
+    (6, "illegalEmployeeNo", 0x6000_6036),
+    (6, "deviceUserFull", 0x6000_7000),
+    (6, "deviceFaceFull", 0x6000_7001),
+    (6, "deviceUserAlreadyExist", 0x6000_7002),
+    (6, "deviceUserNotExist", 0x6000_7003),
+    (6, "deviceUserAlreadyExistFace", 0x6000_7004),
+    (6, "uploadImageSizeError", 0x6000_8016),
+    (7, "rebootRequired", 0x7000_0001),
+];

@@ -175,7 +175,10 @@ impl RunningTerminal {
                 None => bind(self.addr)?,
             };
             *line = Line::Up(socket.listen(BACKLOG)?);
-            self.shared.state().gate.restart();
+            let mut state = self.shared.state();
+            state.gate.restart();
+            state.challenges = 0;
+            drop(state);
             self.shared.changes.send_replace(());
         }
         Ok(())

@@ -6,10 +6,11 @@ use serde_json::Value;
 
 use super::clock::{TimeNotation, iso_offset};
 use super::fault::Fault;
-use super::isapi::{Device, OverCap};
+use super::http::{Answer, Request};
+use super::isapi::{Device, OverCap, post};
 use super::json::Json;
 use super::log::{Event, Log, Row, User};
-use super::notice::Pictures;
+use super::notice::{Pictures, jpeg};
 use super::refusal::Refusal;
 
 /// The conditions a `searchID` was first used with, and the last serial number of that moment.
@@ -20,10 +21,58 @@ pub(super) struct KeptSearch {
     last_serial: u32,
 }
 
+const FORM: &str = "multipart/form-data; boundary=MIME_boundary";
+
 /// A terminal keeps few result sets.
 const SEARCHES_KEPT: usize = 8;
 
 impl Device {
+    /// A page of the log; a form with pictures, unless the condition says that it does not want them.
+    pub(super) fn events(
+        &mut self,
+        request: &Request,
+        faults: &[Fault],
+    ) -> Result<Answer, Refusal> {
+        let mut wants_pictures = true;
+        let Pictures::Binary { bytes } = self.pictures else {
+            return post(request, "AcsEventCond", faults, |cond| {
+                self.event_search(cond, faults)
+            });
+        };
+        let mut serials = Vec::new();
+        let answer = post(request, "AcsEventCond", faults, |cond| {
+            wants_pictures = cond.get("picEnable") != Some(&Value::Bool(false));
+            let mut json = self.event_search(cond, faults)?;
+            if wants_pictures {
+                serials = json.name_pictures();
+            }
+            Ok(json)
+        })?;
+        if !wants_pictures {
+            return Ok(answer);
+        }
+        let mut form = Vec::new();
+        let mut part = |head: &str, body: &[u8]| {
+            let head = format!(
+                "--MIME_boundary\r\n{head}\r\nContent-Length: {}\r\n\r\n",
+                body.len()
+            );
+            form.extend_from_slice(head.as_bytes());
+            form.extend_from_slice(body);
+            form.extend_from_slice(b"\r\n");
+        };
+        part("Content-Type: application/json", &answer.body);
+        for (number, serial_no) in (1..).zip(serials) {
+            let number: u32 = number;
+            let head = format!(
+                "Content-Disposition: form-data; filename=\"picture{number}\"\r\nContent-Type: image/jpeg"
+            );
+            part(&head, &jpeg(serial_no, bytes));
+        }
+        form.extend_from_slice(b"--MIME_boundary--\r\n");
+        Ok(Answer::new(200, FORM, form))
+    }
+
     pub(super) fn event_search(&mut self, cond: &Value, faults: &[Fault]) -> Result<Json, Refusal> {
         let mut page = Page::read(cond)?;
         let newest = self.log.newest_serial();

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tokio::time::Instant;
 
 use super::fault::{Fault, FaultRule, Stage};
@@ -25,6 +25,8 @@ use super::tls;
 
 pub(super) const BACKLOG: u32 = 1024;
 const ASKED_KEPT: usize = 64;
+/// How much of a body [`Asked`] keeps.
+const BODY_KEPT: usize = 16 * 1024;
 /// What `Fault::Locked` says is left of the lock.
 const LOCKED_SECONDS: i64 = 1768;
 
@@ -35,6 +37,8 @@ pub(super) struct Shared {
     pub(super) changes: watch::Sender<()>,
     /// Tells streams that the log is another one, or that they are to end.
     pub(super) grown: watch::Sender<()>,
+    /// The place of the only connection that is served, see `Fault::OneConnection`.
+    one_at_a_time: Semaphore,
     pub(super) keeps_alive: bool,
     pub(super) delay: Duration,
 }
@@ -53,6 +57,8 @@ pub(super) struct State {
     pub(super) counts: Counts,
     pub(super) asked: VecDeque<Asked>,
     pub(super) in_flight: u64,
+    /// Challenges since the terminal was started.
+    pub(super) challenges: u64,
     /// When a stream was asked for last, with or without credentials.
     pub(super) stream_asked: Option<Instant>,
 }
@@ -111,7 +117,8 @@ impl State {
         self.asked.push_back(Asked {
             method: request.method.clone(),
             target: request.target.clone(),
-            body: String::from_utf8_lossy(&request.body).into_owned(),
+            body: String::from_utf8_lossy(request.body.get(..BODY_KEPT).unwrap_or(&request.body))
+                .into_owned(),
             status: if answered { reply.answer.status } else { 0 },
         });
         reply
@@ -137,7 +144,10 @@ impl State {
         if is_new {
             return self.device.refuse(Refusal::NOT_ACTIVATED, request).into();
         }
-        if early.contains(&Fault::BareUnauthorized) {
+        let exhausted = early.iter().any(
+            |fault| matches!(fault, Fault::Challenges(most) if self.challenges >= u64::from(*most)),
+        );
+        if exhausted || early.contains(&Fault::BareUnauthorized) {
             let page = "<html><head><title>Document Error: Unauthorized</title></head></html>\n";
             return Answer::new(401, "text/html", page).into();
         }
@@ -149,6 +159,7 @@ impl State {
         let always_stale = early.contains(&Fault::AlwaysStale);
         let verdict = self.gate.admit(request, peer.ip(), now, always_stale);
         let counts = &mut self.counts;
+        self.challenges += u64::from(!matches!(verdict, Verdict::Signed));
         match verdict {
             Verdict::Unsigned(challenge) => {
                 counts.unsigned += 1;
@@ -196,7 +207,13 @@ impl State {
             .iter()
             .any(|fault| matches!(fault, Fault::Lacks(right) if right.is_needed(request)));
         let mut stream = None;
-        let mut answer = if lacks {
+        let says = faults.iter().find_map(|fault| match fault {
+            Fault::Says(sub) => Refusal::named(sub),
+            _ => None,
+        });
+        let mut answer = if let Some(says) = says {
+            self.device.refuse(says, request)
+        } else if lacks {
             self.device.refuse(Refusal::LOW_PRIVILEGE, request)
         } else if faults.contains(&Fault::ErrorInOk) {
             self.device.refuse(Refusal::DEVICE_ERROR_IN_OK, request)
@@ -225,6 +242,8 @@ impl State {
                 Fault::Garbage => delivery = Delivery::Garbage,
                 Fault::HugeBody => delivery = Delivery::Endless(Some(4 << 30)),
                 Fault::EndlessBody => delivery = Delivery::Endless(None),
+                Fault::WrongType => answer.content_type = "text/html",
+                Fault::PictureGone => answer = Answer::new(404, "text/html", "<html></html>\n"),
                 Fault::GarbageBody => answer.body = b"\x1f\x8b\x08\x00\xff\xfe{]<\x00".to_vec(),
                 _ => {}
             }
@@ -291,12 +310,14 @@ pub(super) fn open(
         asked: VecDeque::new(),
         in_flight: 0,
         stream_asked: None,
+        challenges: 0,
     };
     let shared = Arc::new(Shared {
         state: Mutex::new(state),
         line: Mutex::new(Line::Up(listener)),
         changes: watch::channel(()).0,
         grown: watch::channel(()).0,
+        one_at_a_time: Semaphore::new(1),
         keeps_alive,
         delay,
     });
@@ -363,6 +384,11 @@ async fn connection(
 /// Plain HTTP, or HTTPS on a terminal that has a certificate.
 async fn greet(shared: &Arc<Shared>, mut stream: TcpStream, peer: SocketAddr) -> io::Result<()> {
     stream.set_nodelay(true)?;
+    let alone = !shared.state().take_faults(Stage::Connection, "").is_empty();
+    let seat = match alone {
+        true => shared.one_at_a_time.acquire().await.ok(),
+        false => None,
+    };
     let (certificate, faults) = {
         let mut state = shared.state();
         let certificate = state.device.certificate.clone();
@@ -373,16 +399,21 @@ async fn greet(shared: &Arc<Shared>, mut stream: TcpStream, peer: SocketAddr) ->
         (certificate, faults)
     };
     let Some(certificate) = certificate else {
-        return converse(shared, stream, peer).await;
+        return converse(shared, stream, peer, seat).await;
     };
     if let Some(fault) = faults.first() {
         return tls::fail_handshake(&mut stream, fault).await;
     }
     let stream = certificate.acceptor().accept(stream).await?;
-    converse(shared, stream, peer).await
+    converse(shared, stream, peer, seat).await
 }
 
-async fn converse<S>(shared: &Arc<Shared>, stream: S, peer: SocketAddr) -> io::Result<()>
+async fn converse<S>(
+    shared: &Arc<Shared>,
+    stream: S,
+    peer: SocketAddr,
+    seat: Option<SemaphorePermit<'_>>,
+) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite,
 {
@@ -408,7 +439,7 @@ where
             tokio::time::sleep(delay).await;
         }
         if let Some(opened) = stream {
-            drop((under_way, request));
+            drop((under_way, request, seat));
             let mut reading = requests.into_inner();
             return stream::run(shared, opened, &mut reading, &mut writing).await;
         }
