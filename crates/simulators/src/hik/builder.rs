@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use tokio::net::ToSocketAddrs;
@@ -26,6 +26,7 @@ use super::tls::Certificate;
 /// What a virtual terminal is: identity, account, firmware habits, people, events. [`start`](Self::start) puts it
 /// on a port.
 #[must_use = "a terminal does nothing before `start`"]
+#[derive(Clone)]
 pub struct VirtualTerminal {
     device: Device,
     full_serial: Option<String>,
@@ -343,6 +344,56 @@ impl VirtualTerminal {
         self
     }
 
+    /// Starts `count` terminals like this one, each on a free port of `ip`. They differ in serial number, this one's
+    /// last digits counted on, and share the certificate, the people and the log until one of them changes its own.
+    ///
+    /// Each takes an open file, and one more for every connection: the limit of the process (`ulimit -n`) must allow
+    /// them. It cannot be raised from here.
+    ///
+    /// # Errors
+    ///
+    /// As of [`start`](Self::start), and when the limit of open files is reached; what was started ends.
+    pub async fn start_fleet(self, count: usize, ip: IpAddr) -> io::Result<Vec<RunningTerminal>> {
+        let model = self.laid_out()?;
+        let mut fleet = Vec::with_capacity(count);
+        for index in 0..count {
+            let started = model.numbered(index).start((ip, 0)).await;
+            fleet.push(started.map_err(|error| {
+                let number = index + 1;
+                let text = format!("terminal {number} of {count}, each an open file: {error}");
+                io::Error::new(error.kind(), text)
+            })?);
+        }
+        Ok(fleet)
+    }
+
+    /// With its log and certificate made, so that copies share them.
+    ///
+    /// # Errors
+    ///
+    /// There are no random numbers for a certificate.
+    pub fn laid_out(mut self) -> io::Result<Self> {
+        for event in std::mem::take(&mut self.events) {
+            self.device.append(event);
+        }
+        if self.https && self.device.certificate.is_none() {
+            self.device.certificate = Some(Certificate::self_signed(&self.device.model)?);
+        }
+        Ok(self)
+    }
+
+    /// Another one like this, with the last digits of the serial number counted on.
+    pub fn numbered(&self, index: usize) -> Self {
+        let label = counted_on(&self.label_serial, index);
+        let mut terminal = self.clone();
+        terminal.full_serial = self
+            .full_serial
+            .as_ref()
+            .map(|full| counted_on(full, index));
+        terminal.label_serial = label;
+        terminal
+    }
+
     /// Listens on `addr`; port 0 takes a free one. Runs in the present tokio runtime until the handle is dropped.
     ///
     /// # Errors
@@ -356,13 +407,12 @@ impl VirtualTerminal {
             label_serial,
             mut gate,
             realm,
-            events,
             faults,
-            https,
             hosts,
             keeps_alive,
             delay,
-        } = self;
+            ..
+        } = self.laid_out()?;
         if gate.login.password.is_empty() {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
@@ -375,12 +425,6 @@ impl VirtualTerminal {
         });
         gate.realm = realm.unwrap_or_else(|| sign_in::realm_of(&device.serial_number));
         device.mac = mac_of(&gate.realm);
-        if https && device.certificate.is_none() {
-            device.certificate = Some(Certificate::self_signed(&device.serial_number)?);
-        }
-        for event in events {
-            device.append(event);
-        }
         device.slots = vec![Slot::empty(); device.push.slots.max(hosts.len())];
         for (index, host) in hosts.into_iter().enumerate() {
             device
@@ -401,6 +445,20 @@ impl std::fmt::Debug for VirtualTerminal {
             .field("label_serial", &self.label_serial)
             .field("model", &self.device.model)
             .finish_non_exhaustive()
+    }
+}
+
+/// The text with its last digits counted on, at the same width: `GB0000007` and 5 is `GB0000012`.
+fn counted_on(text: &str, by: usize) -> String {
+    let letters = text.trim_end_matches(|character: char| character.is_ascii_digit());
+    let digits = &text[letters.len()..];
+    match digits.parse::<u64>() {
+        Ok(number) => {
+            let (number, width) = (number.saturating_add(by as u64), digits.len());
+            format!("{letters}{number:0width$}")
+        }
+        Err(_) if by == 0 => text.to_owned(),
+        Err(_) => format!("{text}{by}"),
     }
 }
 

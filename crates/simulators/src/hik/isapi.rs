@@ -37,6 +37,7 @@ pub enum OverCap {
 }
 
 /// Everything a terminal is and keeps, apart from its line and its sign-in.
+#[derive(Clone)]
 pub(super) struct Device {
     pub(super) clock: Clock,
     pub(super) serial_number: String,

@@ -182,14 +182,14 @@ impl Row {
     }
 }
 
-/// The event log, a ring, and the people.
-#[derive(Debug)]
+/// The event log, a ring, and the people. Terminals of a fleet share them until one changes its own.
+#[derive(Debug, Clone)]
 pub(super) struct Log {
     /// Ascending by serial number.
-    pub(super) rows: VecDeque<Row>,
-    pub(super) users: Vec<User>,
-    user_index: HashMap<String, usize>,
-    texts: HashSet<Arc<str>>,
+    pub(super) rows: Arc<VecDeque<Row>>,
+    pub(super) users: Arc<Vec<User>>,
+    user_index: Arc<HashMap<String, usize>>,
+    texts: Arc<HashSet<Arc<str>>>,
     pub(super) next_serial: u32,
     pub(super) capacity: usize,
     /// Rows of doors, buttons and alarms around each punch.
@@ -204,10 +204,10 @@ pub(super) struct Log {
 impl Default for Log {
     fn default() -> Self {
         Self {
-            rows: VecDeque::new(),
-            users: Vec::new(),
-            user_index: HashMap::new(),
-            texts: HashSet::new(),
+            rows: Arc::default(),
+            users: Arc::default(),
+            user_index: Arc::default(),
+            texts: Arc::default(),
             next_serial: 1,
             capacity: 150_000,
             noise: 0,
@@ -222,35 +222,36 @@ impl Log {
     /// Adds the person, or replaces the one with the same number.
     pub(super) fn put_user(&mut self, user: User) {
         match self.user_index.get(&user.employee_no) {
-            Some(&at) => self.users[at] = user,
+            Some(&at) => Arc::make_mut(&mut self.users)[at] = user,
             None => {
-                self.user_index
+                Arc::make_mut(&mut self.user_index)
                     .insert(user.employee_no.clone(), self.users.len());
-                self.users.push(user);
+                Arc::make_mut(&mut self.users).push(user);
             }
         }
     }
 
     /// Whether there was such a person.
     pub(super) fn remove_user(&mut self, employee_no: &str) -> bool {
-        let Some(at) = self.user_index.remove(employee_no) else {
+        let user_index = Arc::make_mut(&mut self.user_index);
+        let Some(at) = user_index.remove(employee_no) else {
             return false;
         };
-        self.users.remove(at);
-        for index in self.user_index.values_mut().filter(|index| **index > at) {
+        Arc::make_mut(&mut self.users).remove(at);
+        for index in user_index.values_mut().filter(|index| **index > at) {
             *index -= 1;
         }
         true
     }
 
     pub(super) fn remove_all_users(&mut self) {
-        self.users.clear();
-        self.user_index.clear();
+        self.users = Arc::default();
+        self.user_index = Arc::default();
     }
 
     /// Changes people, but not their numbers.
     pub(super) fn change_users(&mut self, change: impl FnMut(&mut User)) {
-        self.users.iter_mut().for_each(change);
+        Arc::make_mut(&mut self.users).iter_mut().for_each(change);
     }
 
     pub(super) fn user(&self, employee_no: &str) -> Option<&User> {
@@ -281,7 +282,7 @@ impl Log {
 
     /// Forgets all events; serial numbers begin at 1 again.
     pub(super) fn reset(&mut self) {
-        self.rows.clear();
+        self.rows = Arc::default();
         self.next_serial = 1;
         self.resets += 1;
     }
@@ -300,6 +301,11 @@ impl Log {
     pub(super) fn after(&self, serial_no: u32) -> impl DoubleEndedIterator<Item = &Row> {
         let begin = self.rows.partition_point(|row| row.serial_no <= serial_no);
         self.rows.range(begin..)
+    }
+
+    /// The ring overwrites its oldest row.
+    pub(super) fn lose_oldest(&mut self) {
+        Arc::make_mut(&mut self.rows).pop_front();
     }
 
     fn append_noise(&mut self, place: u32, at: Moment, zone: &TimeZone) {
@@ -339,9 +345,9 @@ impl Log {
             verify_mode: self.share(event.verify_mode),
         };
         if self.rows.len() >= self.capacity {
-            self.rows.pop_front();
+            self.lose_oldest();
         }
-        self.rows.push_back(row);
+        Arc::make_mut(&mut self.rows).push_back(row);
         serial_no
     }
 
@@ -351,7 +357,7 @@ impl Log {
             return Some(known.clone());
         }
         let shared: Arc<str> = text.into();
-        self.texts.insert(shared.clone());
+        Arc::make_mut(&mut self.texts).insert(shared.clone());
         Some(shared)
     }
 }

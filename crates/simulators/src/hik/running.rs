@@ -120,7 +120,7 @@ impl RunningTerminal {
 
     /// The people on it, in the order in which they were enrolled.
     pub fn users(&self) -> Vec<User> {
-        self.shared.state().device.log.users.clone()
+        self.shared.state().device.log.users.to_vec()
     }
 
     /// Events in the log, noise included.

@@ -14,7 +14,7 @@ use super::notice::{Pictures, jpeg};
 use super::refusal::Refusal;
 
 /// The conditions a `searchID` was first used with, and the last serial number of that moment.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct KeptSearch {
     id: String,
     cond: Value,
@@ -129,7 +129,7 @@ impl Device {
                     .append(Event::face(employee_no, &now), now.time_zone());
             }
             if faults.contains(&Fault::RowLost) {
-                self.log.rows.pop_front();
+                self.log.lose_oldest();
             }
         }
         let more = more || repeats || faults.contains(&Fault::EmptyPages);

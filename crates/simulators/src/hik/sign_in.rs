@@ -153,7 +153,7 @@ pub(super) enum Algorithm {
     Sha256,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Nonce {
     text: String,
     uri: String,
@@ -162,14 +162,14 @@ struct Nonce {
     last_count: u32,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Failures {
     count: u32,
     locked_until: Option<Timestamp>,
 }
 
 /// The sign-in of one terminal: its account, the nonces it gave out and whom it has locked out.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Gate {
     pub(super) login: Login,
     pub(super) realm: String,

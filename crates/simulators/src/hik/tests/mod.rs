@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 mod changing;
 mod firmware;
+mod fleet;
 mod habits;
 mod line;
 mod people;

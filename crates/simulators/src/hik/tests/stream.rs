@@ -10,14 +10,14 @@ const SUBSCRIBE: &str = "/ISAPI/Event/notification/subscribeEvent?deployID=1";
 const MOMENT: Duration = Duration::from_millis(60);
 
 /// One who listens; reads parts by their lengths.
-struct Listener {
+pub(super) struct Listener {
     stream: TcpStream,
     buffer: Vec<u8>,
     head: String,
     boundary: String,
 }
 
-struct Part {
+pub(super) struct Part {
     head: String,
     body: Vec<u8>,
 }
@@ -32,7 +32,7 @@ impl Part {
     }
 
     /// Serial number, the one before, whether it is current.
-    fn serials(&self) -> (u64, u64, bool) {
+    pub(super) fn serials(&self) -> (u64, u64, bool) {
         let event = &self.event()["AccessControllerEvent"];
         (
             event["serialNo"].as_u64().unwrap(),
@@ -59,7 +59,7 @@ impl Listener {
         listener
     }
 
-    async fn open(terminal: &RunningTerminal, target: &str) -> Self {
+    pub(super) async fn open(terminal: &RunningTerminal, target: &str) -> Self {
         let listener = Self::connect(terminal, "GET", target, "").await;
         assert!(
             listener.head.starts_with("HTTP/1.1 200"),
@@ -111,7 +111,7 @@ impl Listener {
         Some(Part { head, body })
     }
 
-    async fn next(&mut self) -> Part {
+    pub(super) async fn next(&mut self) -> Part {
         self.part().await.expect("a part")
     }
 }
