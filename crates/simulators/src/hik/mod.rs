@@ -1,8 +1,15 @@
-//! A virtual Hikvision terminal: ISAPI over HTTP with digest authentication, an event log, people, and faults.
+//! A virtual Hikvision terminal: the device side of ISAPI, over HTTP or HTTPS, with scripted faults.
 //!
-//! [`VirtualTerminal`] says what the terminal is, [`RunningTerminal`] is it on a port: events and faults come and go
-//! while it runs, and it counts what it was asked. Time is the [`Clock`] it is given; it never reads the system's.
-//! Reading only; the live stream, push, discovery, TLS and writing people are not here.
+//! [`VirtualTerminal`] says what the terminal is, [`RunningTerminal`] is it on a port: events, people and faults come and
+//! go while it runs, and it counts what it was asked. Time is the [`Clock`] it is given; it never reads the system's, but
+//! heartbeats and pauses pass in real time. It signs in by digest and locks out, is searched, streams its events, sends
+//! them to servers, has people, cards, faces and a door changed, and is found over SADP.
+//!
+//! Written from the vendor's manuals and from captures, not from our protocol crate. Not here: fingerprints, the vendor's
+//! SDK port, ISUP, week plans and attendance rules, the upload controls of servers, and servers that are called by HTTPS.
+//!
+//! Thousands fit on one runtime, as those of [`VirtualTerminal::start_fleet`] share log, people and certificate until one
+//! of them changes its own: an idle terminal takes about ten kilobytes and an idle stream as much again.
 //!
 //! ```
 //! use jiff::{Zoned, civil::date};

@@ -207,6 +207,47 @@ impl RunningTerminal {
         self.go_online()
     }
 
+    /// Has another address from now on, as after a lease ran out; all connections end, and nobody listens at the old one.
+    ///
+    /// # Errors
+    ///
+    /// `addr` cannot be bound; the terminal stays where it is.
+    pub fn move_to(&mut self, addr: SocketAddr) -> io::Result<()> {
+        let listener = {
+            let _runtime = self.runtime.enter();
+            bind(addr)?.listen(BACKLOG)?
+        };
+        self.addr = listener.local_addr()?;
+        *self.shared.line() = Line::Up(listener);
+        self.shared.state().device.addr = self.addr;
+        self.shared.changes.send_replace(());
+        Ok(())
+    }
+
+    /// The two have each other's address from now on, also for SADP, as after a restart of the network. Each handle stays
+    /// with its terminal: its serial number, log, people and account. All connections end.
+    pub fn swap_addresses(&mut self, other: &mut Self) {
+        {
+            let mut mine = self.shared.state();
+            let mut theirs = other.shared.state();
+            std::mem::swap(&mut *mine, &mut *theirs);
+            let (mine, theirs) = (&mut mine.device, &mut theirs.device);
+            std::mem::swap(&mut mine.addr, &mut theirs.addr);
+            // Who calls servers belongs to the port.
+            std::mem::swap(&mut mine.push_runs, &mut theirs.push_runs);
+            mine.armed.clear();
+            theirs.armed.clear();
+        }
+        std::mem::swap(&mut self.shared, &mut other.shared);
+        std::mem::swap(&mut self.addr, &mut other.addr);
+        std::mem::swap(&mut self.sadp_addr, &mut other.sadp_addr);
+        let _runtime = self.runtime.enter();
+        for shared in [&self.shared, &other.shared] {
+            server::push_if_needed(shared);
+            shared.changes.send_replace(());
+        }
+    }
+
     /// What stands in the slots of servers.
     pub fn http_hosts(&self) -> Vec<Option<HttpHost>> {
         let state = self.shared.state();

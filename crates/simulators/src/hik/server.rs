@@ -85,10 +85,8 @@ impl Shared {
         let told = path == stream::UNSUBSCRIBE || path.starts_with(HOSTS);
         let reply = state.reply(request, peer);
         let changed = told || state.device.log.state() != before;
-        if state.device.must_push() {
-            tokio::spawn(push::run(self.clone()));
-        }
         drop(state);
+        push_if_needed(self);
         if changed {
             self.grown.send_replace(());
         }
@@ -321,11 +319,16 @@ pub(super) fn open(
         keeps_alive,
         delay,
     });
+    push_if_needed(&shared);
+    tokio::spawn(accept(shared.clone(), shared.changes.subscribe()));
+    Ok((shared, addr))
+}
+
+/// Begins to call servers, if there are any and nobody does yet.
+pub(super) fn push_if_needed(shared: &Arc<Shared>) {
     if shared.state().device.must_push() {
         tokio::spawn(push::run(shared.clone()));
     }
-    tokio::spawn(accept(shared.clone(), shared.changes.subscribe()));
-    Ok((shared, addr))
 }
 
 /// Counts a request as under way until dropped, also when its connection is.
@@ -342,7 +345,9 @@ impl<'a> InFlight<'a> {
 
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
-        self.0.state().in_flight -= 1;
+        // After a swap of addresses it may have been another terminal's.
+        let mut state = self.0.state();
+        state.in_flight = state.in_flight.saturating_sub(1);
     }
 }
 

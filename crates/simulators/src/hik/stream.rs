@@ -539,7 +539,8 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut state = self.shared.state();
         state.device.armed.retain(|armed| armed.id != self.id);
-        state.counts.streams_open -= 1;
+        // After a swap of addresses it may have been another terminal's.
+        state.counts.streams_open = state.counts.streams_open.saturating_sub(1);
     }
 }
 

@@ -95,6 +95,44 @@ async fn unsigned_closing(terminal: &RunningTerminal) -> Response {
 }
 
 #[tokio::test]
+async fn terminals_move_and_swap_addresses() {
+    let sadp = || Sadp::at("127.0.0.1:0".parse().unwrap());
+    let mut first = start(entrance().sadp(sadp()).events(punches(3))).await;
+    let second = VirtualTerminal::new(
+        "GB0000002",
+        Login::new("operator", "Other123"),
+        stopped(noon()),
+    );
+    let mut second = start(second.sadp(sadp())).await;
+    let (old, neighbour) = (first.addr(), second.addr());
+    let sadp_of_second = second.sadp_addr();
+    first.swap_addresses(&mut second);
+    assert_eq!((first.addr(), second.addr()), (neighbour, old));
+    assert_eq!(first.sadp_addr(), sadp_of_second);
+    // The account, the log and the serial number went with the terminal.
+    assert!(
+        get(&first, INFO)
+            .await
+            .text()
+            .contains(first.serial_number())
+    );
+    assert_eq!(page(&first, 0, json!({})).await["totalMatches"], 3);
+    let other = Login::new("operator", "Other123");
+    let info = response(&signed_bytes(&second, &other, "GET", INFO, "").await);
+    assert!(info.text().contains("GB0000002"));
+
+    first.move_to("127.0.0.1:0".parse().unwrap()).unwrap();
+    assert_ne!(first.addr(), neighbour);
+    assert!(TcpStream::connect(neighbour).await.is_err());
+    assert!(
+        get(&first, INFO)
+            .await
+            .text()
+            .contains(first.serial_number())
+    );
+}
+
+#[tokio::test]
 async fn dropping_it_ends_everything() {
     let terminal = start(entrance().fault(Fault::Silent)).await;
     let addr = terminal.addr();
