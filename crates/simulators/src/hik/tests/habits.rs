@@ -1,5 +1,6 @@
 //! What some firmware always does, and the rest of what goes wrong in the field.
 
+use super::stream::Listener;
 use super::*;
 
 async fn with(habit: &str) -> RunningTerminal {
@@ -128,6 +129,11 @@ async fn only_one_connection_is_served_at_a_time() {
         .unwrap();
     assert!(read.unwrap() > 0);
     assert_eq!(terminal.counts().most_at_once, 1);
+    // A stream is no such connection.
+    let terminal = start(entrance().fault(Fault::OneConnection)).await;
+    let stream = "/ISAPI/Event/notification/alertStream?deployID=1";
+    let _listener = Listener::open(&terminal, stream).await;
+    assert_eq!(get(&terminal, INFO).await.status, 200);
 }
 
 #[tokio::test]

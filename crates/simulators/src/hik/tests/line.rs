@@ -96,14 +96,14 @@ async fn unsigned_closing(terminal: &RunningTerminal) -> Response {
 
 #[tokio::test]
 async fn terminals_move_and_swap_addresses() {
-    let sadp = || Sadp::at("127.0.0.1:0".parse().unwrap());
-    let mut first = start(entrance().sadp(sadp()).events(punches(3))).await;
+    let found_at = || Sadp::at("127.0.0.1:0".parse().unwrap());
+    let mut first = start(entrance().sadp(found_at()).events(punches(3))).await;
     let second = VirtualTerminal::new(
         "GB0000002",
         Login::new("operator", "Other123"),
         stopped(noon()),
     );
-    let mut second = start(second.sadp(sadp())).await;
+    let mut second = start(second.sadp(found_at())).await;
     let (old, neighbour) = (first.addr(), second.addr());
     let sadp_of_second = second.sadp_addr();
     first.swap_addresses(&mut second);
@@ -120,6 +120,11 @@ async fn terminals_move_and_swap_addresses() {
     let other = Login::new("operator", "Other123");
     let info = response(&signed_bytes(&second, &other, "GET", INFO, "").await);
     assert!(info.text().contains("GB0000002"));
+
+    // What it says of itself is the new address.
+    let found = sadp::ask(first.sadp_addr().unwrap(), &sadp::probe("inquiry")).await;
+    let port = xml::text(&found.unwrap(), "HttpPort");
+    assert_eq!(port, Some(first.addr().port().to_string()));
 
     first.move_to("127.0.0.1:0".parse().unwrap()).unwrap();
     assert_ne!(first.addr(), neighbour);

@@ -175,6 +175,14 @@ async fn slots_are_few_and_may_be_somebody_elses() {
     assert_eq!(put(&terminal, HOSTS, &list).await.status, 200);
     let hosts = terminal.http_hosts();
     assert_eq!((&hosts[0], hosts[1].as_ref().unwrap().port), (&None, 9));
+    // One slot that makes no sense, and all stay as they were.
+    let broken = list.replacen(
+        "<HttpHostNotification ",
+        "<HttpHostNotification><id>1</id></HttpHostNotification><HttpHostNotification ",
+        1,
+    );
+    assert_eq!(put(&terminal, HOSTS, &broken).await.status, 400);
+    assert_eq!(terminal.http_hosts(), hosts);
     let compact = start(calling(Push {
         lists_empty_slots: false,
         ..Push::default()

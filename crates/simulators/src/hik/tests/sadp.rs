@@ -8,7 +8,7 @@ use super::*;
 
 const UUID: &str = "13A888A9-F1B1-4020-AE9F-05607682D23B";
 
-fn probe(kind: &str) -> String {
+pub(super) fn probe(kind: &str) -> String {
     format!(
         "<?xml version=\"1.0\" encoding=\"utf-8\"?><Probe><Uuid>{UUID}</Uuid><Types>{kind}</Types></Probe>"
     )
@@ -19,7 +19,7 @@ fn loopback() -> Sadp {
 }
 
 /// What comes back for a datagram, if anything does.
-async fn ask(to: SocketAddr, text: &str) -> Option<String> {
+pub(super) async fn ask(to: SocketAddr, text: &str) -> Option<String> {
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     socket.send_to(text.as_bytes(), to).await.unwrap();
     let mut bytes = [0; 4096];

@@ -581,6 +581,37 @@ async fn a_subscription_has_the_chosen_events_and_holes_in_their_serials() {
 }
 
 #[tokio::test]
+async fn a_subscription_says_how_pictures_come() {
+    async fn check(kind: &str, pictures: Pictures, parts: bool, url: bool) {
+        let terminal = start(subscribing(Subscriptions::All).pictures(pictures)).await;
+        let body = LISTED.replace("localURL", kind);
+        let mut listener = Listener::connect(&terminal, "POST", SUBSCRIBE, &body).await;
+        listener.next().await;
+        terminal.punch("1042", noon());
+        let event = listener.next().await.event()["AccessControllerEvent"].clone();
+        assert_eq!(
+            event.get("pictureURL").is_some(),
+            url,
+            "{kind} {pictures:?}"
+        );
+        assert_eq!(event["picturesNumber"] == 1, parts, "{kind} {pictures:?}");
+        if parts {
+            assert!(listener.next().await.body.starts_with(b"\xff\xd8\xff"));
+        }
+    }
+    check("binary", Pictures::Url, true, false).await;
+    check("localURL", Pictures::Binary { bytes: 300 }, false, true).await;
+    check(
+        "cloudStorageURL",
+        Pictures::Binary { bytes: 300 },
+        true,
+        false,
+    )
+    .await;
+    check("binary", Pictures::None, false, false).await;
+}
+
+#[tokio::test]
 async fn subscriptions_speak_the_dialects_they_know() {
     async fn check(subscriptions: Subscriptions, statuses: [u16; 3]) {
         let terminal = start(subscribing(subscriptions)).await;
