@@ -1227,19 +1227,39 @@ async fn terminals_call_an_address_of_their_own() {
 async fn simulated_hikvision_terminals_say_where_they_are_and_what_to_pin() {
     let office = Office::open().await;
     let args = [
-        "simulate", "hik", "--user", "admin", "--password", "Abc12345", "--count", "2", "--https",
-        "--sadp", "127.0.0.1", "--habit", "no-stale", "--fault", "half-open=30s", "--records", "4",
+        "simulate",
+        "hik",
+        "--user",
+        "admin",
+        "--password",
+        "Abc12345",
+        "--count",
+        "2",
+        "--https",
+        "--sadp",
+        "127.0.0.1",
+        "--habit",
+        "no-stale",
+        "--fault",
+        "half-open=30s",
+        "--records",
+        "4",
     ];
     let mut child = office.command(&args).spawn().expect("it starts");
     let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
     let mut pins = Vec::new();
     for label in ["GB9637211", "GB9637212"] {
-        let line = tokio::time::timeout(LIMIT, lines.next_line()).await.expect("in time");
+        let line = tokio::time::timeout(LIMIT, lines.next_line())
+            .await
+            .expect("in time");
         let line = line.expect("text").expect("a terminal");
         let (serial, rest) = line.split_once("  ").expect("a serial number");
         assert!(serial.ends_with(label), "{line}");
         let (url, rest) = rest.split_once("  sha256:").expect("a fingerprint");
-        assert!(url.starts_with("hiks://admin:Abc12345@127.0.0.1:"), "{line}");
+        assert!(
+            url.starts_with("hiks://admin:Abc12345@127.0.0.1:"),
+            "{line}"
+        );
         pins.push(rest.to_owned());
     }
     // All share the certificate, and the SADP port.
@@ -1250,7 +1270,16 @@ async fn simulated_hikvision_terminals_say_where_they_are_and_what_to_pin() {
         ("--habit", "sundial", "known are sha256"),
         ("--fault", "sundial", "known are refuse"),
     ] {
-        let args = ["simulate", "hik", "--user", "a", "--password", "b", flag, value];
+        let args = [
+            "simulate",
+            "hik",
+            "--user",
+            "a",
+            "--password",
+            "b",
+            flag,
+            value,
+        ];
         office.run(&args).await.failed(2, &[known]);
     }
 }

@@ -350,10 +350,12 @@ impl Fault {
 
 /// A fault and the requests it concerns; a plain [`Fault`] concerns all of them.
 ///
-/// `Silent`, `AlwaysStale`, `Locked`, `BareUnauthorized`, `NotActivated` and `Busy` meet every request. All other faults meet, and
-/// count, only requests that are signed correctly: the challenge before them is always clean, so
+/// `Silent`, `AlwaysStale`, `Locked`, `BareUnauthorized`, `NotActivated`, `Challenges` and `Busy` meet every request;
+/// `OneConnection` and those of HTTPS meet connections, and only in a rule without a path; those of calls to servers meet
+/// these calls, by the path that is called. All other faults meet, and count, only requests that are signed correctly:
+/// the challenge before them is always clean, so
 /// `Fault::CutMidBody.on("/ISAPI/AccessControl/AcsEvent").after(1).times(1)` cuts the second page of a search and
-/// nothing else, whether or not the client signs ahead.
+/// nothing else, whether or not the client signs ahead. Faults of streams do not count other requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FaultRule {
     pub(super) fault: Fault,

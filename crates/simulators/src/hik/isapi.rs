@@ -1,7 +1,7 @@
 //! The paths a terminal answers once a request is signed in.
 //!
-//! Reading only: device information, clock, capabilities, the event log, people and cards. Bodies follow the
-//! vendor's 2020 "Access Control on Person" guide and captures of DS-K1T342MWX, DS-K1T342MFX and DS-K1T341AMF.
+//! Here is what a terminal keeps, who answers which path, and what it says of itself; each topic has a file of its own.
+//! Bodies follow the vendor's 2020 "Access Control on Person" guide and captures of DS-K1T342MWX, DS-K1T342MFX and DS-K1T341AMF.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -245,10 +245,12 @@ impl Device {
             ("isSupportRemoteControlDoor", "true"),
             ("isSupportDeployInfo", "true"),
         ];
-        let inner = elements(&supported)
-            + "<EmployeeNoInfo>\n<employeeNo min=\"1\" max=\"32\"></employeeNo>\n<characterType opt=\"CHARACTERS\"></characterType>\n</EmployeeNoInfo>\n";
         let characters = if self.digits_only { "digit" } else { "any" };
-        let inner = inner.replace("CHARACTERS", characters);
+        let inner = format!(
+            "{}<EmployeeNoInfo>\n<employeeNo min=\"1\" max=\"32\"></employeeNo>\n\
+             <characterType opt=\"{characters}\"></characterType>\n</EmployeeNoInfo>\n",
+            elements(&supported)
+        );
         self.xml("AccessControl", &inner)
     }
 

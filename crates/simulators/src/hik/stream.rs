@@ -596,25 +596,21 @@ where
             }
             for notice in notices {
                 let bytes = opened.parts(&notice);
-                for fault in opened.faults.clone() {
-                    match fault {
-                        Fault::CutMidBody => return pen.write(&bytes[..bytes.len() / 2]).await,
-                        Fault::StallMidBody => {
-                            pen.write(&bytes[..bytes.len() / 2]).await?;
-                            hangs = true;
-                        }
-                        Fault::HugePart => {
-                            let headers = [("Content-Type", JSON_UTF8)];
-                            pen.write(&opened.part(&headers, b"", 4 << 30)).await?;
-                            loop {
-                                pen.write(&[b' '; 8192]).await?;
-                            }
-                        }
-                        _ => {}
-                    }
+                let half = &bytes[..bytes.len() / 2];
+                if opened.faults.contains(&Fault::CutMidBody) {
+                    return pen.write(half).await;
                 }
-                if hangs {
+                if opened.faults.contains(&Fault::StallMidBody) {
+                    pen.write(half).await?;
+                    hangs = true;
                     break;
+                }
+                if opened.faults.contains(&Fault::HugePart) {
+                    let headers = [("Content-Type", JSON_UTF8)];
+                    pen.write(&opened.part(&headers, b"", 4 << 30)).await?;
+                    loop {
+                        pen.write(&[b' '; 8192]).await?;
+                    }
                 }
                 pen.write(&bytes).await?;
             }
