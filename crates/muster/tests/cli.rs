@@ -1285,6 +1285,67 @@ async fn terminals_call_an_address_of_their_own() {
     assert!(ended.expect("it stops").expect("a status").success());
 }
 
+#[tokio::test]
+async fn simulated_hikvision_terminals_say_where_they_are_and_what_to_pin() {
+    let office = Office::open().await;
+    let args = [
+        "simulate",
+        "hik",
+        "--user",
+        "admin",
+        "--password",
+        "Abc12345",
+        "--count",
+        "2",
+        "--https",
+        "--sadp",
+        "127.0.0.1",
+        "--habit",
+        "no-stale",
+        "--fault",
+        "half-open=30s",
+        "--records",
+        "4",
+    ];
+    let mut child = office.command(&args).spawn().expect("it starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    let mut pins = Vec::new();
+    for label in ["GB9637211", "GB9637212"] {
+        let line = tokio::time::timeout(LIMIT, lines.next_line())
+            .await
+            .expect("in time");
+        let line = line.expect("text").expect("a terminal");
+        let (serial, rest) = line.split_once("  ").expect("a serial number");
+        assert!(serial.ends_with(label), "{line}");
+        let (url, rest) = rest.split_once("  sha256:").expect("a fingerprint");
+        assert!(
+            url.starts_with("hiks://admin:Abc12345@127.0.0.1:"),
+            "{line}"
+        );
+        pins.push(rest.to_owned());
+    }
+    // All share the certificate, and the SADP port.
+    assert_eq!(pins[0], pins[1]);
+    assert!(pins[0].ends_with("  SADP on UDP port 37020") && pins[0].len() > 64);
+    child.kill().await.expect("it ends");
+    for (flag, value, known) in [
+        ("--habit", "sundial", "known are sha256"),
+        ("--fault", "sundial", "known are refuse"),
+    ] {
+        let args = [
+            "simulate",
+            "hik",
+            "--user",
+            "a",
+            "--password",
+            "b",
+            flag,
+            value,
+        ];
+        office.run(&args).await.failed(2, &[known]);
+    }
+}
+
 /// A terminal as `muster simulate zk` runs it, which ends with the test, and its URL.
 async fn simulated(office: &Office, more: &[&str]) -> (tokio::process::Child, String) {
     let args = [

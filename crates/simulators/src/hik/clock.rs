@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::tz::{Dst, Offset, TimeZone};
-use jiff::{Timestamp, Zoned, civil};
+use jiff::{Timestamp, ToSpan, Zoned, civil};
 
 /// Wall time and zone of a terminal at the moment of the call. Virtual terminals never read the system clock.
 pub type Clock = Arc<dyn Fn() -> Zoned + Send + Sync>;
@@ -39,6 +39,13 @@ impl Moment {
             offset.to_timestamp(wall).unwrap_or(Timestamp::UNIX_EPOCH),
             offset,
         )
+    }
+}
+
+impl Moment {
+    pub(super) fn an_hour_later(self) -> Self {
+        let wall = self.wall.saturating_add(1.hour());
+        Self { wall, ..self }
     }
 }
 
@@ -115,6 +122,25 @@ impl ZoneNotation {
             }
         }
     }
+}
+
+/// A zone from either notation; `None` for what is neither.
+pub(super) fn read_zone(text: &str) -> Option<TimeZone> {
+    let Some((standard, summer)) = text.split_once("DST") else {
+        return TimeZone::posix(text).ok();
+    };
+    // POSIX gives the offset of the summer, terminals by how much it differs.
+    let (shift, rule) = summer.split_once(',')?;
+    let mut parts = shift.split(':').map(|part| part.parse::<i32>().ok());
+    let mut next = || parts.next().unwrap_or(Some(0));
+    let shift = next()? * 3600 + next()? * 60 + next()?;
+    let offset = TimeZone::posix(standard)
+        .ok()?
+        .to_offset(Timestamp::UNIX_EPOCH);
+    let summer = Offset::from_seconds(offset.seconds().checked_add(shift)?).ok()?;
+    let (sign, hours, minutes, seconds) = posix_parts(summer);
+    let posix = format!("{standard}DST{sign}{hours}:{minutes:02}:{seconds:02},{rule}");
+    TimeZone::posix(&posix).ok()
 }
 
 fn posix_parts(offset: Offset) -> (char, i32, i32, i32) {
@@ -201,6 +227,16 @@ mod tests {
     fn check(now: &str, full: &str, short: &str) {
         let now: Zoned = now.parse().unwrap();
         assert_eq!(ZoneNotation::Full.write(&now), full);
+        for text in [full, short] {
+            let zone = read_zone(text).unwrap();
+            let read = now.with_time_zone(zone);
+            assert_eq!(read.offset(), now.offset(), "{text}");
+            let written = match text == full {
+                true => ZoneNotation::Full.write(&read),
+                false => ZoneNotation::Short.write(&read),
+            };
+            assert_eq!(written, text);
+        }
         assert_eq!(ZoneNotation::Short.write(&now), short);
     }
 

@@ -2,6 +2,9 @@
 //!
 //! Only printing; request bodies are read with `serde_json`.
 
+use super::fault::Fault;
+use super::xml::escape;
+
 /// A value to print. Keys keep their order, which `serde_json`'s map would not.
 #[derive(Debug, Clone)]
 pub(super) enum Json {
@@ -21,6 +24,15 @@ pub(super) struct Quirks {
     pub(super) bare_object: bool,
 }
 
+impl Quirks {
+    pub(super) fn of(faults: &[Fault]) -> Self {
+        Self {
+            string_numbers: faults.contains(&Fault::StringNumbers),
+            bare_object: faults.contains(&Fault::BareObject),
+        }
+    }
+}
+
 impl Json {
     pub(super) fn text(text: impl Into<String>) -> Self {
         Self::Text(text.into())
@@ -31,6 +43,60 @@ impl Json {
         self.write(&mut out, 0, quirks);
         out.push(b'\n');
         out
+    }
+
+    /// Gives each row of a person the name of its picture, in the page of a search; their serial numbers.
+    pub(super) fn name_pictures(&mut self) -> Vec<u32> {
+        let mut serials = Vec::new();
+        let rows = self
+            .field_mut("AcsEvent")
+            .and_then(|page| page.field_mut("InfoList"));
+        let Some(Self::List(rows)) = rows else {
+            return serials;
+        };
+        for row in rows {
+            let serial_no = match row.field_mut("serialNo") {
+                Some(Self::Int(number)) => u32::try_from(*number).unwrap_or(0),
+                _ => 0,
+            };
+            if row.field_mut("employeeNoString").is_none() {
+                continue;
+            }
+            serials.push(serial_no);
+            if let Self::Object(fields) = row {
+                fields.push(("filename", Self::Text(format!("picture{}", serials.len()))));
+            }
+        }
+        serials
+    }
+
+    fn field_mut(&mut self, name: &str) -> Option<&mut Self> {
+        let Self::Object(fields) = self else {
+            return None;
+        };
+        let mut fields = fields.iter_mut();
+        fields.find(|(key, _)| *key == name).map(|(_, value)| value)
+    }
+
+    /// The same as XML elements named like the keys; a list repeats its element.
+    pub(super) fn print_xml(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Int(number) => out.extend_from_slice(number.to_string().as_bytes()),
+            Self::Bool(value) => out.extend_from_slice(value.to_string().as_bytes()),
+            Self::Text(text) => out.extend_from_slice(escape(text).as_bytes()),
+            Self::Bytes(bytes) => out.extend_from_slice(bytes),
+            Self::List(items) => items.iter().for_each(|item| item.print_xml(out)),
+            Self::Object(fields) => {
+                for (key, value) in fields {
+                    out.extend_from_slice(format!("<{key}>").as_bytes());
+                    if matches!(value, Self::Object(_)) {
+                        out.push(b'\n');
+                    }
+                    value.print_xml(out);
+                    out.extend_from_slice(format!("</{key}>\n").as_bytes());
+                }
+            }
+        }
     }
 
     fn write(&self, out: &mut Vec<u8>, depth: usize, quirks: Quirks) {

@@ -14,23 +14,59 @@ pub struct User {
     /// Text: `"007"` and `"7"` are different people.
     pub employee_no: String,
     pub name: String,
-    pub card_no: Option<String>,
+    pub cards: Vec<String>,
     /// `normal`, `visitor`, `blackList` or `administrators`.
     pub user_type: String,
+    /// Whether the validity is looked at, from when and until when, as texts without an offset.
+    pub valid: (bool, String, String),
+    /// The doors, such as `1`; empty when the person is recognised and refused.
+    pub door_right: String,
+    /// `planTemplateNo` of the door.
+    pub right_plan: String,
+    /// The picture a face was enrolled from.
+    pub face: Option<Arc<[u8]>>,
 }
 
+/// What a face that was enrolled at the terminal itself was taken from.
+const OWN_PICTURE: &[u8] = b"\xff\xd8\xff\xe0 taken at the terminal \xff\xd9";
+
 impl User {
+    /// Somebody who was enrolled at the terminal with a face.
     pub fn new(employee_no: impl Into<String>, name: impl Into<String>) -> Self {
         Self {
             employee_no: employee_no.into(),
             name: name.into(),
-            card_no: None,
+            cards: Vec::new(),
             user_type: "normal".to_owned(),
+            valid: (
+                true,
+                "2025-01-01T00:00:00".to_owned(),
+                "2035-12-31T23:59:59".to_owned(),
+            ),
+            door_right: "1".to_owned(),
+            right_plan: "1".to_owned(),
+            face: Some(Arc::from(OWN_PICTURE)),
         }
     }
 
+    /// Somebody of whom only the number is known so far.
+    pub(super) fn enrolled_remotely(employee_no: &str) -> Self {
+        Self {
+            door_right: String::new(),
+            right_plan: String::new(),
+            face: None,
+            ..Self::new(employee_no, "")
+        }
+    }
+
+    /// One more card.
     pub fn card(mut self, card_no: impl Into<String>) -> Self {
-        self.card_no = Some(card_no.into());
+        self.cards.push(card_no.into());
+        self
+    }
+
+    pub fn without_face(mut self) -> Self {
+        self.face = None;
         self
     }
 
@@ -146,32 +182,38 @@ impl Row {
     }
 }
 
-/// The event log, a ring, and the people.
-#[derive(Debug)]
+/// The event log, a ring, and the people. Terminals of a fleet share them until one changes its own.
+#[derive(Debug, Clone)]
 pub(super) struct Log {
     /// Ascending by serial number.
-    pub(super) rows: VecDeque<Row>,
-    pub(super) users: Vec<User>,
-    user_index: HashMap<String, usize>,
-    texts: HashSet<Arc<str>>,
+    pub(super) rows: Arc<VecDeque<Row>>,
+    pub(super) users: Arc<Vec<User>>,
+    user_index: Arc<HashMap<String, usize>>,
+    texts: Arc<HashSet<Arc<str>>>,
     pub(super) next_serial: u32,
     pub(super) capacity: usize,
     /// Rows of doors, buttons and alarms around each punch.
     pub(super) noise: u32,
     noise_made: u32,
+    /// Whether each event of a person comes twice, an hour apart.
+    pub(super) twins: bool,
+    /// How often the log was emptied.
+    pub(super) resets: u32,
 }
 
 impl Default for Log {
     fn default() -> Self {
         Self {
-            rows: VecDeque::new(),
-            users: Vec::new(),
-            user_index: HashMap::new(),
-            texts: HashSet::new(),
+            rows: Arc::default(),
+            users: Arc::default(),
+            user_index: Arc::default(),
+            texts: Arc::default(),
             next_serial: 1,
             capacity: 150_000,
             noise: 0,
             noise_made: 0,
+            twins: false,
+            resets: 0,
         }
     }
 }
@@ -180,25 +222,36 @@ impl Log {
     /// Adds the person, or replaces the one with the same number.
     pub(super) fn put_user(&mut self, user: User) {
         match self.user_index.get(&user.employee_no) {
-            Some(&at) => self.users[at] = user,
+            Some(&at) => Arc::make_mut(&mut self.users)[at] = user,
             None => {
-                self.user_index
+                Arc::make_mut(&mut self.user_index)
                     .insert(user.employee_no.clone(), self.users.len());
-                self.users.push(user);
+                Arc::make_mut(&mut self.users).push(user);
             }
         }
     }
 
     /// Whether there was such a person.
     pub(super) fn remove_user(&mut self, employee_no: &str) -> bool {
-        let Some(at) = self.user_index.remove(employee_no) else {
+        let user_index = Arc::make_mut(&mut self.user_index);
+        let Some(at) = user_index.remove(employee_no) else {
             return false;
         };
-        self.users.remove(at);
-        for index in self.user_index.values_mut().filter(|index| **index > at) {
+        Arc::make_mut(&mut self.users).remove(at);
+        for index in user_index.values_mut().filter(|index| **index > at) {
             *index -= 1;
         }
         true
+    }
+
+    pub(super) fn remove_all_users(&mut self) {
+        self.users = Arc::default();
+        self.user_index = Arc::default();
+    }
+
+    /// Changes people, but not their numbers.
+    pub(super) fn change_users(&mut self, change: impl FnMut(&mut User)) {
+        Arc::make_mut(&mut self.users).iter_mut().for_each(change);
     }
 
     pub(super) fn user(&self, employee_no: &str) -> Option<&User> {
@@ -213,7 +266,14 @@ impl Log {
         for place in 0..noise.min(1) {
             self.append_noise(place, at, zone);
         }
+        let twin = (is_punch && self.twins).then(|| Event {
+            at: at.an_hour_later(),
+            ..event.clone()
+        });
         let serial_no = self.append_one(event, zone);
+        if let Some(twin) = twin {
+            self.append_one(twin, zone);
+        }
         for place in 1..noise {
             self.append_noise(place, at, zone);
         }
@@ -222,8 +282,30 @@ impl Log {
 
     /// Forgets all events; serial numbers begin at 1 again.
     pub(super) fn reset(&mut self) {
-        self.rows.clear();
+        self.rows = Arc::default();
         self.next_serial = 1;
+        self.resets += 1;
+    }
+
+    /// Another pair when a row was added or the log emptied.
+    pub(super) fn state(&self) -> (u32, u32) {
+        (self.next_serial, self.resets)
+    }
+
+    /// 0 when the log is empty.
+    pub(super) fn newest_serial(&self) -> u32 {
+        self.rows.back().map_or(0, |row| row.serial_no)
+    }
+
+    /// Rows with a higher serial number, ascending.
+    pub(super) fn after(&self, serial_no: u32) -> impl DoubleEndedIterator<Item = &Row> {
+        let begin = self.rows.partition_point(|row| row.serial_no <= serial_no);
+        self.rows.range(begin..)
+    }
+
+    /// The ring overwrites its oldest row.
+    pub(super) fn lose_oldest(&mut self) {
+        Arc::make_mut(&mut self.rows).pop_front();
     }
 
     fn append_noise(&mut self, place: u32, at: Moment, zone: &TimeZone) {
@@ -243,7 +325,11 @@ impl Log {
         let serial_no = event.serial_no.unwrap_or(0).max(self.next_serial);
         self.next_serial = serial_no.saturating_add(1);
         let card_no = event.card_no.or_else(|| match (event.major, event.minor) {
-            (5, 1) => self.user(event.employee_no.as_deref()?)?.card_no.clone(),
+            (5, 1) => self
+                .user(event.employee_no.as_deref()?)?
+                .cards
+                .first()
+                .cloned(),
             _ => None,
         });
         let row = Row {
@@ -259,9 +345,9 @@ impl Log {
             verify_mode: self.share(event.verify_mode),
         };
         if self.rows.len() >= self.capacity {
-            self.rows.pop_front();
+            self.lose_oldest();
         }
-        self.rows.push_back(row);
+        Arc::make_mut(&mut self.rows).push_back(row);
         serial_no
     }
 
@@ -271,7 +357,7 @@ impl Log {
             return Some(known.clone());
         }
         let shared: Arc<str> = text.into();
-        self.texts.insert(shared.clone());
+        Arc::make_mut(&mut self.texts).insert(shared.clone());
         Some(shared)
     }
 }

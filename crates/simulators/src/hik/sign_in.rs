@@ -71,8 +71,32 @@ pub enum Nonces {
     SingleUse,
     /// This many requests each.
     Expiring { uses: u32 },
+    /// Any number of requests for so long, on the terminal's own clock.
+    Lasting { seconds: u32 },
     /// Any number of requests, but only to the path and query it was issued for.
     BoundToUri,
+}
+
+/// What a challenge says when the nonce was the only thing wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Staleness {
+    /// `stale="true"`.
+    Said,
+    /// `stale="false"`, as many firmwares do.
+    Denied,
+    /// Nothing.
+    Omitted,
+}
+
+/// The body of a 401 with a challenge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusedAnswer {
+    /// `userCheck` with the attempts that are left.
+    UserCheck,
+    /// A page in HTML, as of older units.
+    Page,
+    /// `ResponseStatus` with the attempts that are left.
+    ResponseStatus,
 }
 
 /// What follows wrong passwords from one address.
@@ -129,29 +153,31 @@ pub(super) enum Algorithm {
     Sha256,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Nonce {
     text: String,
     uri: String,
+    issued_at: Timestamp,
     uses: u32,
     last_count: u32,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Failures {
     count: u32,
     locked_until: Option<Timestamp>,
 }
 
 /// The sign-in of one terminal: its account, the nonces it gave out and whom it has locked out.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Gate {
     pub(super) login: Login,
     pub(super) realm: String,
     pub(super) offer: Offer,
     pub(super) form: ChallengeForm,
     pub(super) nonces: Nonces,
-    pub(super) hides_staleness: bool,
+    pub(super) staleness: Staleness,
+    pub(super) refused_answer: RefusedAnswer,
     pub(super) lock_out: LockOut,
     issued: VecDeque<Nonce>,
     issued_ever: u64,
@@ -169,7 +195,8 @@ impl Gate {
             offer: Offer::Md5,
             form: ChallengeForm::Terminal,
             nonces: Nonces::Reusable,
-            hides_staleness: false,
+            staleness: Staleness::Said,
+            refused_answer: RefusedAnswer::UserCheck,
             lock_out: LockOut::default(),
             issued: VecDeque::new(),
             issued_ever: 0,
@@ -193,7 +220,7 @@ impl Gate {
             return Verdict::Locked(self.locked_answer(left));
         }
         let Some(authorization) = request.header("authorization") else {
-            return Verdict::Unsigned(self.challenge(request, peer, false));
+            return Verdict::Unsigned(self.challenge(request, peer, now, false));
         };
         if !self.proves_password(request, authorization) {
             let failures = self.failures.entry(peer).or_default();
@@ -203,10 +230,10 @@ impl Gate {
                 failures.locked_until = Some(now.saturating_add(lasts).unwrap_or(Timestamp::MAX));
                 return Verdict::RefusedAndLocked(self.locked_answer(lasts.as_secs()));
             }
-            return Verdict::Refused(self.challenge(request, peer, false));
+            return Verdict::Refused(self.challenge(request, peer, now, false));
         }
-        if always_stale || !self.spends_nonce(request, authorization) {
-            return Verdict::Stale(self.challenge(request, peer, true));
+        if always_stale || !self.spends_nonce(request, now, authorization) {
+            return Verdict::Stale(self.challenge(request, peer, now, true));
         }
         self.failures.remove(&peer);
         Verdict::Signed
@@ -233,21 +260,46 @@ impl Gate {
         Some(left)
     }
 
-    fn challenge(&mut self, request: &Request, peer: IpAddr, stale: bool) -> Answer {
+    fn challenge(
+        &mut self,
+        request: &Request,
+        peer: IpAddr,
+        now: Timestamp,
+        stale: bool,
+    ) -> Answer {
         let failed = self
             .failures
             .get(&peer)
             .map_or(0, |failures| failures.count);
         let left = self.lock_out.attempts.saturating_sub(failed);
-        let rest =
-            format!("<lockStatus>unlock</lockStatus>\n<retryLoginTime>{left}</retryLoginTime>\n");
-        let mut answer = Answer::new(401, XML, unauthorized(&rest));
+        let mut answer = match self.refused_answer {
+            RefusedAnswer::UserCheck => {
+                let rest = format!(
+                    "<lockStatus>unlock</lockStatus>\n<retryLoginTime>{left}</retryLoginTime>\n"
+                );
+                Answer::new(401, XML, unauthorized(&rest))
+            }
+            RefusedAnswer::Page => {
+                let page =
+                    "<html><head><title>Document Error: Unauthorized</title></head></html>\n";
+                Answer::new(401, "text/html", page)
+            }
+            RefusedAnswer::ResponseStatus => {
+                let body = format!(
+                    "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ResponseStatus version=\"2.0\">\n\
+                     <statusCode>4</statusCode>\n<statusString>Invalid Operation</statusString>\n\
+                     <subStatusCode>badAuthorization</subStatusCode>\n<lockStatus>unlock</lockStatus>\n\
+                     <retryLoginTime>{left}</retryLoginTime>\n</ResponseStatus>\n"
+                );
+                Answer::new(401, XML, body)
+            }
+        };
         if self.offer == Offer::Basic {
             answer.challenges = vec![format!("Basic realm=\"{}\"", self.realm)];
             return answer;
         }
-        let nonce = self.issue(request);
-        let stale = stale && !self.hides_staleness;
+        let nonce = self.issue(request, now);
+        let stale = stale && self.staleness == Staleness::Said;
         let algorithms: &[Algorithm] = match self.offer {
             Offer::Md5 | Offer::Basic => &[Algorithm::Md5],
             Offer::Sha256 => &[Algorithm::Sha256],
@@ -256,6 +308,12 @@ impl Gate {
         answer.challenges = algorithms
             .iter()
             .map(|algorithm| self.spell(&nonce, *algorithm, stale))
+            .map(|text| match self.staleness {
+                Staleness::Omitted => text
+                    .replace(", stale=\"false\"", "")
+                    .replace(", stale=\"FALSE\"", ""),
+                Staleness::Said | Staleness::Denied => text,
+            })
             .collect();
         if self.form == ChallengeForm::Quoted {
             answer.challenges = vec![answer.challenges.join(", ")];
@@ -293,7 +351,7 @@ impl Gate {
         }
     }
 
-    fn issue(&mut self, request: &Request) -> String {
+    fn issue(&mut self, request: &Request, now: Timestamp) -> String {
         self.issued_ever += 1;
         let seed = hash(
             Algorithm::Md5,
@@ -309,6 +367,7 @@ impl Gate {
         self.issued.push_back(Nonce {
             text: text.clone(),
             uri: request.target.clone(),
+            issued_at: now,
             uses: 0,
             last_count: 0,
         });
@@ -367,7 +426,7 @@ impl Gate {
     }
 
     /// Whether the nonce is one of ours and still good; counts its use.
-    fn spends_nonce(&mut self, request: &Request, authorization: &str) -> bool {
+    fn spends_nonce(&mut self, request: &Request, now: Timestamp, authorization: &str) -> bool {
         if self.offer == Offer::Basic {
             return true;
         }
@@ -393,6 +452,9 @@ impl Gate {
             Nonces::Reusable => true,
             Nonces::SingleUse => issued.uses == 0,
             Nonces::Expiring { uses } => issued.uses < uses,
+            Nonces::Lasting { seconds } => {
+                now.duration_since(issued.issued_at).as_secs() < i64::from(seconds)
+            }
             Nonces::BoundToUri => issued.uri == request.target,
         };
         if good {

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use anyhow::Context;
 use jiff::ToSpan;
 use jiff::tz::TimeZone;
-use simulators::{hik, zk, zk_push};
+use simulators::{zk, zk_push};
 
+mod hik;
 mod push;
 
 #[derive(clap::Subcommand)]
@@ -28,21 +29,11 @@ pub enum Command {
         #[arg(long = "fault", value_name = "F")]
         faults: Vec<zk::Fault>,
     },
-    /// Hikvision terminals on HTTP.
+    /// Hikvision terminals on HTTP, or HTTPS: searched, listened to, found, and calling servers.
     ///
     /// Example: muster simulate hik --port 8000 --count 2 --user admin --password Abc12345
-    Hik {
-        #[command(flatten)]
-        common: Common,
-        #[arg(long)]
-        user: String,
-        /// Password of the virtual terminals; there is no default.
-        #[arg(long)]
-        password: String,
-        /// A fault, e.g. cut or more-forever; may be repeated. An unknown name lists all.
-        #[arg(long = "fault", value_name = "F")]
-        faults: Vec<hik::Fault>,
-    },
+    #[command(after_long_help = HIK_EXAMPLES)]
+    Hik(Box<hik::Args>),
     /// ZKTeco attendance terminals that call a server (push).
     ///
     /// Example: muster simulate zk-push --server http://127.0.0.1:8081 --profile v22 --punch-every 5
@@ -61,6 +52,20 @@ pub enum Command {
         push: Box<push::Args>,
     },
 }
+
+const HIK_EXAMPLES: &str = "\
+Examples:
+  A thousand terminals whose streams stay open:
+    muster simulate hik --count 1000 --records 100 --user admin --password Abc12345
+  Somebody at the door every five seconds, with noise and the new heartbeat:
+    muster simulate hik --user admin --password Abc12345 --punch-every 5 --noise 3 --stream-heartbeat json
+  A stream that falls silent after half a minute, over HTTPS:
+    muster simulate hik --user admin --password Abc12345 --https --fault half-open=30s
+  Events sent to a server, in a form, by a unit that can be found on this machine:
+    muster simulate hik --user admin --password Abc12345 --punch-every 5 --push-form \\
+      --push-to http://127.0.0.1:8081/hik/events/TOKEN --sadp 127.0.0.1
+  Firmware with difficult digests:
+    muster simulate hik --user admin --password Abc12345 --habit single-use-nonces --habit no-stale";
 
 #[derive(clap::Args)]
 pub struct Common {
@@ -171,54 +176,7 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
             }
             wait_for_ctrl_c().await
         }
-        Command::Hik {
-            common,
-            user,
-            password,
-            faults,
-        } => {
-            let zone = zone(common.zone.as_deref())?;
-            let clock = ingest::Clock::system();
-            let today = zone.to_datetime(clock.now()).date();
-            let start = first_day(today, common.records, common.people);
-            let mut running = Vec::new();
-            for index in 0..common.count {
-                let (clock, zone) = (clock.clone(), zone.clone());
-                let now: hik::Clock = Arc::new(move || clock.now().to_zoned(zone.clone()));
-                let login = hik::Login::new(user.as_str(), password.as_str());
-                let mut terminal =
-                    hik::VirtualTerminal::new(common.serial("GB9637211", index), login, now)
-                        .users((0..common.people).map(|n| {
-                            hik::User::new((1001 + n).to_string(), format!("Person {}", n + 1))
-                        }))
-                        .events((0..common.records).map(|n| {
-                            let (round, person) =
-                                (n / common.people.max(1), n % common.people.max(1));
-                            let day = start + ((round / 2) as i64).days();
-                            let hour = if round % 2 == 0 { 8 } else { 18 };
-                            hik::Event::face(
-                                (1001 + person).to_string(),
-                                day.at(hour, (person % 60) as i8, 0, 0),
-                            )
-                        }));
-                for fault in &faults {
-                    terminal = terminal.fault(fault.clone());
-                }
-                let terminal = terminal
-                    .start(common.address(index))
-                    .await
-                    .context("the port cannot be opened")?;
-                println!(
-                    "{}  hik://{}:{}@{}",
-                    terminal.serial_number(),
-                    url_part(&user),
-                    url_part(&password),
-                    terminal.addr()
-                );
-                running.push(terminal);
-            }
-            wait_for_ctrl_c().await
-        }
+        Command::Hik(args) => hik::run(*args).await,
         Command::ZkPush { push, profile } => push::run(*push, profile).await,
         Command::ZkAcc { push } => push::run(*push, zk_push::Profile::Acc).await,
     }
