@@ -9,6 +9,7 @@ mod capabilities;
 mod codes;
 mod device;
 mod events;
+mod multipart;
 mod people;
 mod search;
 mod status;
@@ -22,6 +23,7 @@ pub use device::{DeviceInfo, serial_matches};
 pub use events::{
     AccessEvent, AttendanceStatus, EventPage, EventRow, EventSearch, decode_event_page,
 };
+pub use multipart::{Content, MOST_OF_PART, Part, PartSplitter, Piece};
 pub use people::{PeoplePage, PeopleSearch, Person, decode_people_count, decode_people_page};
 pub use search::{Row, SearchState};
 pub use status::{LoginState, ResponseStatus};
