@@ -10,6 +10,7 @@ mod codes;
 mod device;
 mod events;
 mod multipart;
+mod notification;
 mod people;
 mod search;
 mod status;
@@ -21,9 +22,10 @@ pub use capabilities::EventCapabilities;
 pub use codes::{EventClass, Means, classify};
 pub use device::{DeviceInfo, serial_matches};
 pub use events::{
-    AccessEvent, AttendanceStatus, EventPage, EventRow, EventSearch, decode_event_page,
+    AccessEvent, AttendanceStatus, EventPage, EventRow, EventSearch, Says, decode_event_page,
 };
 pub use multipart::{Content, MOST_OF_PART, Part, PartSplitter, Piece};
+pub use notification::{Notification, Subscription, Told, decode_listeners};
 pub use people::{PeoplePage, PeopleSearch, Person, decode_people_count, decode_people_page};
 pub use search::{Row, SearchState};
 pub use status::{LoginState, ResponseStatus};
@@ -35,6 +37,11 @@ pub mod paths {
     pub const TIME: &str = "/ISAPI/System/time";
     pub const EVENT_CAPABILITIES: &str = "/ISAPI/AccessControl/AcsEvent/capabilities?format=json";
     pub const EVENTS: &str = "/ISAPI/AccessControl/AcsEvent?format=json";
+    /// The slot that does not send the stored events again.
+    pub const STREAM: &str = "/ISAPI/Event/notification/alertStream?deployID=1";
+    /// For firmware that knows no slots.
+    pub const PLAIN_STREAM: &str = "/ISAPI/Event/notification/alertStream";
+    pub const ARMED: &str = "/ISAPI/AccessControl/DeployInfo";
     pub const PEOPLE_COUNT: &str = "/ISAPI/AccessControl/UserInfo/Count?format=json";
     pub const PEOPLE: &str = "/ISAPI/AccessControl/UserInfo/Search?format=json";
 }
