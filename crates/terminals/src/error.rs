@@ -132,6 +132,12 @@ pub enum TerminalError {
     /// Another product family, on the same port.
     #[error("this is an access panel, not an attendance terminal")]
     AccessPanel { step: Step },
+    /// A terminal tells its punches to a few at once.
+    #[error("all places of its live stream are taken{}", holders(.held_by))]
+    StreamFull { held_by: Vec<String> },
+    /// Neither its stream nor a subscription brought the punches that its log has.
+    #[error("it does not tell its punches as they are made")]
+    StreamMute,
     /// It answered, and said no.
     #[error("the terminal refused step {step}: {detail}")]
     Refused { step: Step, detail: String },
@@ -202,6 +208,8 @@ impl TerminalError {
                 Lacking::LargeAnswers => "no_large_answers",
             },
             Self::AccessPanel { .. } => "access_panel",
+            Self::StreamFull { .. } => "stream_full",
+            Self::StreamMute => "stream_mute",
             Self::Refused {
                 step: Step::SignIn, ..
             } => "sign_in_refused",
@@ -231,10 +239,30 @@ impl TerminalError {
             | Self::SignInUnanswered { .. }
             | Self::NotOffered { .. }
             | Self::AccessPanel { .. }
+            | Self::StreamFull { .. }
+            | Self::StreamMute
             | Self::Refused { .. }
             | Self::Malformed { .. }
             | Self::TooLarge { .. }
             | Self::Write(_) => Retry::NextPoll,
+        }
+    }
+
+    /// Nothing came from there, and it may be back any moment.
+    pub fn is_absence(&self) -> bool {
+        match self {
+            Self::Resolve { .. } | Self::Unreachable { .. } => true,
+            Self::Timeout { step, .. } | Self::Cut { step, .. } => *step != Step::SignIn,
+            _ => false,
+        }
+    }
+
+    /// Only telling punches as they are made is refused: the terminal can be read all the same.
+    pub fn is_of_live_only(&self) -> bool {
+        match self {
+            Self::StreamFull { .. } | Self::StreamMute => true,
+            Self::Refused { step, .. } => *step == Step::Live,
+            _ => false,
         }
     }
 
@@ -250,6 +278,7 @@ impl TerminalError {
             | Self::SignInUnanswered { .. }
             | Self::SignInRepeated => Step::SignIn,
             Self::WrongSerial { .. } => Step::Identify,
+            Self::StreamFull { .. } | Self::StreamMute => Step::Live,
             Self::Write(_) => Step::Write,
             Self::Timeout { step, .. }
             | Self::Cut { step, .. }
@@ -268,6 +297,13 @@ fn lock_lasts(for_secs: Option<u32>) -> Duration {
     match for_secs {
         Some(secs) => Duration::from_secs(u64::from(secs.min(86_400)) + 60),
         None => Duration::from_secs(1800),
+    }
+}
+
+fn holders(addresses: &[String]) -> String {
+    match addresses {
+        [] => String::new(),
+        _ => format!(", by {}", addresses.join(" and ")),
     }
 }
 

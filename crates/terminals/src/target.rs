@@ -35,8 +35,7 @@ impl DeviceKind {
     /// Whether [`crate::Terminal::listen`] works with it.
     pub fn tells_live(self) -> bool {
         match self {
-            Self::Zk => true,
-            Self::Hik => false,
+            Self::Zk | Self::Hik => true,
         }
     }
 

@@ -46,10 +46,33 @@ impl Answer {
     }
 }
 
+/// What opening a stream brought, apart from errors of sign-in and network.
+#[derive(Debug)]
+pub(super) enum Opened {
+    /// Its body goes on for as long as the terminal likes, without any limit of ours.
+    Stream(reqwest::Response),
+    Refused {
+        status: StatusCode,
+        said: Option<ResponseStatus>,
+    },
+}
+
+/// A request that is sent as often as the sign-in takes.
+struct Request<'a> {
+    step: Step,
+    method: &'a Method,
+    uri: &'a str,
+    body: Option<&'a String>,
+    /// Only the head of a good answer is waited for.
+    is_stream: bool,
+}
+
 struct Reply {
     status: StatusCode,
     offers: Offers,
     body: Vec<u8>,
+    /// A stream that has begun; then the body is empty.
+    stream: Option<reqwest::Response>,
 }
 
 impl Http {
@@ -73,7 +96,11 @@ impl Http {
             .retry(reqwest::retry::never())
             .http1_only()
             .pool_max_idle_per_host(1)
-            .connect_timeout(limits.connect);
+            .connect_timeout(limits.connect)
+            // A stream without heartbeats whose other end is gone: noticed after a minute.
+            .tcp_keepalive(Duration::from_secs(30))
+            .tcp_keepalive_interval(Duration::from_secs(10))
+            .tcp_keepalive_retries(3);
         if target.transport == Transport::Tls {
             // reqwest panics without a process-wide provider; where there is one already, this changes nothing.
             let _ = rustls::crypto::ring::default_provider().install_default();
@@ -151,7 +178,14 @@ impl Http {
     ) -> Result<Answer, TerminalError> {
         let mut pauses = BUSY_PAUSES.iter();
         loop {
-            let (sent, reply) = self.signed(step, &method, uri, body.as_ref()).await?;
+            let request = Request {
+                step,
+                method: &method,
+                uri,
+                body: body.as_ref(),
+                is_stream: false,
+            };
+            let (sent, reply) = self.signed(&request).await?;
             // The HTTP status of a refusal varies, 200 included; the body decides where there is one.
             let said = ResponseStatus::find(&reply.body).filter(|said| !said.is_ok());
             let detail = match &said {
@@ -190,21 +224,16 @@ impl Http {
 
     /// Sends a request until it is answered with anything but a challenge. Ends: `DigestSession` asks for one or two more
     /// sendings, never for a third, and signs nothing after a refusal.
-    async fn signed(
-        &mut self,
-        step: Step,
-        method: &Method,
-        uri: &str,
-        body: Option<&String>,
-    ) -> Result<(Sent, Reply), TerminalError> {
+    async fn signed(&mut self, request: &Request<'_>) -> Result<(Sent, Reply), TerminalError> {
+        let (step, uri) = (request.step, request.uri);
         loop {
             if self.session.is_refused() {
                 return Err(TerminalError::AuthRefused);
             }
-            let (sent, authorization) = self.session.sign(method.as_str(), uri);
+            let (sent, authorization) = self.session.sign(request.method.as_str(), uri);
             let (deadline, limit) = (self.deadline, self.limits.answer);
             self.answering = false;
-            let exchange = self.exchange(step, method, uri, body, authorization);
+            let exchange = self.exchange(request, authorization);
             let reply = match deadline.within(step, limit, exchange).await.flatten() {
                 Ok(reply) => reply,
                 // Where the password is wrong, trying it again soon would be how an account gets locked.
@@ -294,29 +323,40 @@ impl Http {
     /// One request and its answer, whatever it is.
     async fn exchange(
         &mut self,
-        step: Step,
-        method: &Method,
-        uri: &str,
-        body: Option<&String>,
+        request: &Request<'_>,
         authorization: Option<String>,
     ) -> Result<Reply, TerminalError> {
-        let mut request = self
-            .client
-            .request(method.clone(), format!("{}{uri}", self.base));
-        if let Some(body) = body {
-            request = request
-                .header(header::CONTENT_TYPE, "application/json")
+        let step = request.step;
+        let mut builder = self.client.request(
+            request.method.clone(),
+            format!("{}{}", self.base, request.uri),
+        );
+        if let Some(body) = request.body {
+            let kind = match body.starts_with('<') {
+                true => "application/xml",
+                false => "application/json",
+            };
+            builder = builder
+                .header(header::CONTENT_TYPE, kind)
                 .body(body.clone());
         }
         if let Some(authorization) = authorization {
-            request = request.header(header::AUTHORIZATION, authorization);
+            builder = builder.header(header::AUTHORIZATION, authorization);
         }
-        let sent = request.send().await;
+        let sent = builder.send().await;
         let mut response = sent.map_err(|error| self.failure(step, &error))?;
         let status = response.status();
         self.answering = status.is_success();
         let challenges = response.headers().get_all(header::WWW_AUTHENTICATE);
         let offers = Offers::parse(challenges.iter().map(|value| value.as_bytes()));
+        if request.is_stream && status.is_success() && is_multipart(&response) {
+            return Ok(Reply {
+                status,
+                offers,
+                body: Vec::new(),
+                stream: Some(response),
+            });
+        }
 
         let limit = self.limits.body;
         let too_large = |announced| TerminalError::TooLarge {
@@ -343,6 +383,7 @@ impl Http {
             status,
             offers,
             body,
+            stream: None,
         })
     }
 
@@ -372,6 +413,52 @@ impl Http {
             }
         }
     }
+
+    pub(super) fn limits(&self) -> HikLimits {
+        self.limits
+    }
+
+    pub(super) async fn pause(&self, step: Step, pause: Duration) -> Result<(), TerminalError> {
+        self.deadline.cover(step, tokio::time::sleep(pause)).await
+    }
+
+    /// Opens a stream; other requests may go out while it lasts.
+    pub(super) async fn open_stream(
+        &mut self,
+        step: Step,
+        uri: &str,
+        body: Option<&String>,
+    ) -> Result<Opened, TerminalError> {
+        let method = match body {
+            Some(_) => Method::POST,
+            None => Method::GET,
+        };
+        let request = Request {
+            step,
+            method: &method,
+            uri,
+            body,
+            is_stream: true,
+        };
+        let (sent, reply) = self.signed(&request).await?;
+        if let Some(stream) = reply.stream {
+            self.session.succeeded(sent);
+            return Ok(Opened::Stream(stream));
+        }
+        match ResponseStatus::find(&reply.body) {
+            Some(said) if said.is_lock() => Err(self.locked(sent, None)),
+            said => Ok(Opened::Refused {
+                status: reply.status,
+                said,
+            }),
+        }
+    }
+}
+
+/// A refusal may come with status 200, and a stream without any type.
+fn is_multipart(response: &reqwest::Response) -> bool {
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    kind.is_none_or(|kind| kind.as_bytes().starts_with(b"multipart/"))
 }
 
 /// TLS for connections that never use it: reqwest would otherwise load the system's certificates for every client, a few
@@ -390,7 +477,7 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn
 }
 
 /// The operating system's error inside an HTTP error, or its last cause as one: the layers between say nothing to a person.
-fn io_error(error: &reqwest::Error) -> io::Error {
+pub(super) fn io_error(error: &reqwest::Error) -> io::Error {
     let inner = causes(error)
         .filter_map(|cause| cause.downcast_ref::<io::Error>())
         .last();

@@ -1,5 +1,7 @@
 //! The Hikvision driver against virtual terminals with scripted faults.
 
+mod live;
+
 use std::time::{Duration, Instant};
 
 use attendance::{Punch, PunchState, VerifyMode};
@@ -72,6 +74,8 @@ const IMPATIENT: HikLimits = HikLimits {
     connect: Duration::from_secs(5),
     answer: Duration::from_secs(1),
     body: 1 << 20,
+    silence_least: Duration::from_millis(300),
+    silence_most: Duration::from_millis(900),
 };
 
 fn instant() -> Timestamp {
