@@ -14,7 +14,7 @@ mod search;
 mod status;
 mod time;
 
-pub use auth::{Algorithm, Challenge, Challenged, DigestSession, Offers, Sent};
+pub use auth::{Algorithm, Challenge, Challenged, DigestSession, Login, Offers, Sent};
 pub use body::DecodeError;
 pub use capabilities::EventCapabilities;
 pub use codes::{EventClass, Means, classify};
