@@ -3,6 +3,7 @@
 //! Owns the order of requests and what a position means. Bodies and the sign-in policy are `hik-proto`'s, one HTTP exchange is
 //! `http.rs`, paging through the event log is `log.rs`, punches as they are made are `stream.rs`. Push and finding are not here.
 
+mod gate;
 mod http;
 mod log;
 mod people;
@@ -21,8 +22,8 @@ use self::position::Position;
 use self::stream::Stream;
 use crate::steps::Steps;
 use crate::{
-    Deadline, DeviceUser, Identity, LogRead, OnStep, ReadPosition, Reading, Step, Target,
-    TerminalError,
+    CertificatePin, Deadline, DeviceUser, Identity, LogRead, OnStep, ReadPosition, Reading, Step,
+    Target, TerminalError,
 };
 
 /// How long and how much one request may take. The vendor advises 10 s for the event search.
@@ -281,6 +282,11 @@ impl HikTerminal {
         )
         .await?;
         Ok(read)
+    }
+
+    /// The certificate the terminal showed; none without TLS.
+    pub fn certificate(&self) -> Option<CertificatePin> {
+        self.http.certificate()
     }
 
     /// Ends the conversation. ISAPI has no sign-out: dropping the connection frees the session.

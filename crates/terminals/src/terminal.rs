@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 
 use crate::{
-    Deadline, DeviceKind, DeviceUser, HikTerminal, Identity, Live, LogRead, OnStep, ReadPosition,
-    Reading, Step, Target, TerminalError, Transport, ZkTerminal,
+    CertificatePin, Deadline, DeviceKind, DeviceUser, HikTerminal, Identity, Live, LogRead, OnStep,
+    ReadPosition, Reading, Step, Target, TerminalError, Transport, ZkTerminal,
 };
 
 /// A signed-in connection to a device whose serial number has been checked.
@@ -69,6 +69,14 @@ impl Terminal {
         match self {
             Self::Zk(terminal) => Some(terminal.transport()),
             Self::Hik(_) => None,
+        }
+    }
+
+    /// The certificate it showed; none without TLS.
+    pub fn certificate(&self) -> Option<CertificatePin> {
+        match self {
+            Self::Zk(_) => None,
+            Self::Hik(terminal) => terminal.certificate(),
         }
     }
 

@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::http::{Answer, Opened, io_error};
+use super::http::{self, Answer, Opened, io_error};
 use super::log::{Sorted, sort_out};
 use super::{HikLimits, HikTerminal};
 use crate::{Deadline, Identity, Live, ParkedRecord, Step, TerminalError};
@@ -187,9 +187,10 @@ impl HikTerminal {
         &mut self,
         body: Subscription,
     ) -> Result<Result<Response, Refusal>, TerminalError> {
-        let text = body.encode();
-        let opened = self.http.open_stream(STEP, body.path(), Some(&text)).await;
-        self.sorted(opened?).await
+        let content = http::Content::of(body.encode());
+        let opened = self.http.open_stream(STEP, body.path(), Some(&content));
+        let opened = opened.await?;
+        self.sorted(opened).await
     }
 
     async fn try_stream(&mut self, uri: &str) -> Result<Result<Response, Refusal>, TerminalError> {
