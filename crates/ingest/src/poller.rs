@@ -112,6 +112,8 @@ struct Inner {
     reading: Mutex<BTreeSet<DeviceId>>,
     /// Devices that are listened to, each told here when it is to be read.
     live: Mutex<HashMap<DeviceId, Arc<Notify>>>,
+    /// Of devices that are listened to, the connections in a row that did not last.
+    losses: Mutex<HashMap<DeviceId, u32>>,
     /// Complete reads that wait to be stored.
     complete: Together<CompleteRead, Option<Accepted>>,
 }
@@ -154,6 +156,7 @@ impl Poller {
             stopping: AtomicBool::new(false),
             reading: Mutex::default(),
             live: Mutex::default(),
+            losses: Mutex::default(),
             complete: Together::new(TOGETHER),
         }))
     }
@@ -458,9 +461,13 @@ impl Poller {
         // A terminal does not wait for our disk, unless it is asked for something afterwards.
         if !row.set_clock {
             terminal.close().await;
-            return self.keep_reading(row, began, reading, None).await;
+            return self
+                .keep_reading(row, began, reading, LiveState::Unasked)
+                .await;
         }
-        let kept = self.keep_reading(row, began, reading, None).await;
+        let kept = self
+            .keep_reading(row, began, reading, LiveState::Unasked)
+            .await;
         if let Ok(Some(Ok(accepted))) = &kept {
             self.set_clock_if_off(&mut terminal, row, accepted).await;
         }
@@ -532,7 +539,7 @@ impl Poller {
         row: &devices::Model,
         began: Timestamp,
         reading: Reading,
-        live_since: Option<Timestamp>,
+        live: LiveState,
     ) -> Result<Option<Result<Accepted, PollFailure>>, StoreError> {
         let complete = CompleteRead {
             row: row.clone(),
@@ -541,7 +548,7 @@ impl Poller {
             transport: reading.transport,
             position: reading.position.clone(),
             batch: Batch::of_reading(DeviceId(row.id), reading),
-            live_since,
+            live,
         };
         let kept = self.0.complete.keep(self, complete).await?;
         Ok(kept.flatten().map(Ok))
@@ -584,7 +591,14 @@ impl Poller {
                 record_count: read.identity.records,
                 record_capacity: read.identity.record_capacity,
                 transport: read.transport.map(Transport::as_str),
-                live_since: read.live_since,
+                live_since: match read.live {
+                    LiveState::Since(since) => Some(since),
+                    _ => None,
+                },
+                live_refused: match &read.live {
+                    LiveState::Refused(why) => Some(why),
+                    _ => None,
+                },
             },
         })
         .await?;
@@ -625,6 +639,25 @@ impl Poller {
         failure: PollFailure,
         retry: Retry,
     ) -> Result<Option<Result<Accepted, PollFailure>>, StoreError> {
+        let wait = match retry {
+            Retry::Soon => jittered(retry_after(row.fail_count).min(interval(row))),
+            Retry::NextPoll | Retry::AfterEdit => jittered(interval(row)),
+            Retry::After(wait) => SignedDuration::try_from(wait)
+                .unwrap_or(interval(row))
+                .max(interval(row)),
+        };
+        self.keep_failure_for(row, began, failure, wait, retry == Retry::AfterEdit)
+            .await
+    }
+
+    async fn keep_failure_for(
+        &self,
+        row: &devices::Model,
+        began: Timestamp,
+        failure: PollFailure,
+        wait: SignedDuration,
+        needs_edit: bool,
+    ) -> Result<Option<Result<Accepted, PollFailure>>, StoreError> {
         let inner = &self.0;
         let device = DeviceId(row.id);
         let now = inner.clock.now();
@@ -635,13 +668,6 @@ impl Poller {
             tx.commit_quietly().await?;
             return Ok(Some(Err(failure)));
         }
-        let wait = match retry {
-            Retry::Soon => jittered(retry_after(row.fail_count).min(interval(row))),
-            Retry::NextPoll | Retry::AfterEdit => jittered(interval(row)),
-            Retry::After(wait) => SignedDuration::try_from(wait)
-                .unwrap_or(interval(row))
-                .max(interval(row)),
-        };
         let ours = tx
             .finish_read(&ReadState {
                 device,
@@ -652,7 +678,7 @@ impl Poller {
                     step: failure.step,
                     reason: failure.reason,
                     message: &failure.message,
-                    needs_edit: row.needs_edit || retry == Retry::AfterEdit,
+                    needs_edit: row.needs_edit || needs_edit,
                 },
             })
             .await?;
@@ -755,8 +781,17 @@ pub(crate) struct CompleteRead {
     transport: Option<Transport>,
     position: ReadPosition,
     batch: Batch,
-    /// The device is listened to, so it stays ours.
-    live_since: Option<Timestamp>,
+    live: LiveState,
+}
+
+/// Whether the terminal tells its punches as they are made.
+#[derive(Debug)]
+enum LiveState {
+    Unasked,
+    /// So it stays ours.
+    Since(Timestamp),
+    /// Asked, and why not.
+    Refused(String),
 }
 
 /// What became of a stored read.

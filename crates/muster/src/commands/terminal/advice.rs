@@ -117,6 +117,14 @@ pub fn advice_for(reason: &str, target: &Target) -> String {
              or other firmware; ask the vendor for one that answers on port 4370."
                 .to_owned()
         }
+        "stream_full" => {
+            "It tells its punches to a few at once. Stop other software that listens to it, or only read it: every punch comes with \
+             the next reading."
+                .to_owned()
+        }
+        "stream_mute" => {
+            "Only read it: every punch comes with the next reading. Other firmware may tell them at once.".to_owned()
+        }
         "access_panel" => {
             "C3 and inBio access panels use the same port with another protocol, which Muster does not speak. Check the address."
                 .to_owned()
