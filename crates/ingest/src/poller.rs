@@ -35,7 +35,7 @@ use crate::background::Background;
 use crate::error::story;
 use crate::intake::ToMark;
 use crate::together::{Keep, Together};
-use crate::{Accepted, Batch, Change, Changes, Clock, ClockFault, Intake, place};
+use crate::{Accepted, Batch, Change, Changes, Clock, ClockFault, Intake, Pictures, place};
 
 /// How terminals are read, and what else may be done with them.
 #[derive(Clone, Debug)]
@@ -48,6 +48,8 @@ pub struct PollerOptions {
     pub quiet: Duration,
     /// For what fingerprints are backed up and copied. Without a purpose nothing of them is read, kept or written.
     pub fingerprint_purpose: Option<String>,
+    /// So long the pictures that terminals tell with their punches are kept. Not at all: they are not looked at.
+    pub keep_pictures_days: u32,
 }
 
 impl Default for PollerOptions {
@@ -57,6 +59,7 @@ impl Default for PollerOptions {
             deadline: Duration::from_secs(120),
             quiet: Duration::from_secs(30),
             fingerprint_purpose: None,
+            keep_pictures_days: 0,
         }
     }
 }
@@ -102,6 +105,7 @@ struct Inner {
     store: Store,
     clock: Clock,
     intake: Intake,
+    pictures: Pictures,
     changes: Changes,
     options: PollerOptions,
     /// One name per process start, so that leases of an earlier one are nobody's.
@@ -142,6 +146,7 @@ impl Poller {
         store: Store,
         clock: Clock,
         intake: Intake,
+        pictures: Pictures,
         changes: Changes,
         options: PollerOptions,
     ) -> Self {
@@ -149,6 +154,7 @@ impl Poller {
             store,
             clock,
             intake,
+            pictures,
             changes,
             options,
             owner: format!("poller-{}", store::secrets::random_token()),

@@ -67,6 +67,7 @@ pub struct HikTerminal {
     identity: Identity,
     /// It tells its punches while they are made.
     stream: Option<Stream>,
+    wants_pictures: bool,
 }
 
 impl HikTerminal {
@@ -144,6 +145,7 @@ impl HikTerminal {
                 ..Identity::default()
             },
             stream: None,
+            wants_pictures: false,
         })
     }
 

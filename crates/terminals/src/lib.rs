@@ -20,7 +20,9 @@ mod zk;
 pub use deadline::Deadline;
 pub use error::{Lacking, Retry, Step, TerminalError};
 pub use hik::{HikLimits, HikTerminal};
-pub use reading::{DeviceUser, Identity, Live, ParkedRecord, ReadPosition, Reading, log_fullness};
+pub use reading::{
+    DeviceUser, Identity, Live, ParkedRecord, Picture, ReadPosition, Reading, log_fullness,
+};
 pub use steps::OnStep;
 pub use subnet::{Subnet, SubnetError};
 pub use target::{Credentials, DeviceKind, Target, Transport, same_serial};

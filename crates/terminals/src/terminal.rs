@@ -158,6 +158,14 @@ impl Terminal {
         }
     }
 
+    /// Has pictures of punches handed out too, where the terminal tells any. To be said before [`Self::listen`].
+    pub fn want_pictures(&mut self) {
+        match self {
+            Self::Zk(_) => {}
+            Self::Hik(terminal) => terminal.want_pictures(),
+        }
+    }
+
     /// Asks the terminal to tell each punch when it is made; see [`Self::next_live`].
     ///
     /// # Errors

@@ -727,6 +727,7 @@ person-days-empty = No day has been judged yet.
 raw-punches = Raw punches
 raw-punches-sub = as received, newest first, never edited
 raw-punches-empty = No punch yet. Punches of a device user nobody is mapped to wait in the mapping inbox.
+picture = Picture
 device-time = Device time
 method = Method
 key = Key

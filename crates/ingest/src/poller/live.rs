@@ -107,6 +107,9 @@ impl Poller {
     ) -> Result<End, StoreError> {
         let device = DeviceId(first.id);
         // From here on the device tells, so nothing is missed between a reading and what follows it.
+        if self.0.pictures.are_wanted() {
+            terminal.want_pictures();
+        }
         let refused = match terminal.listen().await {
             Ok(()) => None,
             Err(error) if error.is_of_live_only() => Some(story(&error)),
@@ -185,6 +188,13 @@ impl Poller {
             Live::Punch(punch) => {
                 let batch = Batch::new(device, Way::Live, vec![punch]);
                 self.0.intake.accept(&batch).await?;
+                true
+            }
+            Live::Picture(picture) => {
+                let pictures = &self.0.pictures;
+                pictures
+                    .keep(device, &picture.user, picture.clock, picture.jpeg)
+                    .await;
                 true
             }
             Live::Unclear(record) => {

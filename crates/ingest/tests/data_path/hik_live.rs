@@ -1,14 +1,17 @@
 //! Hikvision terminals that are listened to: what they tell, lose and refuse, and that their log has the last word.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use attendance::Way;
+use ingest::{Engine, PICTURE, PollerOptions};
 use jiff::SignedDuration;
-use simulators::hik::{Event, Fault, Replays, RunningTerminal, Stream, VirtualTerminal};
+use jiff::tz::TimeZone;
+use simulators::hik::{Event, Fault, Pictures, Replays, RunningTerminal, Stream, VirtualTerminal};
 use store::testing::count_rows;
 use store::{Store, on_both_databases};
 
-use crate::company::{Company, wall};
+use crate::company::{Company, ZONE, wall};
 use crate::live::{company, start, until, until_live, ways};
 use crate::polling::{edit, hik_terminal, locate_hik, with_secrets};
 
@@ -68,7 +71,10 @@ on_both_databases! {
     async fn a_quiet_stream_is_contact_and_no_proof(store: Store) {
         let (store, _folder) = with_secrets(store);
         let company = company(store).await;
-        let _terminal = listened_to(&company, quiet()).await;
+        let terminal = listened_to(&company, quiet()).await;
+        let clock = company.clock.clone();
+        let zone = TimeZone::get(ZONE).expect("a zone");
+        terminal.set_clock(Arc::new(move || clock.now().to_zoned(zone.clone())));
         let workers = start(&company).await;
         until_live(&company).await;
         let read_at = company.clock.now();
@@ -123,6 +129,51 @@ on_both_databases! {
         until("it is told", async || !ways(&company, TWO_TO_NOON).await.is_empty()).await;
         assert_eq!(count_rows(&company.store, "punch_sightings").await, 3, "history is no news");
         workers.stop().await.unwrap();
+    }
+
+    async fn pictures_are_kept_where_that_is_wanted_and_for_so_long(store: Store) {
+        let (store, _folder) = with_secrets(store);
+        let mut company = company(store).await;
+        let pictured = || quiet().pictures(Pictures::Binary { bytes: 3000 });
+        let terminal = listened_to(&company, pictured()).await;
+        let workers = start(&company).await;
+        until_live(&company).await;
+        let device = company.devices[0];
+        let told = async |at: &str| {
+            terminal.push(Event::face("1001", wall(at)));
+            until("it is told", async || !ways(&company, at).await.is_empty()).await;
+        };
+        told("2026-03-02 11:58:01").await;
+        // The next one is told after what belongs to the first.
+        told("2026-03-02 11:58:02").await;
+        assert_eq!(company.store.kept_uploads(device).await.unwrap(), [], "nobody has asked for them");
+        workers.stop().await.unwrap();
+
+        let options = PollerOptions { keep_pictures_days: 2, ..PollerOptions::default() };
+        company.engine = Engine::new(company.store.clone(), company.clock.clone(), options.clone());
+        let workers = start(&company).await;
+        until("it listens again", async || terminal.counts().streams == 2).await;
+        terminal.push(Event::face("1001", wall(TWO_TO_NOON)));
+        until("it is kept", async || count_rows(&company.store, "kept_uploads").await == 1).await;
+        let kept = company.store.kept_uploads(device).await.unwrap().remove(0);
+        assert_eq!((kept.kind.as_str(), kept.name.as_str()), (PICTURE, "1001 2026-03-02 11:58:00"));
+        let jpeg = company.store.kept_bytes(&kept).unwrap();
+        assert!(jpeg.len() == 3000 && jpeg.starts_with(b"\xff\xd8\xff"));
+        let ada = company.people[0];
+        let of = company.store.kept_of_punches(PICTURE, ada).await.unwrap();
+        assert_eq!(of.iter().map(|of| of.kept_id).collect::<Vec<_>>(), [kept.id]);
+        assert!(company.store.kept_of_person(PICTURE, kept.id, ada).await.unwrap().is_some());
+        let nobody = company.store.kept_of_person(PICTURE, kept.id, company.people[1]).await.unwrap();
+        assert_eq!(nobody, None, "it is of somebody else");
+        workers.stop().await.unwrap();
+
+        // Two days later, by what forgets other things too.
+        for (hours, left) in [(47, 1), (2, 0)] {
+            company.clock.set(company.clock.now() + SignedDuration::from_hours(hours));
+            let engine = Engine::new(company.store.clone(), company.clock.clone(), options.clone());
+            engine.catch_up().await.unwrap();
+            assert_eq!(count_rows(&company.store, "kept_uploads").await, left);
+        }
     }
 
     async fn a_terminal_that_refuses_to_tell_is_read_and_says_why(store: Store) {

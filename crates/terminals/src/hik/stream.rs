@@ -8,11 +8,12 @@ use std::io;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use attendance::Punch;
+use attendance::{DeviceUserId, Punch};
 use hik_proto::{
     Content, Notification, Part, PartSplitter, Piece, ResponseStatus, Subscription, Told,
     decode_listeners, paths,
 };
+use jiff::civil::DateTime;
 use reqwest::{Response, StatusCode, header};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -21,11 +22,14 @@ use tokio::time::Instant;
 use super::http::{self, Answer, Opened, io_error};
 use super::log::{Sorted, sort_out};
 use super::{HikLimits, HikTerminal};
-use crate::{Deadline, Identity, Live, ParkedRecord, Step, TerminalError};
+use crate::{Deadline, Identity, Live, ParkedRecord, Picture, Step, TerminalError};
 
 const STEP: Step = Step::Live;
 /// Punches that wait to be taken, while the log is read; of more only that they are in the log is known.
 const MOST_WAITING: usize = 1000;
+/// So are pictures that wait, and how large each may be.
+const MOST_PICTURES: usize = 16;
+const MOST_OF_PICTURE: usize = 200_000;
 /// A part that is larger than anything a terminal sends does not end.
 const MOST_OF_PART: u64 = 64 << 20;
 /// A terminal that asks for patience between two streams.
@@ -72,6 +76,15 @@ fn remember(identity: &Identity, manner: Manner) {
 }
 
 impl HikTerminal {
+    /// Has the pictures of punches handed out too.
+    pub fn want_pictures(&mut self) {
+        self.wants_pictures = true;
+    }
+
+    fn begin(&self, response: Response) -> Stream {
+        Stream::begin(response, self.http.limits(), self.wants_pictures)
+    }
+
     /// Asks the terminal to tell each punch when it is made. From now on [`Self::next_live`] hands them out, also those that come
     /// while the log is read.
     ///
@@ -90,7 +103,7 @@ impl HikTerminal {
             },
             Manner::Mute => return Err(TerminalError::StreamMute),
         };
-        self.stream = Some(Stream::begin(response, self.http.limits()));
+        self.stream = Some(self.begin(response));
         Ok(())
     }
 
@@ -130,7 +143,7 @@ impl HikTerminal {
             }
         };
         let stream = match other {
-            Ok(response) => Stream::begin(response, self.http.limits()),
+            Ok(response) => self.begin(response),
             Err(error) => Stream::over(error),
         };
         stream.is_mute(&[], read_up_to);
@@ -287,6 +300,10 @@ struct Ear {
     untold: u32,
     counts: Counts,
     heartbeat: Heartbeat,
+    wants_pictures: bool,
+    /// Whose picture the next part may be.
+    pictured: Option<(DeviceUserId, DateTime)>,
+    pictures_waiting: usize,
 }
 
 /// What is no punch, for those who wonder why nothing comes.
@@ -322,8 +339,9 @@ impl Heartbeat {
 }
 
 impl Stream {
-    fn begin(response: Response, limits: HikLimits) -> Self {
+    fn begin(response: Response, limits: HikLimits, wants_pictures: bool) -> Self {
         let heard = Arc::new(Heard::default());
+        heard.ear().wants_pictures = wants_pictures;
         let listener = tokio::spawn({
             let heard = Arc::clone(&heard);
             async move {
@@ -424,6 +442,7 @@ impl Heard {
 impl Ear {
     fn take(&mut self) -> Option<Result<Live, TerminalError>> {
         if let Some(live) = self.waiting.pop_front() {
+            self.pictures_waiting -= usize::from(matches!(live, Live::Picture(_)));
             return Some(Ok(live));
         }
         if let Some(reason) = self.to_read.take() {
@@ -450,7 +469,8 @@ impl Ear {
         };
         match part.content() {
             Content::Json | Content::Xml => self.hear_text(part),
-            Content::Jpeg | Content::Other => self.counts.other += 1,
+            Content::Jpeg => self.hear_picture(part),
+            Content::Other => self.counts.other += 1,
         }
     }
 
@@ -469,7 +489,26 @@ impl Ear {
         }
     }
 
+    /// A picture belongs to the event before it. One that is too large or too many is not kept; its punch is.
+    fn hear_picture(&mut self, part: &Part) {
+        let is_welcome = self.wants_pictures
+            && part.body.len() <= MOST_OF_PICTURE
+            && self.pictures_waiting < MOST_PICTURES;
+        match self.pictured.take().filter(|_| is_welcome) {
+            Some((user, clock)) => {
+                self.pictures_waiting += 1;
+                self.waiting.push_back(Live::Picture(Picture {
+                    user,
+                    clock,
+                    jpeg: part.body.clone(),
+                }));
+            }
+            None => self.counts.other += 1,
+        }
+    }
+
     fn hear_event(&mut self, told: Told) {
+        self.pictured = None;
         let serial = told.row.serial;
         let text = told.row.row.json;
         let sorted = told
@@ -495,6 +534,7 @@ impl Ear {
                 while self.told.len() > MOST_WAITING {
                     self.told.pop_first();
                 }
+                self.pictured = Some((punch.user.clone(), punch.clock));
                 self.wait(Live::Punch(punch));
             }
             Ok(Sorted::Refused) => self.counts.refused += 1,

@@ -260,6 +260,39 @@ async fn every_framing_gives_exact_punches() {
 }
 
 #[tokio::test]
+async fn a_picture_follows_its_punch_where_it_is_wanted() {
+    let terminal = quiet().pictures(Pictures::Binary { bytes: 3000 }).noise(1);
+    let terminal = start(terminal).await;
+    let mut unwanted = listening(&terminal).await;
+    let mut ours = connected(&terminal).await;
+    ours.want_pictures();
+    ours.listen().await.expect("it tells");
+    terminal.punch("1042", noon());
+    let punch = next_punch(&mut ours).await;
+    match next(&mut ours).await {
+        Live::Picture(picture) => {
+            assert_eq!((picture.user, picture.clock), (punch.user, punch.clock));
+            assert_eq!(picture.jpeg.len(), 3000);
+        }
+        other => panic!("no picture: {other:?}"),
+    }
+    assert_nothing(&mut ours).await;
+    next_punch(&mut unwanted).await;
+    assert_nothing(&mut unwanted).await;
+
+    // One that is too large is not held.
+    let terminal = quiet().pictures(Pictures::Binary { bytes: 300_000 });
+    let terminal = start(terminal).await;
+    let mut ours = connected(&terminal).await;
+    ours.want_pictures();
+    ours.listen().await.expect("it tells");
+    terminal.punch("1042", noon());
+    next_punch(&mut ours).await;
+    terminal.punch("007", noon());
+    assert_eq!(next_punch(&mut ours).await.user.as_str(), "007");
+}
+
+#[tokio::test]
 async fn a_punch_that_comes_byte_by_byte() {
     let dribble = Fault::Dribble(Duration::from_micros(200));
     let terminal = start(quiet().fault(dribble.on(STREAM))).await;
