@@ -27,7 +27,9 @@ use crate::{Deadline, Identity, Live, ParkedRecord, Picture, Step, TerminalError
 const STEP: Step = Step::Live;
 /// Punches that wait to be taken, while the log is read; of more only that they are in the log is known.
 const MOST_WAITING: usize = 1000;
-/// So are pictures that wait, and how large each may be.
+/// Of an event that cannot be understood so many bytes wait with it.
+const MOST_OF_UNCLEAR: usize = 4000;
+/// Pictures that wait, and how large each may be.
 const MOST_PICTURES: usize = 16;
 const MOST_OF_PICTURE: usize = 200_000;
 /// A part that is larger than anything a terminal sends does not end.
@@ -540,7 +542,10 @@ impl Ear {
             Ok(Sorted::Refused) => self.counts.refused += 1,
             Ok(Sorted::Noise) => self.counts.noise += 1,
             Err(reason) => {
-                let bytes = text.into_bytes();
+                // The log has it whole.
+                let mut bytes = text.into_bytes();
+                bytes.truncate(MOST_OF_UNCLEAR);
+                let reason = reason.chars().take(MOST_OF_UNCLEAR).collect();
                 self.wait(Live::Unclear(ParkedRecord { bytes, reason }));
             }
         }
@@ -566,7 +571,7 @@ impl Ear {
         let serial = serial?;
         let last = self.last_told.replace(serial);
         if last.is_some_and(|last| serial < last) {
-            return Some(format!("event {serial} after event {last:?}"));
+            return Some(format!("event {serial} came after a later one"));
         }
         let known = last.max(self.read_up_to)?; // `None` is less than any
         let front = front.filter(|front| *front > known && *front < serial)?;

@@ -327,13 +327,13 @@ async fn streams_that_end_or_fall_silent_are_noticed() {
         let terminal = start(beating(heartbeat)).await;
         let (mut ours, _) = caught_up(&terminal).await;
         // Longer than silence may last: it is alive.
-        let heard = ours.next_live(IMPATIENT.silence_most * 2).await;
+        let heard = ours.next_live(IMPATIENT.silence_most * 5 / 4).await;
         assert_eq!(heard.expect("it beats"), None);
         terminal.hang_streams();
         let error = ours.next_live(LONG).await.expect_err("it is silent");
-        let expected = IMPATIENT.silence_least;
+        let most = IMPATIENT.silence_most;
         assert!(
-            matches!(error, TerminalError::Timeout { step: Step::Live, after } if after == expected),
+            matches!(error, TerminalError::Timeout { step: Step::Live, after } if after <= most),
             "{heartbeat:?}: {error:?}"
         );
     }
@@ -344,7 +344,7 @@ async fn streams_that_end_or_fall_silent_are_noticed() {
         .await
         .expect("connected");
     ours.listen().await.expect("it tells");
-    let heard = ours.next_live(IMPATIENT.silence_most * 2).await;
+    let heard = ours.next_live(IMPATIENT.silence_most * 5 / 4).await;
     assert_eq!(heard.expect("nothing says so"), None);
     terminal.set_fault(Fault::Silent);
     let error = ours.clock().await.expect_err("it is gone");

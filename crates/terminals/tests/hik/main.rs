@@ -75,8 +75,8 @@ const IMPATIENT: HikLimits = HikLimits {
     connect: Duration::from_secs(5),
     answer: Duration::from_secs(1),
     body: 1 << 20,
-    silence_least: Duration::from_millis(300),
-    silence_most: Duration::from_millis(900),
+    silence_least: Duration::from_secs(1),
+    silence_most: Duration::from_secs(2),
 };
 
 fn instant() -> Timestamp {
