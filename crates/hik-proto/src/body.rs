@@ -87,6 +87,14 @@ impl Fields {
         self.find(|leaf| leaf.name.eq_ignore_ascii_case(name))
     }
 
+    /// Every leaf of that name that is not empty.
+    pub(crate) fn texts<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let named = self.leaves.iter().filter(move |leaf| leaf.name == name);
+        named
+            .map(|leaf| leaf.value.trim())
+            .filter(|value| !value.is_empty())
+    }
+
     /// The first leaf of that name directly inside `parent`.
     pub(crate) fn text_in(&self, parent: &str, name: &str) -> Option<&str> {
         self.find(|leaf| leaf.name == name && leaf.parent == parent)
@@ -94,6 +102,12 @@ impl Fields {
 
     pub(crate) fn number(&self, name: &str) -> Option<u32> {
         self.text(name)?.parse().ok()
+    }
+
+    /// Whether the first leaf of that name is true; one that is missing is not.
+    pub(crate) fn flag(&self, name: &str) -> bool {
+        self.text(name)
+            .is_some_and(|value| value.eq_ignore_ascii_case("true") || value == "1")
     }
 
     fn find(&self, wanted: impl Fn(&Leaf) -> bool) -> Option<&str> {

@@ -9,30 +9,41 @@ mod capabilities;
 mod codes;
 mod device;
 mod events;
+mod multipart;
+mod notification;
 mod people;
 mod search;
 mod status;
 mod time;
 
-pub use auth::{Algorithm, Challenge, Challenged, DigestSession, Offers, Sent};
+pub use auth::{Algorithm, Challenge, Challenged, DigestSession, Login, Offers, Sent};
 pub use body::DecodeError;
-pub use capabilities::EventCapabilities;
+pub use capabilities::{AccessCapabilities, EventCapabilities, SystemCapabilities};
 pub use codes::{EventClass, Means, classify};
 pub use device::{DeviceInfo, serial_matches};
 pub use events::{
-    AccessEvent, AttendanceStatus, EventPage, EventRow, EventSearch, decode_event_page,
+    AccessEvent, AttendanceStatus, EventPage, EventRow, EventSearch, Says, decode_event_page,
 };
+pub use multipart::{Content, MOST_OF_PART, Part, PartSplitter, Piece};
+pub use notification::{Notification, Subscription, Told, decode_listeners};
 pub use people::{PeoplePage, PeopleSearch, Person, decode_people_count, decode_people_page};
 pub use search::{Row, SearchState};
-pub use status::{LoginState, ResponseStatus};
+pub use status::{Condition, LoginState, ResponseStatus};
 pub use time::{DeviceTime, EventTime, TimeError};
 
 /// The paths this crate knows the bodies of, as they go on the request line.
 pub mod paths {
     pub const DEVICE_INFO: &str = "/ISAPI/System/deviceInfo";
+    pub const SYSTEM_CAPABILITIES: &str = "/ISAPI/System/capabilities";
+    pub const ACCESS_CAPABILITIES: &str = "/ISAPI/AccessControl/capabilities";
     pub const TIME: &str = "/ISAPI/System/time";
     pub const EVENT_CAPABILITIES: &str = "/ISAPI/AccessControl/AcsEvent/capabilities?format=json";
     pub const EVENTS: &str = "/ISAPI/AccessControl/AcsEvent?format=json";
+    /// The slot that does not send the stored events again.
+    pub const STREAM: &str = "/ISAPI/Event/notification/alertStream?deployID=1";
+    /// For firmware that knows no slots.
+    pub const PLAIN_STREAM: &str = "/ISAPI/Event/notification/alertStream";
+    pub const ARMED: &str = "/ISAPI/AccessControl/DeployInfo";
     pub const PEOPLE_COUNT: &str = "/ISAPI/AccessControl/UserInfo/Count?format=json";
     pub const PEOPLE: &str = "/ISAPI/AccessControl/UserInfo/Search?format=json";
 }

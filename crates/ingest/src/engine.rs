@@ -8,8 +8,8 @@ use tokio::task::JoinHandle;
 use crate::background::Background;
 use crate::opener::Opener;
 use crate::{
-    CallerOptions, Callers, Change, Changes, Clock, Intake, Judge, Locator, LocatorOptions, Poller,
-    PollerOptions,
+    CallerOptions, Callers, Change, Changes, Clock, Intake, Judge, Locator, LocatorOptions,
+    Pictures, Poller, PollerOptions,
 };
 
 /// The data path over one store. Cheap to clone. Nothing runs by itself before [`Engine::start`].
@@ -23,6 +23,7 @@ pub struct Engine {
     pub poller: Poller,
     pub locator: Locator,
     pub callers: Callers,
+    pub pictures: Pictures,
 }
 
 impl Engine {
@@ -31,10 +32,12 @@ impl Engine {
         let changes = Changes::default();
         let judge = Judge::new(store.clone(), clock.clone(), changes.clone());
         let intake = Intake::new(store.clone(), clock.clone(), judge.clone(), changes.clone());
+        let pictures = Pictures::new(store.clone(), clock.clone(), options.keep_pictures_days);
         let poller = Poller::new(
             store.clone(),
             clock.clone(),
             intake.clone(),
+            pictures.clone(),
             changes.clone(),
             options,
         );
@@ -61,6 +64,7 @@ impl Engine {
             poller,
             locator,
             callers,
+            pictures,
         }
     }
 
@@ -153,7 +157,12 @@ impl Engine {
     }
 
     fn opener(&self) -> Opener {
-        Opener::new(self.store.clone(), self.clock.clone(), self.judge.clone())
+        Opener::new(
+            self.store.clone(),
+            self.clock.clone(),
+            self.judge.clone(),
+            self.pictures.clone(),
+        )
     }
 }
 

@@ -17,6 +17,7 @@ mod judge;
 mod locator;
 mod log_order;
 mod opener;
+mod pictures;
 mod place;
 mod poller;
 mod together;
@@ -35,6 +36,7 @@ pub use error::IngestError;
 pub use intake::{Accepted, Batch, ClockFault, Contact, Intake};
 pub use judge::{Difference, Judge, Preview};
 pub use locator::{Located, Locator, LocatorOptions, Outcome, Search};
+pub use pictures::{KIND as PICTURE, Pictures};
 pub use place::is_registered_at;
 pub use poller::{
     Checked, Diagnosis, Done, Found, Operation, PollFailure, Polled, Poller, PollerOptions,

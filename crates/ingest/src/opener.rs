@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use jiff::civil::Date;
 use store::{Store, StoreError};
 
-use crate::{Clock, Judge};
+use crate::{Clock, Judge, Pictures, pictures};
 
 /// How often the clock is looked at, in real time.
 const TICK: Duration = Duration::from_secs(1);
@@ -25,17 +25,19 @@ pub(crate) struct Opener {
     store: Store,
     clock: Clock,
     judge: Judge,
+    pictures: Pictures,
     /// The latest day that was opened, by site.
     opened: BTreeMap<SiteId, Date>,
     forgot: Option<Instant>,
 }
 
 impl Opener {
-    pub(crate) fn new(store: Store, clock: Clock, judge: Judge) -> Self {
+    pub(crate) fn new(store: Store, clock: Clock, judge: Judge, pictures: Pictures) -> Self {
         Self {
             store,
             clock,
             judge,
+            pictures,
             opened: BTreeMap::new(),
             forgot: None,
         }
@@ -88,6 +90,8 @@ impl Opener {
             let tx = self.store.begin_write().await?;
             tx.forget_cycles(now - CYCLES_KEPT).await?;
             tx.forget_clock_notes(now - CLOCKS_KEPT).await?;
+            tx.forget_kept(pictures::KIND, self.pictures.old_before(now))
+                .await?;
             tx.commit_quietly().await?;
             self.forgot = Some(Instant::now());
         }

@@ -20,8 +20,8 @@ use store::failures::Outage;
 use store::polling::{Cycle, ReadOutcome, ReadState};
 use store::{Store, StoreError, WriteTx};
 use terminals::{
-    Credentials, Deadline, DeviceKind, Identity, ReadPosition, Reading, Retry, Step, Target,
-    Terminal, TerminalError, Transport,
+    CertificateTrust, Credentials, Deadline, DeviceKind, Identity, ReadPosition, Reading, Retry,
+    Step, Target, Terminal, TerminalError, Transport,
 };
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -35,7 +35,7 @@ use crate::background::Background;
 use crate::error::story;
 use crate::intake::ToMark;
 use crate::together::{Keep, Together};
-use crate::{Accepted, Batch, Change, Changes, Clock, ClockFault, Intake, place};
+use crate::{Accepted, Batch, Change, Changes, Clock, ClockFault, Intake, Pictures, place};
 
 /// How terminals are read, and what else may be done with them.
 #[derive(Clone, Debug)]
@@ -48,6 +48,8 @@ pub struct PollerOptions {
     pub quiet: Duration,
     /// For what fingerprints are backed up and copied. Without a purpose nothing of them is read, kept or written.
     pub fingerprint_purpose: Option<String>,
+    /// So long the pictures that terminals tell with their punches are kept. Not at all: they are not looked at.
+    pub keep_pictures_days: u32,
 }
 
 impl Default for PollerOptions {
@@ -57,6 +59,7 @@ impl Default for PollerOptions {
             deadline: Duration::from_secs(120),
             quiet: Duration::from_secs(30),
             fingerprint_purpose: None,
+            keep_pictures_days: 0,
         }
     }
 }
@@ -102,6 +105,7 @@ struct Inner {
     store: Store,
     clock: Clock,
     intake: Intake,
+    pictures: Pictures,
     changes: Changes,
     options: PollerOptions,
     /// One name per process start, so that leases of an earlier one are nobody's.
@@ -112,6 +116,8 @@ struct Inner {
     reading: Mutex<BTreeSet<DeviceId>>,
     /// Devices that are listened to, each told here when it is to be read.
     live: Mutex<HashMap<DeviceId, Arc<Notify>>>,
+    /// Of devices that are listened to, the connections in a row that did not last.
+    losses: Mutex<HashMap<DeviceId, u32>>,
     /// Complete reads that wait to be stored.
     complete: Together<CompleteRead, Option<Accepted>>,
 }
@@ -140,6 +146,7 @@ impl Poller {
         store: Store,
         clock: Clock,
         intake: Intake,
+        pictures: Pictures,
         changes: Changes,
         options: PollerOptions,
     ) -> Self {
@@ -147,6 +154,7 @@ impl Poller {
             store,
             clock,
             intake,
+            pictures,
             changes,
             options,
             owner: format!("poller-{}", store::secrets::random_token()),
@@ -154,6 +162,7 @@ impl Poller {
             stopping: AtomicBool::new(false),
             reading: Mutex::default(),
             live: Mutex::default(),
+            losses: Mutex::default(),
             complete: Together::new(TOGETHER),
         }))
     }
@@ -458,9 +467,13 @@ impl Poller {
         // A terminal does not wait for our disk, unless it is asked for something afterwards.
         if !row.set_clock {
             terminal.close().await;
-            return self.keep_reading(row, began, reading, None).await;
+            return self
+                .keep_reading(row, began, reading, LiveState::Unasked)
+                .await;
         }
-        let kept = self.keep_reading(row, began, reading, None).await;
+        let kept = self
+            .keep_reading(row, began, reading, LiveState::Unasked)
+            .await;
         if let Ok(Some(Ok(accepted))) = &kept {
             self.set_clock_if_off(&mut terminal, row, accepted).await;
         }
@@ -518,7 +531,9 @@ impl Poller {
                 comm_key,
                 username: sealed.username,
                 password: sealed.password.map(|password| password.expose().to_owned()),
+                ..Credentials::default()
             },
+            certificate: CertificateTrust::default(),
             serial: Some(row.serial_number.clone()),
         })
     }
@@ -530,7 +545,7 @@ impl Poller {
         row: &devices::Model,
         began: Timestamp,
         reading: Reading,
-        live_since: Option<Timestamp>,
+        live: LiveState,
     ) -> Result<Option<Result<Accepted, PollFailure>>, StoreError> {
         let complete = CompleteRead {
             row: row.clone(),
@@ -539,7 +554,7 @@ impl Poller {
             transport: reading.transport,
             position: reading.position.clone(),
             batch: Batch::of_reading(DeviceId(row.id), reading),
-            live_since,
+            live,
         };
         let kept = self.0.complete.keep(self, complete).await?;
         Ok(kept.flatten().map(Ok))
@@ -582,7 +597,14 @@ impl Poller {
                 record_count: read.identity.records,
                 record_capacity: read.identity.record_capacity,
                 transport: read.transport.map(Transport::as_str),
-                live_since: read.live_since,
+                live_since: match read.live {
+                    LiveState::Since(since) => Some(since),
+                    _ => None,
+                },
+                live_refused: match &read.live {
+                    LiveState::Refused(why) => Some(why),
+                    _ => None,
+                },
             },
         })
         .await?;
@@ -623,6 +645,25 @@ impl Poller {
         failure: PollFailure,
         retry: Retry,
     ) -> Result<Option<Result<Accepted, PollFailure>>, StoreError> {
+        let wait = match retry {
+            Retry::Soon => jittered(retry_after(row.fail_count).min(interval(row))),
+            Retry::NextPoll | Retry::AfterEdit => jittered(interval(row)),
+            Retry::After(wait) => SignedDuration::try_from(wait)
+                .unwrap_or(interval(row))
+                .max(interval(row)),
+        };
+        self.keep_failure_for(row, began, failure, wait, retry == Retry::AfterEdit)
+            .await
+    }
+
+    async fn keep_failure_for(
+        &self,
+        row: &devices::Model,
+        began: Timestamp,
+        failure: PollFailure,
+        wait: SignedDuration,
+        needs_edit: bool,
+    ) -> Result<Option<Result<Accepted, PollFailure>>, StoreError> {
         let inner = &self.0;
         let device = DeviceId(row.id);
         let now = inner.clock.now();
@@ -633,13 +674,6 @@ impl Poller {
             tx.commit_quietly().await?;
             return Ok(Some(Err(failure)));
         }
-        let wait = match retry {
-            Retry::Soon => jittered(retry_after(row.fail_count).min(interval(row))),
-            Retry::NextPoll | Retry::AfterEdit => jittered(interval(row)),
-            Retry::After(wait) => SignedDuration::try_from(wait)
-                .unwrap_or(interval(row))
-                .max(interval(row)),
-        };
         let ours = tx
             .finish_read(&ReadState {
                 device,
@@ -650,7 +684,7 @@ impl Poller {
                     step: failure.step,
                     reason: failure.reason,
                     message: &failure.message,
-                    needs_edit: row.needs_edit || retry == Retry::AfterEdit,
+                    needs_edit: row.needs_edit || needs_edit,
                 },
             })
             .await?;
@@ -753,8 +787,17 @@ pub(crate) struct CompleteRead {
     transport: Option<Transport>,
     position: ReadPosition,
     batch: Batch,
-    /// The device is listened to, so it stays ours.
-    live_since: Option<Timestamp>,
+    live: LiveState,
+}
+
+/// Whether the terminal tells its punches as they are made.
+#[derive(Debug)]
+enum LiveState {
+    Unasked,
+    /// So it stays ours.
+    Since(Timestamp),
+    /// Asked, and why not.
+    Refused(String),
 }
 
 /// What became of a stored read.

@@ -31,12 +31,15 @@ const KEYS: &[(&str, &str)] = &[
     ("push.delay_secs", "MUSTER_PUSH_DELAY_SECS"),
     ("push.keep", "MUSTER_PUSH_KEEP"),
     ("fingerprints.purpose", "MUSTER_FINGERPRINTS_PURPOSE"),
+    ("pictures.keep_days", "MUSTER_PICTURES_KEEP_DAYS"),
     ("log.filter", "MUSTER_LOG_FILTER"),
     ("log.format", "MUSTER_LOG_FORMAT"),
 ];
 
 /// Keys whose value is text although it may look like a number.
 const TEXTS: &[&str] = &["push.path_secret", "fingerprints.purpose"];
+/// Faces are not kept for ever.
+const MOST_PICTURE_DAYS: u32 = 365;
 /// A secret in a path can be guessed at by whoever reaches the port.
 const SHORTEST_PATH_SECRET: usize = 8;
 
@@ -56,6 +59,7 @@ pub struct Config {
     pub discover: Discover,
     pub push: Push,
     pub fingerprints: Fingerprints,
+    pub pictures: Pictures,
     pub log: Log,
 }
 
@@ -118,6 +122,14 @@ pub enum Kept {
     Photos,
 }
 
+/// What cameras of terminals see at punches.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Pictures {
+    /// So many days each is kept. 0: nothing of them is stored.
+    pub keep_days: u32,
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Fingerprints {
@@ -152,6 +164,7 @@ impl Default for Config {
             discover: Discover::default(),
             push: Push::default(),
             fingerprints: Fingerprints::default(),
+            pictures: Pictures::default(),
             log: Log::default(),
         }
     }
@@ -437,6 +450,12 @@ impl Config {
                 bail!("{key}: {value} is less than {least}");
             }
         }
+        if self.pictures.keep_days > MOST_PICTURE_DAYS {
+            bail!(
+                "pictures.keep_days: {} is more than {MOST_PICTURE_DAYS}; 0 keeps none",
+                self.pictures.keep_days
+            );
+        }
         if !(2..=60).contains(&self.push.delay_secs) {
             bail!(
                 "push.delay_secs: {} is not from 2 to 60",
@@ -474,6 +493,7 @@ impl Config {
             concurrency: self.poll.concurrency.into(),
             deadline: self.poll.deadline(),
             fingerprint_purpose: self.fingerprints.purpose(),
+            keep_pictures_days: self.pictures.keep_days,
             ..PollerOptions::default()
         }
     }

@@ -10,7 +10,7 @@ mod waiting;
 use std::collections::BTreeMap;
 use std::process::Stdio;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::civil::{Date, DateTime, date};
 use jiff::tz::TimeZone;
@@ -1069,11 +1069,24 @@ async fn listening_prints_each_punch_when_it_is_made() {
 
     let hik = hik_terminal().await;
     let url = format!("hik://operator:Abc12345@{}", hik.addr());
-    let said = office.run(&["terminal", "listen", &url]).await;
-    said.failed(1, &["polled, not listened to"]);
-    let args = ["--kind", "hik", "--serial", "H1", "--mode", "poll,live"];
-    let said = office.run(&[&["device", "add"][..], &args].concat()).await;
-    said.failed(2, &["polled, not listened to"]);
+    let mut child = office
+        .command(&["terminal", "listen", &url, "--format", "jsonl"])
+        .spawn()
+        .expect("muster starts");
+    let mut lines = tokio::io::BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    let began = Instant::now();
+    while hik.counts().streams_open == 0 {
+        assert!(began.elapsed() < LIMIT, "it does not listen");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    hik.punch("1042", evening());
+    let line = tokio::time::timeout(LIMIT, lines.next_line()).await;
+    let line = line.expect("in time").expect("a pipe").expect("a line");
+    let expected = "{\"user_id\":\"1042\",\"clock\":\"2026-03-02 20:00:00\",\"state\":\"none\",\"verify\":\"face\",\"record\":0}";
+    assert_eq!(line, expected);
+    hik.end_streams();
+    let ended = tokio::time::timeout(LIMIT, child.wait()).await;
+    assert_eq!(ended.expect("in time").expect("it ran").code(), Some(1));
 }
 
 #[tokio::test]

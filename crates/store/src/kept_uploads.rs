@@ -1,10 +1,11 @@
 //! Templates and photos that devices upload, sealed and bounded; only where a setting says that such are kept.
 
-use attendance::DeviceId;
+use attendance::{DeviceId, DeviceUserId, EmployeeId};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use jiff::Timestamp;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use jiff::civil::DateTime;
+use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder};
 
 use crate::audit::Author;
 use crate::entities::kept_uploads;
@@ -17,7 +18,7 @@ pub const KEPT_PER_DEVICE: i64 = 5000;
 /// Something to be kept.
 #[derive(Clone, PartialEq, Eq)]
 pub struct KeptUpload {
-    /// `template` or `photo`.
+    /// `template`, `photo`, or `picture` of a punch.
     pub kind: &'static str,
     /// Which one of the device it is: a later one of the same name takes its place.
     pub name: String,
@@ -33,6 +34,18 @@ impl std::fmt::Debug for KeptUpload {
             .field("len", &self.bytes.len())
             .finish_non_exhaustive()
     }
+}
+
+/// The name of what belongs to a punch.
+pub fn punch_name(user: &DeviceUserId, clock: DateTime) -> String {
+    format!("{user} {}", clock.strftime("%Y-%m-%d %H:%M:%S"))
+}
+
+/// Which punch something kept belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromQueryResult)]
+pub struct KeptOfPunch {
+    pub kept_id: i64,
+    pub punch_id: i64,
 }
 
 impl WriteTx {
@@ -79,6 +92,16 @@ impl WriteTx {
         Ok(())
     }
 
+    /// Forgets what was kept of a kind before this instant; how much that was.
+    pub async fn forget_kept(&self, kind: &str, before: Timestamp) -> Result<u64, StoreError> {
+        Ok(sql::run(
+            &self.tx,
+            "DELETE FROM kept_uploads WHERE kind = $1 AND kept_ms < $2",
+            [kind.into(), before.as_millisecond().into()],
+        )
+        .await?)
+    }
+
     /// Forgets all templates and photos of a device; how many there were.
     pub async fn forget_uploaded(
         &self,
@@ -109,6 +132,34 @@ impl Store {
             .filter(kept_uploads::Column::DeviceId.eq(device.0))
             .order_by_desc(kept_uploads::Column::Id);
         Ok(query.all(self.read()).await?)
+    }
+
+    /// One of a kind, if it is of a punch of this person.
+    pub async fn kept_of_person(
+        &self,
+        kind: &str,
+        id: i64,
+        employee: EmployeeId,
+    ) -> Result<Option<kept_uploads::Model>, StoreError> {
+        let query =
+            kept_uploads::Entity::find_by_id(id).filter(kept_uploads::Column::Kind.eq(kind));
+        let Some(kept) = query.one(self.read()).await? else {
+            return Ok(None);
+        };
+        let of_person = self.kept_of_punches(kind, employee).await?;
+        Ok(of_person.iter().any(|of| of.kept_id == id).then_some(kept))
+    }
+
+    /// What is kept of a kind under the names of this person's punches, see [`punch_name`].
+    pub async fn kept_of_punches(
+        &self,
+        kind: &str,
+        employee: EmployeeId,
+    ) -> Result<Vec<KeptOfPunch>, StoreError> {
+        let text = "SELECT k.id AS kept_id, p.id AS punch_id FROM kept_uploads k \
+             JOIN punches p ON p.device_id = k.device_id AND k.name = p.user_id || ' ' || p.clock \
+             WHERE k.kind = $1 AND p.employee_id = $2 ORDER BY k.id";
+        Ok(sql::fetch(self.read(), text, [kind.into(), employee.0.into()]).await?)
     }
 
     /// The bytes of one of them.

@@ -38,6 +38,8 @@ pub enum ReadOutcome<'a> {
         transport: Option<&'a str>,
         /// The device is listened to since then, and stays `owner`'s.
         live_since: Option<Timestamp>,
+        /// Why it is only read although it should be listened to.
+        live_refused: Option<&'a str>,
     },
     Failed {
         step: &'a str,
@@ -251,11 +253,12 @@ impl WriteTx {
                 record_capacity,
                 transport,
                 live_since,
+                live_refused,
             } => {
                 sql::run(
                     &self.tx,
                     "UPDATE devices SET lease_owner = CASE WHEN $12 IS NULL THEN NULL ELSE lease_owner END, \
-                     lease_until_ms = CASE WHEN $12 IS NULL THEN NULL ELSE lease_until_ms END, live_since_ms = $12, \
+                     lease_until_ms = CASE WHEN $12 IS NULL THEN NULL ELSE lease_until_ms END, live_since_ms = $12, live_refused = $14, \
                      next_poll_ms = $3, fail_count = 0, \
                      last_error = NULL, last_error_step = NULL, last_error_reason = NULL, needs_edit = false, last_contact_ms = $4, last_read_ms = $4, \
                      read_position = $5, clock_drift_s = $6, model = $7, firmware = $8, user_count = $9, record_count = $10, \
@@ -275,6 +278,7 @@ impl WriteTx {
                         record_capacity.map(i64::from).into(),
                         live_since.map(Timestamp::as_millisecond).into(),
                         (*transport).into(),
+                        (*live_refused).into(),
                     ],
                 )
                 .await?
@@ -690,6 +694,7 @@ mod tests {
                         record_capacity: None,
                         transport: answered_by,
                         live_since: None,
+                        live_refused: None,
                     },
                 };
                 assert!(tx.finish_read(&read).await.unwrap());

@@ -13,17 +13,21 @@ mod steps;
 mod subnet;
 mod target;
 mod terminal;
+mod tls;
 mod writing;
 mod zk;
 
 pub use deadline::Deadline;
 pub use error::{Lacking, Retry, Step, TerminalError};
 pub use hik::{HikLimits, HikTerminal};
-pub use reading::{DeviceUser, Identity, Live, ParkedRecord, ReadPosition, Reading, log_fullness};
+pub use reading::{
+    DeviceUser, Identity, Live, ParkedRecord, Picture, ReadPosition, Reading, log_fullness,
+};
 pub use steps::OnStep;
 pub use subnet::{Subnet, SubnetError};
 pub use target::{Credentials, DeviceKind, Target, Transport, same_serial};
 pub use terminal::{ClockSet, Terminal, read};
+pub use tls::{CertificatePin, CertificateTrust, NoPin};
 pub use writing::{
     Effect, FingerKind, Fingerprint, Fingerprints, Privilege, UserChange, UserDetails, WriteError,
     Written,

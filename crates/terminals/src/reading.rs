@@ -84,6 +84,27 @@ pub enum Live {
     Punch(Punch),
     /// A punch that cannot be understood; reading the log tells.
     Unclear(ParkedRecord),
+    /// The picture of a punch that was told before, where pictures are wanted. May be missing.
+    Picture(Picture),
+}
+
+/// What the camera of a terminal saw at a punch.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Picture {
+    pub user: DeviceUserId,
+    pub clock: DateTime,
+    pub jpeg: Vec<u8>,
+}
+
+impl std::fmt::Debug for Picture {
+    /// Without its bytes: they are somebody's face.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Picture")
+            .field("user", &self.user)
+            .field("clock", &self.clock)
+            .field("len", &self.jpeg.len())
+            .finish_non_exhaustive()
+    }
 }
 
 #[cfg(test)]

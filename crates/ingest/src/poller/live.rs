@@ -5,20 +5,26 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use attendance::{DeviceId, Way};
+use jiff::SignedDuration;
 use store::StoreError;
 use store::entities::devices;
 use terminals::{Deadline, DeviceKind, Live, ReadPosition, Retry, Terminal, TerminalError};
 use tokio::sync::Notify;
 
-use super::{PollFailure, Poller, UnderWay, lock};
+use super::{LiveState, PollFailure, Poller, UnderWay, interval, jittered, lock};
 use crate::Batch;
+use crate::error::story;
 use crate::intake::Contact;
 
 /// A device that keeps a question waiting for so long is gone.
 pub(super) const ANSWER: Duration = Duration::from_secs(10);
+
+/// A connection that lasted so long was a good one.
+const HEALTHY: Duration = Duration::from_secs(60);
+const LONGEST_WAIT: SignedDuration = SignedDuration::from_secs(60);
 
 /// Whether a device is to be listened to.
 pub(super) fn is_asked_for(row: &devices::Model) -> bool {
@@ -79,15 +85,16 @@ impl Poller {
         let deadline = Deadline::after(self.0.options.deadline);
         let mut terminal = match Terminal::connect_within(&target, deadline).await {
             Ok(terminal) => terminal,
-            Err(error) => return self.lose(device, &error).await,
+            Err(error) => return self.lose(device, &error, Duration::ZERO).await,
         };
+        let began = Instant::now();
         let listening = Listening::begin(&self.0.live, device);
         let end = self.stay(&mut terminal, &row, &listening.to_read).await;
         drop(listening);
         terminal.close().await;
         match end? {
             End::LetGo => self.let_go(device).await,
-            End::Lost(error) => self.lose(device, &error).await,
+            End::Lost(error) => self.lose(device, &error, began.elapsed()).await,
         }
     }
 
@@ -100,9 +107,14 @@ impl Poller {
     ) -> Result<End, StoreError> {
         let device = DeviceId(first.id);
         // From here on the device tells, so nothing is missed between a reading and what follows it.
-        if let Err(error) = terminal.listen().await {
-            return Ok(End::Lost(error));
+        if self.0.pictures.are_wanted() {
+            terminal.want_pictures();
         }
+        let refused = match terminal.listen().await {
+            Ok(()) => None,
+            Err(error) if error.is_of_live_only() => Some(story(&error)),
+            Err(error) => return Ok(End::Lost(error)),
+        };
         let mut live_since = None;
         loop {
             let row = self.row(device).await?;
@@ -118,12 +130,17 @@ impl Poller {
                 Ok(reading) => reading,
                 Err(error) => return Ok(End::Lost(error)),
             };
-            let since = *live_since.get_or_insert_with(|| self.0.clock.now());
-            let kept = self.keep_reading(&row, began, reading, Some(since));
-            match kept.await? {
+            let live = match &refused {
+                None => LiveState::Since(*live_since.get_or_insert_with(|| self.0.clock.now())),
+                Some(why) => LiveState::Refused(why.clone()),
+            };
+            match self.keep_reading(&row, began, reading, live).await? {
                 None => return Ok(End::LetGo),
                 Some(Ok(accepted)) => self.set_clock_if_off(terminal, &row, &accepted).await,
                 Some(Err(_)) => {}
+            }
+            if refused.is_some() {
+                return Ok(End::LetGo);
             }
             if let Some(end) = self.listen(terminal, device, to_read).await? {
                 return Ok(end);
@@ -142,7 +159,7 @@ impl Poller {
             terminal.renew(Deadline::none());
             let heard = tokio::select! {
                 () = to_read.notified() => return Ok(None),
-                heard = terminal.next_live(self.0.options.quiet) => heard,
+                heard = terminal.next_live(terminal.quiet(self.0.options.quiet)) => heard,
             };
             let kept = match heard {
                 Ok(Some(live)) => self.keep_live(terminal, device, live).await?,
@@ -173,6 +190,13 @@ impl Poller {
                 self.0.intake.accept(&batch).await?;
                 true
             }
+            Live::Picture(picture) => {
+                let pictures = &self.0.pictures;
+                pictures
+                    .keep(device, &picture.user, picture.clock, picture.jpeg)
+                    .await;
+                true
+            }
             Live::Unclear(record) => {
                 tracing::debug!(
                     device.id = device.0,
@@ -185,7 +209,8 @@ impl Poller {
         Ok(terminal.acknowledge().await.map(|()| understood))
     }
 
-    /// Asks a quiet device for its clock. What it told before it answered is stored first; so everything up to now is known.
+    /// Asks a quiet device for its clock. What it told before it answered is stored first; so everything up to now is known,
+    /// unless it tells by another connection than it answers.
     async fn probe(
         &self,
         terminal: &mut Terminal,
@@ -208,7 +233,7 @@ impl Poller {
         }
         let batch = Batch {
             contact: Some(Contact { clock, seen_at }),
-            complete: true,
+            complete: terminal.tells_before_it_answers(),
             ..Batch::new(device, Way::Live, Vec::new())
         };
         let _storing = self.0.intake.storing();
@@ -222,11 +247,33 @@ impl Poller {
         Ok(Ok(true))
     }
 
-    /// A device that did not answer, or does not any more.
-    async fn lose(&self, device: DeviceId, error: &TerminalError) -> Result<(), StoreError> {
+    /// A device that did not answer, or does not any more. One that may be back any moment is asked again soon, and less soon
+    /// each time it does not stay.
+    async fn lose(
+        &self,
+        device: DeviceId,
+        error: &TerminalError,
+        stayed: Duration,
+    ) -> Result<(), StoreError> {
         let row = self.row(device).await?;
         let failure = PollFailure::of(error);
-        self.keep_failure(&row, self.0.clock.now(), failure, error.retry())
+        let began = self.0.clock.now();
+        if !error.is_absence() {
+            self.keep_failure(&row, began, failure, error.retry())
+                .await?;
+            return Ok(());
+        }
+        let losses = {
+            let mut losses = lock(&self.0.losses);
+            let losses = losses.entry(device).or_default();
+            if stayed >= HEALTHY {
+                *losses = 0;
+            }
+            *losses += 1;
+            *losses
+        };
+        let wait = jittered(again_after(losses).min(interval(&row)));
+        self.keep_failure_for(&row, began, failure, wait, false)
             .await?;
         Ok(())
     }
@@ -240,6 +287,12 @@ impl Poller {
     }
 }
 
+/// 1, 2, 4 … 60 s after so many connections that did not last.
+fn again_after(losses: u32) -> SignedDuration {
+    let doublings = losses.saturating_sub(1).min(6);
+    SignedDuration::from_secs(1 << doublings).min(LONGEST_WAIT)
+}
+
 /// Whether another connection is needed.
 fn moved(before: &devices::Model, now: &devices::Model) -> bool {
     let place = |row: &devices::Model| {
@@ -247,4 +300,16 @@ fn moved(before: &devices::Model, now: &devices::Model) -> bool {
         (row.address.clone(), row.port, row.username.clone(), sealed)
     };
     place(before) != place(now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_does_not_stay_is_asked_less_and_less_soon() {
+        let waits = (1..=8).map(|losses| again_after(losses).as_secs());
+        assert_eq!(waits.collect::<Vec<_>>(), [1, 2, 4, 8, 16, 32, 60, 60]);
+        assert_eq!(again_after(u32::MAX), LONGEST_WAIT);
+    }
 }

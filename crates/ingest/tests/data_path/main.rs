@@ -4,6 +4,7 @@ mod calling;
 mod clocks;
 mod company;
 mod fingerprints;
+mod hik_live;
 mod identity;
 mod intake;
 mod judging;

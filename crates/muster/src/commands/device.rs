@@ -200,8 +200,8 @@ impl SignIn {
 #[derive(clap::Args)]
 #[group(skip)]
 struct Habits {
-    /// How its punches reach us, with commas: poll; live, which also listens to a ZKTeco terminal on the connection by which
-    /// it is polled; push, in which a ZKTeco terminal calls the server and needs no address.
+    /// How its punches reach us, with commas: poll; live, which also listens to the terminal, so that a punch comes when it is
+    /// made; push, in which a ZKTeco terminal calls the server and needs no address.
     #[arg(long)]
     mode: Option<Modes>,
     /// What its in and out keys mean: none (a hint), states (trusted), in or out (all its punches are that).
@@ -887,6 +887,7 @@ fn json_of(device: &DeviceRow, config: &Config) -> serde_json::Value {
         "failing_since": at(device.failing_since_ms),
         "last_contact": at(device.last_contact_ms),
         "live_since": at(device.live_since_ms),
+        "live_refused": device.live_refused,
         "last_call": at(device.last_call_ms),
         "calls_from": device.calls_from,
         "covered_to": at(device.covered_to_ms),
@@ -937,8 +938,11 @@ fn condition(device: &DeviceRow, config: &Config) -> String {
                 format!("clock {}", terminal::drift_text(drift))
             }
             _ if device.live_since_ms.is_some() => "live".to_owned(),
-            _ if calls(device) => "calls".to_owned(),
-            _ => "ok".to_owned(),
+            _ => match &device.live_refused {
+                Some(why) => format!("only read: {why}"),
+                None if calls(device) => "calls".to_owned(),
+                None => "ok".to_owned(),
+            },
         },
     }
 }

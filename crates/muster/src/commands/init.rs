@@ -116,11 +116,14 @@ fn file_text(config: &Config, flags: &Flags) -> String {
          # subnets = [\"10.0.0.0/24\"]   # where ZKTeco terminals that moved are found again; private, and nothing else is searched\n\
          # every = {}                  # seconds between two searches\n\n\
          # [fingerprints]\n\
-         # purpose = \"\"   # for what fingerprints are backed up and copied; without it nothing of them is read, kept or written\n",
+         # purpose = \"\"   # for what fingerprints are backed up and copied; without it nothing of them is read, kept or written\n\n\
+         # [pictures]\n\
+         # keep_days = {}   # so long the pictures that Hikvision terminals send with punches are kept, encrypted; 0: none is stored\n",
         config.listen,
         defaults.poll.interval_secs,
         defaults.poll.deadline_secs,
         defaults.poll.concurrency,
-        defaults.discover.every
+        defaults.discover.every,
+        defaults.pictures.keep_days,
     )
 }

@@ -60,6 +60,9 @@ pub struct Model {
     pub last_contact_ms: Option<i64>,
     /// Since when it is listened to; it counts only while its lease lasts.
     pub live_since_ms: Option<i64>,
+    /// Why the last reading could not be followed by listening.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub live_refused: Option<String>,
     pub last_read_ms: Option<i64>,
     /// Terminal minus server, at the last contact.
     pub clock_drift_s: Option<i64>,

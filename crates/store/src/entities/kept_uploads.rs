@@ -8,7 +8,7 @@ pub struct Model {
     #[sea_orm(primary_key)]
     pub id: i64,
     pub device_id: i64,
-    /// `template` or `photo`.
+    /// `template`, `photo`, or `picture` of a punch.
     #[sea_orm(column_type = "Text")]
     pub kind: String,
     /// Which one of the device it is.

@@ -172,6 +172,7 @@ CREATE TABLE devices (
   read_position TEXT NOT NULL DEFAULT '',
   last_contact_ms BIGINT,
   live_since_ms BIGINT,
+  live_refused TEXT,
   last_read_ms BIGINT,
   clock_drift_s BIGINT,
   set_clock BOOLEAN NOT NULL DEFAULT false,

@@ -33,6 +33,8 @@ pub struct DeviceRow {
     pub last_contact_ms: Option<i64>,
     /// Since when it is listened to; `None` also when whoever did so has died.
     pub live_since_ms: Option<i64>,
+    /// Why it is only read although it should be listened to.
+    pub live_refused: Option<String>,
     /// The first read that found this device.
     pub first_verified_ms: Option<i64>,
     /// Since when it is removed.
@@ -65,7 +67,7 @@ fn devices(store: &Store, which: &str) -> String {
         "SELECT d.id, d.kind, d.serial_number, d.name, d.site_id, s.name AS site, s.zone AS zone, d.address, d.port, d.transport, d.username,
        (d.password_sealed IS NOT NULL) AS has_password, (d.comm_key_sealed IS NOT NULL) AS has_comm_key,
        d.mode, d.enabled, d.direction, d.poll_interval_s, d.next_poll_ms, d.needs_edit, d.last_error, d.last_error_step, d.last_error_reason,
-       d.last_contact_ms, CASE WHEN d.lease_until_ms > {now} THEN d.live_since_ms END AS live_since_ms, d.first_verified_ms, d.retired_ms, d.clock_drift_s, d.set_clock, d.model, d.firmware, d.user_count, d.record_count, d.record_capacity,
+       d.last_contact_ms, CASE WHEN d.lease_until_ms > {now} THEN d.live_since_ms END AS live_since_ms, d.live_refused, d.first_verified_ms, d.retired_ms, d.clock_drift_s, d.set_clock, d.model, d.firmware, d.user_count, d.record_count, d.record_capacity,
        c.covered_to_ms,
        f.began_ms AS failing_since_ms, f.step AS failing_step, f.message AS failing_message,
        k.last_ms AS last_call_ms, k.delay_s AS call_delay_s, k.address AS calls_from

@@ -656,7 +656,9 @@ fn identity(device: &DeviceRow, now: Timestamp) -> Vec<(String, String)> {
     }
     fact("site", format!("{}, {}", device.site, device.zone));
     let moment = |ms: Option<i64>| ms.map(|ms| format::moment(format::instant(ms), now, &zone));
+    let not_live = device.live_refused.clone().unwrap_or_default();
     fact("live", moment(device.live_since_ms).unwrap_or_default());
+    fact("not-live", not_live);
     fact(
         "covered",
         moment(device.covered_to_ms).unwrap_or_else(|| msg("device-never-read").to_string()),

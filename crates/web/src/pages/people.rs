@@ -4,10 +4,14 @@
 mod form;
 mod import;
 
+use std::collections::HashMap;
+
 use askama::Template;
+use attendance::EmployeeId;
 use axum::Router;
 use axum::extract::{Path, Query, State};
-use axum::response::Response;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use jiff::SignedDuration;
 use jiff::civil::Date;
@@ -40,6 +44,7 @@ pub(super) fn routes() -> Router<WebState> {
         .route("/people/new", get(form::new).post(form::add))
         .route("/people/import", get(import::show).post(import::take))
         .route("/people/{code}", get(show))
+        .route("/people/{code}/pictures/{id}", get(picture))
         .route("/people/{code}/edit", get(form::edit).post(form::save))
 }
 
@@ -194,6 +199,8 @@ struct Punch {
     suspect: bool,
     /// What the device said, where a person has shifted it.
     shifted: Option<String>,
+    /// Where what its camera saw is.
+    picture: Option<String>,
 }
 
 async fn show(
@@ -221,6 +228,10 @@ async fn show(
     let said = day::corrections(&state.store, &[person.id], &from, &before).await?;
     let users = people::users_of(&state.store, person.id).await?;
     let punches = people::punches(&state.store, person.id, PUNCHES).await?;
+    let pictures = match ui.may.edit_people {
+        true => pictures(&state, &person).await?,
+        false => HashMap::new(),
+    };
     html(&PersonPage {
         edit_href: format!("/people/{}/edit", path_part(&person.code)),
         caption: [Some(person.code.clone()), person.shift.clone()]
@@ -234,10 +245,44 @@ async fn show(
             .iter()
             .map(|one| day_line(one, person.site_id, &said, today))
             .collect(),
-        punches: punches.into_iter().map(|one| punch(one, today)).collect(),
+        punches: punches
+            .into_iter()
+            .map(|one| {
+                let picture = pictures.get(&one.id).cloned();
+                punch(one, picture, today)
+            })
+            .collect(),
         person: &person,
         ui: &ui,
     })
+}
+
+/// By punch, where its picture is.
+async fn pictures(state: &WebState, person: &PersonRow) -> Result<HashMap<i64, String>, PageError> {
+    let employee = EmployeeId(person.id);
+    let kept = state.store.kept_of_punches(ingest::PICTURE, employee);
+    let code = path_part(&person.code);
+    let href = |id: i64| format!("/people/{code}/pictures/{id}");
+    let kept = kept.await?.into_iter();
+    Ok(kept.map(|of| (of.punch_id, href(of.kept_id))).collect())
+}
+
+/// What the camera of a terminal saw at a punch. Only for those who keep the records of people, and never kept by a browser.
+async fn picture(
+    State(state): State<WebState>,
+    visitor: Visitor,
+    Path((code, id)): Path<(String, i64)>,
+) -> Result<Response, PageError> {
+    visitor.require(visitor.may().edit_people)?;
+    let person = known(&state, &code).await?;
+    let employee = EmployeeId(person.id);
+    let kept = state.store.kept_of_person(ingest::PICTURE, id, employee);
+    let kept = kept.await?.ok_or(PageError::NotFound)?;
+    let headers = [
+        (header::CONTENT_TYPE, "image/jpeg"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    Ok((headers, state.store.kept_bytes(&kept)?).into_response())
 }
 
 async fn known(state: &WebState, code: &str) -> Result<PersonRow, PageError> {
@@ -315,7 +360,7 @@ fn day_line(day: &PersonDay, site: i64, said: &[CorrectionRow], today: Date) -> 
 }
 
 /// On the device's own wall time, not that of the site: as it recorded it, or as it was shifted.
-fn punch(punch: PersonPunch, today: Date) -> Punch {
+fn punch(punch: PersonPunch, picture: Option<String>, today: Date) -> Punch {
     let after =
         format::instant(punch.received_ms).duration_since(format::instant(punch.instant_ms));
     let shifted = punch.shifted.as_ref().map(|_| {
@@ -341,5 +386,6 @@ fn punch(punch: PersonPunch, today: Date) -> Punch {
         slow: after > SLOW,
         suspect: punch.suspect && shifted.is_none(),
         shifted,
+        picture,
     }
 }

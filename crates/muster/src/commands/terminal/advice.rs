@@ -17,6 +17,7 @@ fn step_name(step: Step) -> &'static str {
     match step {
         Step::Resolve => "finding the address",
         Step::Connect => "connecting",
+        Step::Tls => "encrypting the connection",
         Step::SignIn => "signing in",
         Step::Identify => "reading the serial number",
         Step::Clock => "reading the clock",
@@ -116,6 +117,14 @@ pub fn advice_for(reason: &str, target: &Target) -> String {
             "Firmware of this kind gives its punches by push instead (menu Comm. › Cloud server), or after a change to attendance mode \
              or other firmware; ask the vendor for one that answers on port 4370."
                 .to_owned()
+        }
+        "stream_full" => {
+            "It tells its punches to a few at once. Stop other software that listens to it, or only read it: every punch comes with \
+             the next reading."
+                .to_owned()
+        }
+        "stream_mute" => {
+            "Only read it: every punch comes with the next reading. Other firmware may tell them at once.".to_owned()
         }
         "access_panel" => {
             "C3 and inBio access panels use the same port with another protocol, which Muster does not speak. Check the address."

@@ -62,7 +62,7 @@ pub enum Command {
     },
     /// Prints each punch when it is made, until Ctrl-C; `record` counts them. They stay in the terminal's log.
     ///
-    /// Example: muster terminal listen zk://10.0.0.9 --format jsonl
+    /// Example: muster terminal listen hik://USER:PASSWORD@10.0.0.9 --format jsonl
     Listen {
         #[command(flatten)]
         place: Place,

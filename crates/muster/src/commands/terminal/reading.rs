@@ -377,6 +377,7 @@ async fn print_live(terminal: &mut Terminal, printer: &mut Printer) -> Result<()
                 }
                 terminal.acknowledge().await?;
             }
+            Some(Live::Picture(_)) => {}
             Some(Live::Unclear(record)) => {
                 eprintln!("not understood: {}", record.reason);
                 terminal.acknowledge().await?;

@@ -141,7 +141,7 @@ fn seen_text(seen: &Seen, diagnosis: &Diagnosis) -> String {
 
 /// What to do about what the drivers name so; `None` for what they do not name.
 pub(super) fn advice(reason: &str) -> Option<Msg> {
-    const REASONS: [&str; 23] = [
+    const REASONS: [&str; 25] = [
         "resolve",
         "unreachable",
         "silent",
@@ -155,6 +155,8 @@ pub(super) fn advice(reason: &str) -> Option<Msg> {
         "no_log",
         "no_large_answers",
         "access_panel",
+        "stream_full",
+        "stream_mute",
         "refused",
         "not_understood",
         "write_unsure",
