@@ -10,7 +10,7 @@ use std::time::Duration;
 use attendance::{DeviceId, Way};
 use store::StoreError;
 use store::entities::devices;
-use terminals::{Deadline, DeviceKind, Live, ReadPosition, Retry, Terminal, TerminalError};
+use terminals::{Deadline, DeviceKind, Live, ReadPosition, Terminal, TerminalError};
 use tokio::sync::Notify;
 
 use super::{PollFailure, Poller, UnderWay, lock};
@@ -71,13 +71,13 @@ impl Poller {
         let target = match self.target(&row) {
             Ok(target) => target,
             Err(failure) => {
-                self.keep_failure(&row, began, failure, Retry::NextPoll)
-                    .await?;
+                let retry = self.retry_of(&row);
+                self.keep_failure(&row, began, failure, retry).await?;
                 return Ok(());
             }
         };
         let deadline = Deadline::after(self.0.options.deadline);
-        let mut terminal = match Terminal::connect_within(&target, deadline).await {
+        let mut terminal = match self.connect(&row, &target, deadline).await? {
             Ok(terminal) => terminal,
             Err(error) => return self.lose(device, &error).await,
         };
@@ -244,7 +244,14 @@ impl Poller {
 fn moved(before: &devices::Model, now: &devices::Model) -> bool {
     let place = |row: &devices::Model| {
         let sealed = (row.password_sealed.clone(), row.comm_key_sealed.clone());
-        (row.address.clone(), row.port, row.username.clone(), sealed)
+        let how = (row.transport.clone(), row.certificate.clone());
+        (
+            row.address.clone(),
+            row.port,
+            row.username.clone(),
+            sealed,
+            how,
+        )
     };
     place(before) != place(now)
 }
