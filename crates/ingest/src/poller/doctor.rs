@@ -81,7 +81,7 @@ impl Poller {
 
     /// What a failure says about the sign-in and the certificate. Otherwise every examination would send the password again,
     /// until the terminal locks.
-    pub(super) async fn keep_refusal(
+    pub async fn keep_refusal(
         &self,
         row: &devices::Model,
         error: &TerminalError,
