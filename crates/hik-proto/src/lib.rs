@@ -6,6 +6,7 @@
 mod auth;
 mod body;
 mod capabilities;
+mod card_owner;
 mod codes;
 mod device;
 mod events;
@@ -17,6 +18,7 @@ mod time;
 pub use auth::{Algorithm, Challenge, Challenged, DigestSession, Login, Offers, Sent};
 pub use body::DecodeError;
 pub use capabilities::{AccessCapabilities, EventCapabilities, SystemCapabilities};
+pub use card_owner::{decode_card_owner, encode_card_owner_search};
 pub use codes::{EventClass, Means, classify};
 pub use device::{DeviceInfo, serial_matches};
 pub use events::{
@@ -35,6 +37,7 @@ pub mod paths {
     pub const TIME: &str = "/ISAPI/System/time";
     pub const EVENT_CAPABILITIES: &str = "/ISAPI/AccessControl/AcsEvent/capabilities?format=json";
     pub const EVENTS: &str = "/ISAPI/AccessControl/AcsEvent?format=json";
+    pub const CARDS: &str = "/ISAPI/AccessControl/CardInfo/Search?format=json";
     pub const PEOPLE_COUNT: &str = "/ISAPI/AccessControl/UserInfo/Count?format=json";
     pub const PEOPLE: &str = "/ISAPI/AccessControl/UserInfo/Search?format=json";
 }
