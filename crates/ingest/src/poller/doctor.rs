@@ -64,10 +64,14 @@ impl Poller {
         let clock = self.0.clock.clone();
         let deadline = Deadline::after(self.0.options.deadline);
         let examined = examine(target, deadline, &move || clock.now(), on_check).await;
+        // Only a certificate of the terminal that it is meant to be is worth keeping.
+        let is_it = examined
+            .iter()
+            .any(|one| one.check == Check::Serial && matches!(one.finding, Finding::Good(_)));
         for one in &examined {
             match &one.finding {
                 Finding::Failed(error) => self.keep_refusal(row, error).await?,
-                Finding::Good(Seen::Certificate(shown)) => {
+                Finding::Good(Seen::Certificate(shown)) if is_it => {
                     self.keep_first_certificate(row, Some(*shown)).await?;
                 }
                 _ => {}
