@@ -347,6 +347,15 @@ impl DigestSession {
     pub fn challenged(&mut self, sent: Sent, uri: &str, offers: &Offers) -> Challenged {
         let used = self.kept.remove(path_of(uri));
         let challenge = offers.strongest();
+        if sent == Sent::Reused {
+            // After a restart, or of another terminal at this address, all are wrong: each one tried may count as a wrong password.
+            self.kept.clear();
+        }
+        if let (Some(used), Some(now)) = (&used, challenge)
+            && used.challenge.realm != now.realm
+        {
+            *self = Self::default();
+        }
         match sent {
             Sent::Unsigned => {}
             Sent::Reused if used.is_some_and(|used| used.rested) => {}
@@ -598,6 +607,23 @@ mod tests {
             assert_eq!(sent, [Sent::Reused, Sent::Fresh]);
             assert_eq!(request(&mut session, &[None]).0, [Sent::Reused]);
         }
+    }
+
+    #[test]
+    fn another_terminal_at_the_address_sees_one_old_nonce() {
+        let mut session = DigestSession::default();
+        for path in ["/a", "/b", "/c"] {
+            session.challenged(Sent::Unsigned, path, &offers(FIRST));
+            session.sign(LOGIN, "GET", path);
+            session.succeeded(Sent::Fresh);
+        }
+        let (sent, _) = session.sign(LOGIN, "GET", "/a");
+        assert_eq!(sent, Sent::Reused);
+        let other = offers(r#"Digest realm="other", nonce="n", qop="auth""#);
+        assert_eq!(session.challenged(sent, "/a", &other), Challenged::Again);
+        assert!(!session.is_proven(), "it has not taken the password yet");
+        assert_eq!(session.sign(LOGIN, "GET", "/a").0, Sent::Fresh);
+        assert_eq!(session.sign(LOGIN, "GET", "/b").0, Sent::Unsigned);
     }
 
     #[test]

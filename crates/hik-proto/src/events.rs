@@ -263,7 +263,7 @@ impl AccessEvent {
         };
         match (&self.employee_no, &self.card_no) {
             (Some(employee_no), _) => Ok(Says::Punch { employee_no, means }),
-            (None, Some(card)) => Err(format!("card {card} without an employee number")),
+            (None, Some(card)) => Ok(Says::OfCard { card, means }),
             (None, None) => Ok(Says::Noise),
         }
     }
@@ -276,6 +276,8 @@ pub enum Says<'a> {
         employee_no: &'a str,
         means: Means,
     },
+    /// A punch of whoever has the card, which the terminal knows.
+    OfCard { card: &'a str, means: Means },
     /// Somebody was not let in.
     Refused,
     /// Doors, buttons, alarms, and authentications of nobody.

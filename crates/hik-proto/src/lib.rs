@@ -6,6 +6,7 @@
 mod auth;
 mod body;
 mod capabilities;
+mod card_owner;
 mod codes;
 mod device;
 mod events;
@@ -19,6 +20,7 @@ mod time;
 pub use auth::{Algorithm, Challenge, Challenged, DigestSession, Login, Offers, Sent};
 pub use body::DecodeError;
 pub use capabilities::{AccessCapabilities, EventCapabilities, SystemCapabilities};
+pub use card_owner::{decode_card_owner, encode_card_owner_search};
 pub use codes::{EventClass, Means, classify};
 pub use device::{DeviceInfo, serial_matches};
 pub use events::{
@@ -44,6 +46,7 @@ pub mod paths {
     /// For firmware that knows no slots.
     pub const PLAIN_STREAM: &str = "/ISAPI/Event/notification/alertStream";
     pub const ARMED: &str = "/ISAPI/AccessControl/DeployInfo";
+    pub const CARDS: &str = "/ISAPI/AccessControl/CardInfo/Search?format=json";
     pub const PEOPLE_COUNT: &str = "/ISAPI/AccessControl/UserInfo/Count?format=json";
     pub const PEOPLE: &str = "/ISAPI/AccessControl/UserInfo/Search?format=json";
 }

@@ -55,15 +55,59 @@ pub struct Row<T> {
 
 /// The object called `name` of a JSON answer.
 pub(crate) fn member(body: &[u8], name: &'static str) -> Result<Box<RawValue>, DecodeError> {
-    let text = clean_text(body);
+    let text = clean_text(without_pictures(body));
     let mut members: std::collections::BTreeMap<String, Box<RawValue>> =
         serde_json::from_str(&text)?;
     members.remove(name).ok_or(DecodeError::Missing(name))
 }
 
+/// The first part of an answer in parts: what was asked for, before the pictures that nobody wanted. Any other body as it is.
+fn without_pictures(body: &[u8]) -> &[u8] {
+    let find = |bytes: &[u8], wanted: &[u8]| {
+        let mut places = bytes.windows(wanted.len().max(1));
+        places.position(|place| place == wanted)
+    };
+    let start = body.iter().position(|byte| !byte.is_ascii_whitespace());
+    let body = start.and_then(|start| body.get(start..)).unwrap_or(body);
+    if !body.starts_with(b"--") {
+        return body;
+    }
+    let boundary = body.split(|byte| *byte == b'\n').next().unwrap_or(body);
+    let boundary = [b"\n", boundary.trim_ascii_end()].concat();
+    let heads = [&b"\r\n\r\n"[..], b"\n\n"];
+    let part = heads
+        .iter()
+        .filter_map(|blank| Some(find(body, blank)? + blank.len()))
+        .min()
+        .and_then(|begins| body.get(begins..))
+        .unwrap_or_default();
+    let ends = find(part, &boundary).unwrap_or(part.len());
+    &part[..ends]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[track_caller]
+    fn check_parts(body: &str) {
+        let found = member(body.as_bytes(), "AcsEvent").map(|event| event.get().to_owned());
+        assert_eq!(found.expect(body), r#"{"a":"--x"}"#);
+    }
+
+    #[test]
+    fn pictures_beside_the_answer_are_passed_over() {
+        let json = r#"{"AcsEvent":{"a":"--x"}}"#;
+        check_parts(json);
+        let head = "Content-Type: application/json\r\nContent-Length: 24";
+        let picture = "Content-Type: image/jpeg\r\n\r\n\u{1}{\r\n--x--\r\n";
+        check_parts(&format!("--x\r\n{head}\r\n\r\n{json}\r\n--x\r\n{picture}"));
+        check_parts(&format!("\r\n--x\n{head}\n\n{json}\n--x\n{picture}"));
+        check_parts(&format!("--x\r\n{head}\r\n\r\n{json}"));
+        for broken in ["--", "--x", "--x\r\n\r\n", "--\n\n--", "   ", ""] {
+            assert!(member(broken.as_bytes(), "AcsEvent").is_err(), "{broken}");
+        }
+    }
 
     #[track_caller]
     fn check(text: Option<&str>, total: Option<u64>, more: bool) {

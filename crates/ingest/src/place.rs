@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use store::entities::devices;
-use terminals::DeviceKind;
+use terminals::{DeviceKind, Transport};
 
 /// Its host name or IP address; empty when it has none.
 pub(crate) fn host(device: &devices::Model) -> &str {
@@ -13,7 +13,8 @@ pub(crate) fn host(device: &devices::Model) -> &str {
 /// Its port, or the usual one of its kind.
 pub(crate) fn port(device: &devices::Model, kind: DeviceKind) -> u16 {
     let port = device.port.and_then(|port| u16::try_from(port).ok());
-    port.unwrap_or(kind.default_port())
+    let chosen = device.transport.as_deref().and_then(Transport::from_name);
+    port.unwrap_or(kind.port_by(chosen))
 }
 
 /// Whether a device is registered with this very address. A host name is not looked up.

@@ -20,8 +20,8 @@ use store::failures::Outage;
 use store::polling::{Cycle, ReadOutcome, ReadState};
 use store::{Store, StoreError, WriteTx};
 use terminals::{
-    CertificateTrust, Credentials, Deadline, DeviceKind, Identity, ReadPosition, Reading, Retry,
-    Step, Target, Terminal, TerminalError, Transport,
+    CertificatePin, CertificateTrust, Credentials, Deadline, DeviceKind, Identity, ReadPosition,
+    Reading, Retry, Step, Target, Terminal, TerminalError, Transport,
 };
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -426,8 +426,8 @@ impl Poller {
         let started = Instant::now();
         let result = match self.target(&row) {
             Err(failure) => {
-                self.keep_failure(&row, began, failure, Retry::NextPoll)
-                    .await?
+                let retry = self.retry_of(&row);
+                self.keep_failure(&row, began, failure, retry).await?
             }
             Ok(target) => self.read_target(&row, began, &target).await?,
         };
@@ -451,7 +451,7 @@ impl Poller {
             self.keep_failure(row, began, failure, error.retry()).await
         };
         let deadline = Deadline::after(self.0.options.deadline);
-        let mut terminal = match Terminal::connect_within(target, deadline).await {
+        let mut terminal = match self.connect(row, target, deadline).await? {
             Ok(terminal) => terminal,
             Err(error) => return failed(error).await,
         };
@@ -503,6 +503,16 @@ impl Poller {
             let message = "the credentials were refused before: edit the device first";
             return Err(failure(Step::SignIn.as_str(), message.to_owned()));
         }
+        if let Some(left) = self.sign_in_waits(row) {
+            return Err(PollFailure {
+                step: Step::SignIn.as_str(),
+                reason: "locked",
+                message: format!(
+                    "the terminal is locked after wrong passwords and left alone for {} min more",
+                    (left.as_secs() / 60).max(1)
+                ),
+            });
+        }
         let sealed = self
             .0
             .store
@@ -531,11 +541,78 @@ impl Poller {
                 comm_key,
                 username: sealed.username,
                 password: sealed.password.map(|password| password.expose().to_owned()),
-                ..Credentials::default()
+                version: row.credentials_ms.max(row.sign_in_wait_ms.unwrap_or(0)),
+                confirmed: row.sign_in_confirmed,
             },
-            certificate: CertificateTrust::default(),
+            certificate: CertificateTrust::from_stored(row.certificate.as_deref())
+                .map_err(|error| failure(Step::Tls.as_str(), error.to_string()))?,
             serial: Some(row.serial_number.clone()),
         })
+    }
+
+    /// How long nobody signs in at a device that is locked.
+    fn sign_in_waits(&self, row: &devices::Model) -> Option<SignedDuration> {
+        let until = Timestamp::from_millisecond(row.sign_in_wait_ms?).ok()?;
+        let left = until.duration_since(self.0.clock.now());
+        left.is_positive().then_some(left)
+    }
+
+    /// When a device is tried again that could not be tried now.
+    fn retry_of(&self, row: &devices::Model) -> Retry {
+        let waits = self.sign_in_waits(row);
+        waits.map_or(Retry::NextPoll, |left| Retry::After(left.unsigned_abs()))
+    }
+
+    /// Connects, and keeps what that told about the certificate: the first one a device shows, or one that it may not show.
+    async fn connect(
+        &self,
+        row: &devices::Model,
+        target: &Target,
+        deadline: Deadline,
+    ) -> Result<Result<Terminal, TerminalError>, StoreError> {
+        let connected = Terminal::connect_within(target, deadline).await;
+        match &connected {
+            Ok(terminal) => {
+                self.keep_first_certificate(row, terminal.certificate())
+                    .await?
+            }
+            Err(error) => self.note_certificate(row, error).await?,
+        }
+        Ok(connected)
+    }
+
+    async fn keep_first_certificate(
+        &self,
+        row: &devices::Model,
+        shown: Option<CertificatePin>,
+    ) -> Result<(), StoreError> {
+        let (None, Some(shown)) = (&row.certificate, shown) else {
+            return Ok(());
+        };
+        let tx = self.0.store.begin_write().await?;
+        tx.keep_first_certificate(DeviceId(row.id), &shown.to_string())
+            .await?;
+        tx.commit().await?;
+        tracing::info!(
+            device.id = row.id,
+            certificate = %shown,
+            "the certificate of device {} is kept", row.name
+        );
+        Ok(())
+    }
+
+    async fn note_certificate(
+        &self,
+        row: &devices::Model,
+        error: &TerminalError,
+    ) -> Result<(), StoreError> {
+        let TerminalError::OtherCertificate { found, .. } = error else {
+            return Ok(());
+        };
+        let tx = self.0.store.begin_write().await?;
+        tx.note_other_certificate(DeviceId(row.id), &found.to_string())
+            .await?;
+        tx.commit().await
     }
 
     /// Stores a complete read with everything that depends on it. Reads that are complete at the same time share a
@@ -652,7 +729,7 @@ impl Poller {
                 .unwrap_or(interval(row))
                 .max(interval(row)),
         };
-        self.keep_failure_for(row, began, failure, wait, retry == Retry::AfterEdit)
+        self.keep_failure_for(row, began, failure, wait, retry)
             .await
     }
 
@@ -662,7 +739,7 @@ impl Poller {
         began: Timestamp,
         failure: PollFailure,
         wait: SignedDuration,
-        needs_edit: bool,
+        retry: Retry,
     ) -> Result<Option<Result<Accepted, PollFailure>>, StoreError> {
         let inner = &self.0;
         let device = DeviceId(row.id);
@@ -684,7 +761,8 @@ impl Poller {
                     step: failure.step,
                     reason: failure.reason,
                     message: &failure.message,
-                    needs_edit: row.needs_edit || needs_edit,
+                    needs_edit: row.needs_edit || retry == Retry::AfterEdit,
+                    sign_in_wait: waits_to_sign_in(&failure, retry, now),
                 },
             })
             .await?;
@@ -837,6 +915,16 @@ fn report(read: Result<Result<Option<Polled>, StoreError>, tokio::task::JoinErro
             "a read could not be stored; its device is read again when its lease ends"
         ),
         Err(panic) => tracing::error!(error = &panic as &dyn std::error::Error, "a read panicked"),
+    }
+}
+
+/// Until when nobody signs in, where a terminal said so.
+fn waits_to_sign_in(failure: &PollFailure, retry: Retry, now: Timestamp) -> Option<Timestamp> {
+    match retry {
+        Retry::After(wait) if failure.step == Step::SignIn.as_str() => {
+            now.checked_add(SignedDuration::try_from(wait).ok()?).ok()
+        }
+        _ => None,
     }
 }
 

@@ -854,6 +854,99 @@ async fn a_wrong_password_is_tried_once_until_it_is_changed() {
     assert_eq!(totals["new"], 2);
 }
 
+/// Each command is a process of its own: the next one learns from the database that the password was refused.
+#[tokio::test]
+async fn a_wrong_password_is_not_sent_again_by_test_or_doctor() {
+    let office = Office::open().await;
+    let terminal = hik_terminal().await;
+    office.add_hik(&terminal, "wr0ng-s3cret").await;
+    let test = ["device", "test", "GB9637211"];
+    let refused = office.run(&test).await;
+    refused.failed(1, &[]);
+    assert!(
+        refused.out.contains("refused the credentials"),
+        "{refused:?}"
+    );
+    for command in [&test[..], &["device", "doctor", "GB9637211"], &test] {
+        let said = office.run(command).await;
+        said.failed(1, &["refused before", "muster device retry GB9637211"]);
+    }
+    assert_eq!(terminal.counts().refused_sign_ins, 1);
+
+    // It was corrected at the terminal instead.
+    terminal.set_password("wr0ng-s3cret");
+    office.run(&["device", "retry", "GB9637211"]).await.done();
+    office.run(&test).await.done();
+    assert_eq!(terminal.counts().refused_sign_ins, 1);
+}
+
+#[tokio::test]
+async fn the_last_attempts_want_a_word() {
+    let office = Office::open().await;
+    let terminal = hik_terminal().await;
+    let lock_out = |left: &str| format!("hik://operator:wr0ng{left}@{}", terminal.addr());
+    for left in ["5", "4", "3"] {
+        let said = office.run(&["terminal", "test", &lock_out(left)]).await;
+        said.failed(1, &[]);
+    }
+    assert_eq!(terminal.counts().refused_sign_ins, 3);
+    let right = format!("hik://operator:Abc12345@{}", terminal.addr());
+    let kept_back = office.run(&["terminal", "info", &right]).await;
+    kept_back.failed(1, &["2 more wrong passwords", "--anyway"]);
+    let insists = ["terminal", "info", &right, "--anyway"];
+    office.run(&insists).await.done();
+    office.run(&["terminal", "info", &right]).await.done();
+}
+
+#[tokio::test]
+async fn a_certificate_is_kept_and_another_one_accepted_by_a_person() {
+    let office = Office::open().await;
+    let clock = Arc::new(|| ingest::Clock::system().now().to_zoned(TimeZone::UTC));
+    let login = hik::Login::new("operator", "Abc12345");
+    let terminal = hik::VirtualTerminal::new("GB9637211", login, clock)
+        .https()
+        .start("127.0.0.1:0")
+        .await
+        .expect("a free port");
+    let shown = || format!("sha256:{}", terminal.fingerprint().expect("a certificate"));
+    office.add_hik(&terminal, "Abc12345").await;
+    let edit = ["device", "edit", "GB9637211"];
+    office
+        .run(&[&edit[..], &["--transport", "tls"]].concat())
+        .await
+        .done();
+    let first = shown();
+    let tested = office.run(&["device", "test", "GB9637211"]).await.done();
+    assert!(tested.out.contains(&first), "{tested:?}");
+    office.poll().await.0.done();
+    assert_eq!(office.devices().await[0]["certificate"], first);
+
+    terminal.change_certificate().expect("another one");
+    let second = shown();
+    office.poll().await.0.failed(1, &[&first, &second]);
+    let listed = &office.devices().await[0];
+    assert_eq!(
+        (&listed["certificate"], &listed["certificate_shown"]),
+        (&first.into(), &second.as_str().into())
+    );
+    office
+        .run(&[&edit[..], &["--certificate", "shown"]].concat())
+        .await
+        .done();
+    office.poll().await.0.done();
+
+    let url = format!("hiks://operator:Abc12345@{}", terminal.addr());
+    let pinned = format!("{url}?fingerprint={second}");
+    office.run(&["terminal", "info", &pinned]).await.done();
+    let other = format!("{url}?fingerprint=sha256:{}", "0a".repeat(32));
+    let said = office.run(&["terminal", "info", &other]).await;
+    said.failed(1, &[&second, "factory reset"]);
+    office
+        .run(&["terminal", "info", &format!("{url}?insecure=1")])
+        .await
+        .done();
+}
+
 #[tokio::test]
 async fn the_doctor_says_what_it_saw_and_what_to_do() {
     let office = Office::open().await;

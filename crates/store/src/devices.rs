@@ -138,6 +138,7 @@ impl WriteTx {
             .await?;
         let mut row = fields.to_row();
         row.next_poll_ms = Set(Some(author.at_ms()));
+        row.credentials_ms = Set(author.at_ms());
         row.retired_ms = Set(None);
         let device = match known {
             Some(known) if known.retired_ms.is_none() => {
@@ -150,6 +151,7 @@ impl WriteTx {
                 let device = DeviceId(known.id);
                 row.id = Set(known.id);
                 row.needs_edit = Set(false);
+                row.sign_in_confirmed = Set(false);
                 row.fail_count = Set(0);
                 row.update(&self.tx).await?;
                 self.mark_differing(&known, &fields).await?;
@@ -227,8 +229,15 @@ impl WriteTx {
             || before.username != fields.username
             || !matches!(password, SecretEdit::Keep)
             || !matches!(comm_key, SecretEdit::Keep);
+        let signs_in_differently = before.username != fields.username
+            || !matches!(password, SecretEdit::Keep)
+            || !matches!(comm_key, SecretEdit::Keep);
+        if signs_in_differently {
+            row.sign_in_confirmed = Set(false);
+        }
         if reached_differently {
             row.needs_edit = Set(false);
+            row.credentials_ms = Set(author.at_ms());
             row.fail_count = Set(0);
             row.lease_owner = Set(None);
             row.lease_until_ms = Set(None);
@@ -257,6 +266,81 @@ impl WriteTx {
             fields.detail(),
         )
         .await
+    }
+
+    /// Lets the credentials of a device be tried again although they were refused, or although the terminal may be locked still;
+    /// `confirmed` also where it allows few more wrong ones.
+    pub async fn try_credentials_again(
+        &self,
+        device: DeviceId,
+        confirmed: bool,
+        author: Author,
+    ) -> Result<(), StoreError> {
+        let before = self.device_row(device).await?;
+        sql::run(
+            &self.tx,
+            "UPDATE devices SET needs_edit = false, credentials_ms = $2, sign_in_confirmed = (sign_in_confirmed OR $3), \
+             sign_in_wait_ms = NULL, fail_count = 0, next_poll_ms = $2 WHERE id = $1",
+            [device.0.into(), author.at_ms().into(), confirmed.into()],
+        )
+        .await?;
+        let detail = serde_json::json!({ "confirmed": confirmed });
+        self.audit(
+            author,
+            "device.sign_in.again",
+            &before.serial_number,
+            detail,
+        )
+        .await
+    }
+
+    /// Says which certificate a device may show, in the words of the drivers; `None` keeps the next one it shows.
+    pub async fn set_certificate(
+        &self,
+        device: DeviceId,
+        certificate: Option<&str>,
+        author: Author,
+    ) -> Result<(), StoreError> {
+        let before = self.device_row(device).await?;
+        sql::run(
+            &self.tx,
+            "UPDATE devices SET certificate = $2, certificate_shown = NULL, next_poll_ms = $3 WHERE id = $1",
+            [device.0.into(), certificate.into(), author.at_ms().into()],
+        )
+        .await?;
+        let detail = serde_json::json!({ "before": before.certificate, "now": certificate });
+        self.audit(author, "device.certificate", &before.serial_number, detail)
+            .await
+    }
+
+    /// A device has shown its first certificate: it is the one it may show from now on.
+    pub async fn keep_first_certificate(
+        &self,
+        device: DeviceId,
+        certificate: &str,
+    ) -> Result<(), StoreError> {
+        sql::run(
+            &self.tx,
+            "UPDATE devices SET certificate = $2 WHERE id = $1 AND certificate IS NULL",
+            [device.0.into(), certificate.into()],
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// A device has shown another certificate than it may.
+    pub async fn note_other_certificate(
+        &self,
+        device: DeviceId,
+        shown: &str,
+    ) -> Result<(), StoreError> {
+        sql::run(
+            &self.tx,
+            "UPDATE devices SET certificate_shown = $2 WHERE id = $1 AND certificate <> $2",
+            [device.0.into(), shown.into()],
+        )
+        .await?;
+        Ok(())
     }
 
     /// Marks the reports that depend on what is now different about a device.

@@ -48,6 +48,8 @@ pub enum ReadOutcome<'a> {
         message: &'a str,
         /// Nothing is tried again before a person edits the credentials.
         needs_edit: bool,
+        /// Nobody signs in before this; `None` where the terminal is not locked.
+        sign_in_wait: Option<Timestamp>,
     },
 }
 
@@ -260,7 +262,8 @@ impl WriteTx {
                     "UPDATE devices SET lease_owner = CASE WHEN $12 IS NULL THEN NULL ELSE lease_owner END, \
                      lease_until_ms = CASE WHEN $12 IS NULL THEN NULL ELSE lease_until_ms END, live_since_ms = $12, live_refused = $14, \
                      next_poll_ms = $3, fail_count = 0, \
-                     last_error = NULL, last_error_step = NULL, last_error_reason = NULL, needs_edit = false, last_contact_ms = $4, last_read_ms = $4, \
+                     last_error = NULL, last_error_step = NULL, last_error_reason = NULL, needs_edit = false, \
+                     sign_in_confirmed = true, sign_in_wait_ms = NULL, certificate_shown = NULL, last_contact_ms = $4, last_read_ms = $4, \
                      read_position = $5, clock_drift_s = $6, model = $7, firmware = $8, user_count = $9, record_count = $10, \
                      record_capacity = $11, transport = COALESCE(transport, $13), first_verified_ms = COALESCE(first_verified_ms, $4) \
                      WHERE id = $1 AND lease_owner = $2",
@@ -288,12 +291,13 @@ impl WriteTx {
                 reason,
                 message,
                 needs_edit,
+                sign_in_wait,
             } => {
                 sql::run(
                     &self.tx,
                     "UPDATE devices SET lease_owner = NULL, lease_until_ms = NULL, live_since_ms = NULL, next_poll_ms = $3, \
-                     fail_count = fail_count + 1, last_error = $4, last_error_step = $5, last_error_reason = $7, needs_edit = $6 \
-                     WHERE id = $1 AND lease_owner = $2",
+                     fail_count = fail_count + 1, last_error = $4, last_error_step = $5, last_error_reason = $7, needs_edit = $6, \
+                     sign_in_confirmed = (sign_in_confirmed AND NOT $6), sign_in_wait_ms = $8 WHERE id = $1 AND lease_owner = $2",
                     [
                         state.device.0.into(),
                         state.owner.into(),
@@ -302,6 +306,7 @@ impl WriteTx {
                         (*step).into(),
                         (*needs_edit).into(),
                         (*reason).into(),
+                        sign_in_wait.map(Timestamp::as_millisecond).into(),
                     ],
                 )
                 .await?
@@ -322,16 +327,33 @@ impl WriteTx {
         let now = self.device_row(DeviceId(row.id)).await?;
         let tried = |row: &crate::entities::devices::Model| {
             let secrets = (row.password_sealed.clone(), row.comm_key_sealed.clone());
-            (row.address.clone(), row.port, row.username.clone(), secrets)
+            let place = (row.address.clone(), row.port, row.credentials_ms);
+            (place, row.username.clone(), secrets)
         };
         if tried(&now) == tried(row) {
             sql::run(
                 &self.tx,
-                "UPDATE devices SET needs_edit = true, last_error = $2, last_error_step = $3, last_error_reason = $4 WHERE id = $1",
+                "UPDATE devices SET needs_edit = true, sign_in_confirmed = false, last_error = $2, last_error_step = $3, last_error_reason = $4 WHERE id = $1",
                 [row.id.into(), message.into(), step.into(), reason.into()],
             )
             .await?;
         }
+        Ok(())
+    }
+
+    /// A device is locked, or wants to be left alone, as somebody found who did not poll it.
+    pub async fn wait_to_sign_in(
+        &self,
+        device: DeviceId,
+        until: Timestamp,
+    ) -> Result<(), StoreError> {
+        sql::run(
+            &self.tx,
+            "UPDATE devices SET sign_in_wait_ms = $2, next_poll_ms = CASE WHEN next_poll_ms < $2 THEN $2 ELSE next_poll_ms END \
+             WHERE id = $1",
+            [device.0.into(), until.as_millisecond().into()],
+        )
+        .await?;
         Ok(())
     }
 
@@ -664,7 +686,7 @@ mod tests {
                 owner,
                 at: at(20),
                 next_poll: at(320),
-                outcome: ReadOutcome::Failed { step: "connect", reason: "unreachable", message: "refused", needs_edit: false },
+                outcome: ReadOutcome::Failed { step: "connect", reason: "unreachable", message: "refused", needs_edit: false, sign_in_wait: None },
             };
             assert!(!tx.finish_read(&state("first")).await.unwrap());
             assert!(tx.finish_read(&state("second")).await.unwrap());

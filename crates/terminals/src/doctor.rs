@@ -12,8 +12,8 @@ use tokio::net::{TcpStream, lookup_host};
 
 use crate::zk::is_unanswered;
 use crate::{
-    Deadline, DeviceKind, HikTerminal, Identity, Step, Target, Terminal, TerminalError, Transport,
-    ZkTerminal,
+    CertificatePin, Condition, Deadline, DeviceKind, HikTerminal, Identity, Step, Target, Terminal,
+    TerminalError, Transport, ZkTerminal,
 };
 
 /// For a name and for a connection.
@@ -28,46 +28,75 @@ pub enum Check {
     Resolve,
     Tcp,
     Udp,
+    /// Encryption, and which certificate it shows.
+    Tls,
     /// The terminal's first answer.
     Handshake,
     /// Comm key, or user name and password.
     Key,
     Serial,
     Clock,
+    /// What it can do, and may do for this user.
+    Permissions,
     Counters,
     Users,
     Live,
     Log,
+    /// Where it calls when something happens.
+    Push,
 }
 
 impl Check {
-    pub const ALL: [Self; 11] = [
-        Self::Resolve,
-        Self::Tcp,
-        Self::Udp,
-        Self::Handshake,
-        Self::Key,
-        Self::Serial,
-        Self::Clock,
-        Self::Counters,
-        Self::Users,
-        Self::Live,
-        Self::Log,
-    ];
+    /// Those of a brand.
+    pub fn of(kind: DeviceKind) -> &'static [Self] {
+        match kind {
+            DeviceKind::Zk => &[
+                Self::Resolve,
+                Self::Tcp,
+                Self::Udp,
+                Self::Handshake,
+                Self::Key,
+                Self::Serial,
+                Self::Clock,
+                Self::Counters,
+                Self::Users,
+                Self::Live,
+                Self::Log,
+            ],
+            DeviceKind::Hik => &[
+                Self::Resolve,
+                Self::Tcp,
+                Self::Tls,
+                Self::Handshake,
+                Self::Key,
+                Self::Serial,
+                Self::Clock,
+                Self::Permissions,
+                Self::Counters,
+                Self::Users,
+                Self::Live,
+                Self::Log,
+                Self::Push,
+            ],
+        }
+    }
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Resolve => "resolve",
             Self::Tcp => "tcp",
             Self::Udp => "udp",
+            Self::Tls => "tls",
             Self::Handshake => "handshake",
             Self::Key => "key",
             Self::Serial => "serial",
             Self::Clock => "clock",
+            Self::Permissions => "permissions",
             Self::Counters => "counters",
             Self::Users => "users",
             Self::Live => "live",
             Self::Log => "log",
+            Self::Push => "push",
         }
     }
 }
@@ -87,6 +116,9 @@ pub enum Finding {
 pub enum Seen {
     Nothing,
     Addresses(Vec<IpAddr>),
+    Certificate(CertificatePin),
+    /// What it says it can do, of what we may ask for.
+    Abilities(Vec<Ability>),
     /// Whether the terminal wants a key or password. Without one everybody on the network can read and clear it.
     Key {
         wanted: bool,
@@ -108,6 +140,30 @@ pub enum Seen {
         /// Otherwise there are more, and the time was up.
         whole: bool,
     },
+}
+
+/// What a terminal may be able to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ability {
+    Events,
+    People,
+    Cards,
+    Faces,
+    Fingerprints,
+    Door,
+}
+
+impl Ability {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Events => "events",
+            Self::People => "people",
+            Self::Cards => "cards",
+            Self::Faces => "faces",
+            Self::Fingerprints => "fingerprints",
+            Self::Door => "door",
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -140,7 +196,7 @@ pub async fn examine(
             let _broke_off = exam.look_inside(&mut terminal, now).await;
             terminal.close().await;
         }
-        if !exam.knows(Check::Udp) {
+        if target.kind == DeviceKind::Zk && !exam.knows(Check::Udp) {
             exam.look_at_udp().await;
         }
     }
@@ -193,9 +249,18 @@ impl Exam<'_> {
             Err(error) => {
                 let said_no = matches!(
                     error,
-                    TerminalError::NotOffered { .. } | TerminalError::Refused { .. }
+                    TerminalError::NotOffered { .. }
+                        | TerminalError::Refused { .. }
+                        | TerminalError::Condition { .. }
                 );
-                match said_no && check == Check::Live {
+                let is_missing = match &error {
+                    TerminalError::Condition { condition, .. } => {
+                        *condition == Condition::NotSupported
+                    }
+                    _ => said_no,
+                };
+                let may_be_missing = [Check::Permissions, Check::Live, Check::Push];
+                match is_missing && may_be_missing.contains(&check) {
                     true => (Finding::NotOffered, true),
                     false => (Finding::Failed(error), said_no && check > Check::Serial),
                 }
@@ -213,9 +278,9 @@ impl Exam<'_> {
     }
 
     fn end(mut self) -> Vec<Examined> {
-        for check in Check::ALL {
-            if !self.knows(check) {
-                self.note_after(Duration::ZERO, check, Finding::NotTried);
+        for check in Check::of(self.target.kind) {
+            if !self.knows(*check) {
+                self.note_after(Duration::ZERO, *check, Finding::NotTried);
             }
         }
         self.found.sort_by_key(|examined| examined.check);
@@ -332,11 +397,28 @@ impl Exam<'_> {
             })
         });
         self.note_result(Check::Tcp, connected.map(|_| Seen::Nothing))?;
-        self.note(Check::Udp, Finding::NotOffered);
         let mut passed = Vec::new();
         let mut on_step = |step, took| passed.push((step, took));
         let signed_in =
             HikTerminal::connect_watched(self.target, self.deadline, &mut on_step).await;
+        let certificate = HikTerminal::certificate_of(self.target);
+        match (self.target.transport, &certificate) {
+            (Transport::Tls, Some(shown)) => {
+                let refused = signed_in
+                    .as_ref()
+                    .err()
+                    .is_some_and(|e| e.step() == Step::Tls);
+                if !refused {
+                    self.note_after(
+                        Duration::ZERO,
+                        Check::Tls,
+                        Finding::Good(Seen::Certificate(*shown)),
+                    );
+                }
+            }
+            (Transport::Tls, None) => {}
+            _ => self.note_after(Duration::ZERO, Check::Tls, Finding::NotOffered),
+        }
         for (step, took) in passed {
             let (check, seen) = match step {
                 Step::Connect => (Check::Handshake, Seen::Nothing),
@@ -346,6 +428,7 @@ impl Exam<'_> {
             self.note_after(took, check, Finding::Good(seen));
         }
         let failed = match &signed_in {
+            Err(error) if error.step() == Step::Tls => Check::Tls,
             Err(error) if error.step() == Step::Connect => Check::Handshake,
             Err(error) if error.step() == Step::SignIn => Check::Key,
             _ => Check::Serial,
@@ -369,6 +452,12 @@ impl Exam<'_> {
         let at = now();
         self.note_result(Check::Clock, clock.map(|shows| Seen::Clock { shows, at }))?;
 
+        if let Terminal::Hik(terminal) = &mut *terminal {
+            let abilities = terminal.abilities().await;
+            self.note_result(Check::Permissions, abilities.map(Seen::Abilities))?;
+            terminal.count_people().await.ok();
+        }
+
         let identity = terminal.identity();
         let counters = match (identity.users, identity.records) {
             (None, None) => Finding::NotOffered,
@@ -383,11 +472,20 @@ impl Exam<'_> {
         let users = terminal.users().await;
         self.note_result(Check::Users, users.map(|users| Seen::Users(users.len())))?;
 
-        let live = terminal.listen().await;
+        let live = match &mut *terminal {
+            Terminal::Zk(terminal) => terminal.listen().await,
+            Terminal::Hik(terminal) => terminal.look_at_stream().await,
+        };
         self.note_result(Check::Live, live.map(|()| Seen::Nothing))?;
 
         let log = read_log(terminal).await;
-        self.note_result(Check::Log, log)
+        self.note_result(Check::Log, log)?;
+
+        if let Terminal::Hik(terminal) = terminal {
+            let hosts = terminal.look_at_push().await;
+            self.note_result(Check::Push, hosts.map(|()| Seen::Nothing))?;
+        }
+        Ok(())
     }
 
     /// Whether a terminal that was reached by TCP answers over UDP too.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use hik_proto::Condition;
+
 use crate::{CertificatePin, WriteError};
 
 /// The step of a conversation with a terminal. Failures are shown with it ("no answer at: connect").
@@ -176,6 +178,13 @@ pub enum TerminalError {
     /// It answered, and said no.
     #[error("the terminal refused step {step}: {detail}")]
     Refused { step: Step, detail: String },
+    /// It answered, said no, and what it means is known.
+    #[error("the terminal refused step {step}: {detail}")]
+    Condition {
+        step: Step,
+        condition: Condition,
+        detail: String,
+    },
     #[error("the answer at step {step} cannot be understood: {detail}")]
     Malformed { step: Step, detail: String },
     /// The answer is larger than we are willing to hold.
@@ -254,6 +263,17 @@ impl TerminalError {
                 step: Step::SignIn, ..
             } => "sign_in_refused",
             Self::Refused { .. } => "refused",
+            Self::Condition { condition, .. } => match condition {
+                Condition::Busy => "busy",
+                Condition::Fault => "device_fault",
+                Condition::NotActivated => "not_activated",
+                Condition::LowPrivilege => "low_privilege",
+                Condition::NotSupported => "not_supported",
+                Condition::Full => "device_full",
+                Condition::TooManyListeners => "too_many_listeners",
+                Condition::RebootRequired => "reboot_required",
+                Condition::NotUnderstood => "not_understood",
+            },
             Self::Write(error) => error.reason(),
             Self::Malformed { .. } | Self::TooLarge { .. } => "not_understood",
         }
@@ -289,6 +309,7 @@ impl TerminalError {
             | Self::StreamFull { .. }
             | Self::StreamMute
             | Self::Refused { .. }
+            | Self::Condition { .. }
             | Self::Malformed { .. }
             | Self::TooLarge { .. }
             | Self::Write(_) => Retry::NextPoll,
@@ -336,6 +357,7 @@ impl TerminalError {
             | Self::NotOffered { step, .. }
             | Self::AccessPanel { step }
             | Self::Refused { step, .. }
+            | Self::Condition { step, .. }
             | Self::Malformed { step, .. }
             | Self::TooLarge { step, .. } => *step,
         }

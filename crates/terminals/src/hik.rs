@@ -13,17 +13,21 @@ mod stream;
 use std::time::Duration;
 
 use attendance::Punch;
-use hik_proto::{DeviceInfo, DeviceTime, EventCapabilities, decode_people_count, paths};
+use hik_proto::{
+    AccessCapabilities, DeviceInfo, DeviceTime, EventCapabilities, decode_people_count, paths,
+};
 use jiff::Timestamp;
 
-use self::http::{Answer, Http};
+use self::gate::Gate;
+use self::http::{Answer, Http, Opened};
 use self::log::{Collected, Start};
 use self::position::Position;
 use self::stream::Stream;
+use crate::doctor::Ability;
 use crate::steps::Steps;
 use crate::{
-    CertificatePin, Deadline, DeviceUser, Identity, LogRead, OnStep, ReadPosition, Reading, Step,
-    Target, TerminalError,
+    CertificatePin, Condition, Deadline, DeviceUser, Identity, LogRead, OnStep, ReadPosition,
+    Reading, Step, Target, TerminalError,
 };
 
 /// How long and how much one request may take. The vendor advises 10 s for the event search.
@@ -59,6 +63,11 @@ const SMALL_PAGE: u32 = 10;
 const PARKED_SHOWN: usize = 100;
 /// The people list is read again after this long although the count is unchanged: a new name does not change the count.
 const PEOPLE_AGE: Duration = Duration::from_secs(3600);
+
+/// The stream that does not send stored events again; without the choice for firmware that does not know it.
+const STREAM: &str = "/ISAPI/Event/notification/alertStream?deployID=1";
+const PLAIN_STREAM: &str = "/ISAPI/Event/notification/alertStream";
+const HTTP_HOSTS: &str = "/ISAPI/Event/notification/httpHosts";
 
 /// A signed-in connection to a terminal. Requests go out one at a time: terminals have few sessions.
 #[derive(Debug)]
@@ -291,6 +300,60 @@ impl HikTerminal {
         self.http.certificate()
     }
 
+    /// The certificate the terminal showed to whoever talked to it last in this process.
+    pub(crate) fn certificate_of(target: &Target) -> Option<CertificatePin> {
+        let login = target.credentials.login()?;
+        let tls = Gate::of(target, login).tls(target.certificate);
+        tls.shown()
+    }
+
+    /// What the terminal says it can do.
+    pub(crate) async fn abilities(&mut self) -> Result<Vec<Ability>, TerminalError> {
+        let step = Step::Identify;
+        let answer = self.http.get(step, paths::ACCESS_CAPABILITIES).await?;
+        let can = AccessCapabilities::decode(&answer.required(step)?).map_err(malformed(step))?;
+        let all = [
+            (can.events, Ability::Events),
+            (can.people, Ability::People),
+            (can.cards, Ability::Cards),
+            (can.faces, Ability::Faces),
+            (can.fingerprints, Ability::Fingerprints),
+            (can.door, Ability::Door),
+        ];
+        let has = all.into_iter().filter(|(has, _)| *has);
+        Ok(has.map(|(_, ability)| ability).collect())
+    }
+
+    /// Has the identity tell how many people there are.
+    pub(crate) async fn count_people(&mut self) -> Result<(), TerminalError> {
+        self.identity.users = self.people_count().await?;
+        Ok(())
+    }
+
+    /// Opens the stream of events and closes it again: its head says that it is there and that a place is free.
+    pub(crate) async fn look_at_stream(&mut self) -> Result<(), TerminalError> {
+        let step = Step::Live;
+        match self.open_alert_stream().await? {
+            Some(head) if is_multipart(&head) => Ok(()),
+            Some(_) => Err(TerminalError::Malformed {
+                step,
+                detail: "its stream of events is not in parts".to_owned(),
+            }),
+            None => Err(TerminalError::Condition {
+                step,
+                condition: Condition::NotSupported,
+                detail: "it has no stream of events".to_owned(),
+            }),
+        }
+    }
+
+    /// Whether the terminal tells where it calls, and lets that be changed.
+    pub(crate) async fn look_at_push(&mut self) -> Result<(), TerminalError> {
+        let step = Step::Live;
+        let answer = self.http.get(step, HTTP_HOSTS).await?;
+        answer.required(step).map(drop)
+    }
+
     /// Ends the conversation. ISAPI has no sign-out: dropping the connection frees the session.
     pub async fn close(self) {}
 
@@ -314,11 +377,18 @@ impl HikTerminal {
             Ok(Answer::Body(body)) => EventCapabilities::decode(&body)
                 .ok()
                 .and_then(|capabilities| capabilities.max_results),
-            Ok(Answer::NotAvailable(_)) | Err(TerminalError::Refused { .. }) => None,
+            Ok(Answer::NotAvailable(_))
+            | Err(TerminalError::Refused { .. } | TerminalError::Condition { .. }) => None,
             Err(error) => return Err(error),
         };
         Ok(most.map_or(PAGE, |most| most.min(PAGE)))
     }
+}
+
+fn is_multipart(head: &reqwest::Response) -> bool {
+    let kind = head.headers().get(reqwest::header::CONTENT_TYPE);
+    kind.and_then(|kind| kind.to_str().ok())
+        .is_some_and(|kind| kind.trim().to_ascii_lowercase().starts_with("multipart/"))
 }
 
 /// What punches do without: refused or garbled it is missing, and the read goes on. A failed sign-in or network ends it.
@@ -327,6 +397,7 @@ fn optional<T>(result: Result<T, TerminalError>) -> Result<Option<T>, TerminalEr
         Ok(value) => Ok(Some(value)),
         Err(
             error @ (TerminalError::Refused { .. }
+            | TerminalError::Condition { .. }
             | TerminalError::Malformed { .. }
             | TerminalError::TooLarge { .. }),
         ) if error.step() != Step::SignIn => {

@@ -20,6 +20,7 @@ mod zk;
 pub use deadline::Deadline;
 pub use error::{Lacking, Retry, Step, TerminalError};
 pub use hik::{HikLimits, HikTerminal};
+pub use hik_proto::Condition;
 pub use reading::{
     DeviceUser, Identity, Live, ParkedRecord, Picture, ReadPosition, Reading, log_fullness,
 };

@@ -96,11 +96,20 @@ impl DeviceKind {
         }
     }
 
-    /// Those between which a terminal has to be told apart; none where the port says it.
+    /// Those that a person can choose between. Where nobody does, ZKTeco terminals are found out, and the port of a Hikvision
+    /// terminal says it.
     pub fn transports(self) -> &'static [Transport] {
         match self {
             Self::Zk => &[Transport::Tcp, Transport::Udp],
-            Self::Hik => &[],
+            Self::Hik => &[Transport::Tcp, Transport::Tls],
+        }
+    }
+
+    /// The usual port where this transport is chosen.
+    pub fn port_by(self, chosen: Option<Transport>) -> u16 {
+        match (self, chosen) {
+            (Self::Hik, Some(Transport::Tls)) => 443,
+            _ => self.default_port(),
         }
     }
 
@@ -108,6 +117,8 @@ impl DeviceKind {
     pub fn transport(self, port: u16, known: Option<Transport>) -> Transport {
         match (self, port) {
             (Self::Zk, _) => known.unwrap_or(Transport::Unknown),
+            (Self::Hik, _) if known == Some(Transport::Tls) => Transport::Tls,
+            (Self::Hik, _) if known == Some(Transport::Tcp) => Transport::Tcp,
             (Self::Hik, 443) => Transport::Tls,
             (Self::Hik, _) => Transport::Tcp,
         }
@@ -240,7 +251,7 @@ impl FromStr for Target {
         for option in options.split('&').filter(|option| !option.is_empty()) {
             let unknown = || TargetError::Option(option.to_owned());
             let trust = match option.split_once('=').ok_or_else(unknown)? {
-                ("transport", name) => {
+                ("transport", name) if kind == DeviceKind::Zk => {
                     let named = Transport::from_name(name);
                     let named = named.filter(|named| kind.transports().contains(named));
                     transport = named.ok_or_else(unknown)?;
@@ -374,6 +385,9 @@ mod tests {
         assert_eq!(DeviceKind::Zk.transport(4370, udp), Transport::Udp);
         assert_eq!(DeviceKind::Hik.transport(443, udp), Transport::Tls);
         assert_eq!(DeviceKind::Hik.transport(80, udp), Transport::Tcp);
+        let tls = Some(Transport::Tls);
+        assert_eq!(DeviceKind::Hik.transport(8443, tls), Transport::Tls);
+        assert_eq!(DeviceKind::Hik.port_by(tls), 443);
     }
 
     #[test]

@@ -79,6 +79,26 @@ pub enum CertificateTrust {
     Any,
 }
 
+impl CertificateTrust {
+    /// As it is stored: a fingerprint or `any`; `None` is the next one.
+    pub fn from_stored(text: Option<&str>) -> Result<Self, NoPin> {
+        match text {
+            None => Ok(Self::FirstUse),
+            Some("any") => Ok(Self::Any),
+            Some(pin) => pin.parse().map(Self::Pinned),
+        }
+    }
+
+    /// What [`Self::from_stored`] reads.
+    pub fn stored(self) -> Option<String> {
+        match self {
+            Self::FirstUse => None,
+            Self::Pinned(pin) => Some(pin.to_string()),
+            Self::Any => Some("any".to_owned()),
+        }
+    }
+}
+
 /// What the connections to one terminal share: sessions are resumed, and which certificate it showed.
 #[derive(Clone, Debug)]
 pub(crate) struct Tls {

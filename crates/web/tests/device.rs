@@ -287,6 +287,7 @@ async fn a_transport_is_chosen_where_a_kind_has_several() {
         ("kind=zk&transport=tcp", Some("tcp")),
         ("kind=zk&transport=", None),
         ("kind=hik&transport=udp", None),
+        ("kind=hik&transport=tls", Some("tls")),
     ] {
         let edited = format!("{form}&{sent}");
         let answer = company
@@ -474,4 +475,45 @@ async fn only_who_may_edit_devices_changes_a_terminal() {
     assert!(!page.contains("at-terminal"));
     assert_eq!((terminal.unlocks().len(), terminal.record_count()), (0, 2));
     assert_eq!(terminal.users().users().len(), 2);
+}
+
+#[tokio::test]
+async fn another_certificate_waits_for_a_person_who_accepts_it() {
+    let company = Company::of_ten().await;
+    let cookie = company.owner().await;
+    let [first, second, third] =
+        ["1a", "2b", "3c"].map(|pair| format!("sha256:{}", pair.repeat(32)));
+    let tx = company.store.begin_write().await.expect("a transaction");
+    tx.keep_first_certificate(company.gate, &first)
+        .await
+        .expect("kept");
+    tx.keep_first_certificate(company.gate, &second)
+        .await
+        .expect("nothing");
+    tx.commit().await.expect("committed");
+    let page = async || company.get("/devices/A1", Some(&cookie)).await.body;
+    let before = page().await;
+    has(&before, &[&first]);
+    assert!(!before.contains("id=\"trust\"") && !before.contains(&second));
+
+    let tx = company.store.begin_write().await.expect("a transaction");
+    tx.note_other_certificate(company.gate, &second)
+        .await
+        .expect("noted");
+    tx.commit().await.expect("committed");
+    has(
+        &part(&page().await, "trust"),
+        &[&first, &second, "Accept the new certificate"],
+    );
+
+    let path = "/devices/A1/certificate";
+    let wrong = told(&company, path, &format!("certificate={third}"), &cookie).await;
+    has(&wrong, &["was not accepted"]);
+    let right = told(&company, path, &format!("certificate={second}"), &cookie).await;
+    has(&right, &["notice ok", &second]);
+    let after = page().await;
+    assert!(after.contains(&second) && !after.contains(&first));
+    assert!(!after.contains("id=\"trust\""));
+    let audited = company.store.audit_entries(None, 1).await.expect("a query");
+    assert_eq!(audited[0].action, "device.certificate");
 }

@@ -3,7 +3,7 @@
 use attendance::{AccountId, DeviceId};
 use store::StoreError;
 use store::entities::devices;
-use terminals::{Deadline, Retry, Terminal};
+use terminals::{Deadline, Terminal};
 
 use super::live::ANSWER;
 use super::taken::to_the_end;
@@ -53,7 +53,7 @@ impl Poller {
         };
         let (store, clock) = (&self.0.store, &self.0.clock);
         let deadline = Deadline::after(self.0.options.deadline);
-        let set = match Terminal::connect_within(&target, deadline).await {
+        let set = match self.connect(&row, &target, deadline).await? {
             Err(error) => Err(error.into()),
             Ok(mut terminal) => {
                 let by = SetBy::Person(account);
@@ -74,9 +74,7 @@ impl Poller {
             Err(SetClockError::Store(error)) => return Err(error),
             Err(SetClockError::NotSet(why)) => SetClockFailure::NotSet(why),
             Err(SetClockError::Terminal(error)) => {
-                if error.retry() == Retry::AfterEdit {
-                    self.keep_refusal(&row, &error).await?;
-                }
+                self.keep_refusal(&row, &error).await?;
                 SetClockFailure::Failed(PollFailure::of(&error))
             }
             Err(error @ SetClockError::Plans(_)) => SetClockFailure::Failed(PollFailure {

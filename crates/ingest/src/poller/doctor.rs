@@ -8,7 +8,7 @@ use store::entities::devices;
 use terminals::doctor::{Check, Examined, Finding, Seen, examine};
 use terminals::{Deadline, Retry, Target, TerminalError};
 
-use super::{PollFailure, Poller};
+use super::{PollFailure, Poller, waits_to_sign_in};
 
 /// What the doctor found, all checks in their order.
 #[derive(Clone, Debug)]
@@ -64,12 +64,18 @@ impl Poller {
         let clock = self.0.clock.clone();
         let deadline = Deadline::after(self.0.options.deadline);
         let examined = examine(target, deadline, &move || clock.now(), on_check).await;
-        let refused = examined.iter().find_map(|one| match &one.finding {
-            Finding::Failed(error) if error.retry() == Retry::AfterEdit => Some(error),
-            _ => None,
-        });
-        if let Some(error) = refused {
-            self.keep_refusal(row, error).await?;
+        // Only a certificate of the terminal that it is meant to be is worth keeping.
+        let is_it = examined
+            .iter()
+            .any(|one| one.check == Check::Serial && matches!(one.finding, Finding::Good(_)));
+        for one in &examined {
+            match &one.finding {
+                Finding::Failed(error) => self.keep_refusal(row, error).await?,
+                Finding::Good(Seen::Certificate(shown)) if is_it => {
+                    self.keep_first_certificate(row, Some(*shown)).await?;
+                }
+                _ => {}
+            }
         }
         Ok(Diagnosis {
             clock_drift_s: self.drift(DeviceId(row.id), &examined).await?,
@@ -77,17 +83,29 @@ impl Poller {
         })
     }
 
-    /// Otherwise every examination would send the password again, until the terminal locks.
-    pub(super) async fn keep_refusal(
+    /// What a failure says about the sign-in and the certificate. Otherwise every examination would send the password again,
+    /// until the terminal locks.
+    pub async fn keep_refusal(
         &self,
         row: &devices::Model,
         error: &TerminalError,
     ) -> Result<(), StoreError> {
+        self.note_certificate(row, error).await?;
+        let failure = PollFailure::of(error);
+        let now = self.0.clock.now();
+        if let Some(until) = waits_to_sign_in(&failure, error.retry(), now) {
+            let tx = self.0.store.begin_write().await?;
+            tx.wait_to_sign_in(DeviceId(row.id), until).await?;
+            return tx.commit().await;
+        }
+        if error.retry() != Retry::AfterEdit {
+            return Ok(());
+        }
         let PollFailure {
             step,
             reason,
             message,
-        } = PollFailure::of(error);
+        } = failure;
         let tx = self.0.store.begin_write().await?;
         tx.refuse_credentials(row, step, reason, &message).await?;
         tx.commit().await

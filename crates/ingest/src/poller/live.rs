@@ -11,7 +11,7 @@ use attendance::{DeviceId, Way};
 use jiff::SignedDuration;
 use store::StoreError;
 use store::entities::devices;
-use terminals::{Deadline, DeviceKind, Live, ReadPosition, Retry, Terminal, TerminalError};
+use terminals::{Deadline, DeviceKind, Live, ReadPosition, Terminal, TerminalError};
 use tokio::sync::Notify;
 
 use super::{LiveState, PollFailure, Poller, UnderWay, interval, jittered, lock};
@@ -77,13 +77,13 @@ impl Poller {
         let target = match self.target(&row) {
             Ok(target) => target,
             Err(failure) => {
-                self.keep_failure(&row, began, failure, Retry::NextPoll)
-                    .await?;
+                let retry = self.retry_of(&row);
+                self.keep_failure(&row, began, failure, retry).await?;
                 return Ok(());
             }
         };
         let deadline = Deadline::after(self.0.options.deadline);
-        let mut terminal = match Terminal::connect_within(&target, deadline).await {
+        let mut terminal = match self.connect(&row, &target, deadline).await? {
             Ok(terminal) => terminal,
             Err(error) => return self.lose(device, &error, Duration::ZERO).await,
         };
@@ -273,7 +273,7 @@ impl Poller {
             *losses
         };
         let wait = jittered(again_after(losses).min(interval(&row)));
-        self.keep_failure_for(&row, began, failure, wait, false)
+        self.keep_failure_for(&row, began, failure, wait, Retry::Soon)
             .await?;
         Ok(())
     }
@@ -297,7 +297,14 @@ fn again_after(losses: u32) -> SignedDuration {
 fn moved(before: &devices::Model, now: &devices::Model) -> bool {
     let place = |row: &devices::Model| {
         let sealed = (row.password_sealed.clone(), row.comm_key_sealed.clone());
-        (row.address.clone(), row.port, row.username.clone(), sealed)
+        let how = (row.transport.clone(), row.certificate.clone());
+        (
+            row.address.clone(),
+            row.port,
+            row.username.clone(),
+            sealed,
+            how,
+        )
     };
     place(before) != place(now)
 }

@@ -7,8 +7,8 @@ use store::entities::devices;
 use store::fingerprints::FingerprintBackup;
 use store::{Author, StoreError};
 use terminals::{
-    Deadline, DoorUnit, ReadPosition, Reading, Retry, Terminal, TerminalError, UserChange,
-    UserDetails, WriteError, Written,
+    Deadline, DoorUnit, ReadPosition, Reading, Terminal, TerminalError, UserChange, UserDetails,
+    WriteError, Written,
 };
 
 use super::fingerprints::read_backups;
@@ -170,9 +170,7 @@ impl Poller {
             Err(Undone::Store(error)) => return Err(error),
             Err(Undone::Failed(failure)) => Err(failure),
             Err(Undone::Terminal(error)) => {
-                if error.retry() == Retry::AfterEdit {
-                    self.keep_refusal(row, &error).await?;
-                }
+                self.keep_refusal(row, &error).await?;
                 Err(PollFailure::of(&error))
             }
         };
@@ -205,7 +203,7 @@ impl Poller {
     ) -> Result<Done, Undone> {
         let target = self.target(row).map_err(Undone::Failed)?;
         let deadline = Deadline::after(self.0.options.deadline);
-        let mut terminal = Terminal::connect_within(&target, deadline).await?;
+        let mut terminal = self.connect(row, &target, deadline).await??;
         if *operation == Operation::Restart {
             terminal.restart().await?;
             return Ok(Done::Said);

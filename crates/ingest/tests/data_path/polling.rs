@@ -1,6 +1,8 @@
 use std::time::{Duration, Instant};
 
-use ingest::{Check, ClockFault, Diagnosis, Engine, Found, PollFailure, PollerOptions, Seen};
+use ingest::{
+    Check, ClockFault, Diagnosis, Engine, Found, Operation, PollFailure, PollerOptions, Seen,
+};
 use jiff::SignedDuration;
 use simulators::hik;
 use simulators::zk::{Fault, Record, RunningTerminal, Transports, User, VirtualTerminal, stopped};
@@ -8,6 +10,7 @@ use store::devices::{DeviceFields, SecretEdit};
 use store::secrets::{Secret, SecretKey};
 use store::testing::count_rows;
 use store::{Store, on_both_databases};
+use terminals::{Retry, Terminal};
 
 use crate::company::{Company, wall};
 
@@ -263,7 +266,86 @@ on_both_databases! {
         let unlocked = company.clock.now() + SignedDuration::from_secs(1768 + 60);
         assert_eq!((row.needs_edit, row.next_poll_ms), (false, Some(unlocked.as_millisecond())));
         terminal.clear_faults();
+        // Who asks meanwhile is not heard.
+        assert_eq!(poll(&company).await, said(&[("GB9637211", "sign_in")]));
+        let examined = company.engine.poller.examine(company.devices[0], &mut |_| {}).await.unwrap();
+        assert!(examined.is_err_and(|failure| failure.reason == "locked"));
+        assert_eq!(terminal.counts().requests, 1);
+        let row = company.store.device(company.devices[0]).await.unwrap().unwrap();
+        assert_eq!(row.next_poll_ms, Some(unlocked.as_millisecond()));
+        company.clock.set(unlocked);
         assert_eq!(poll(&company).await, said(&[("GB9637211", "ok")]));
+    }
+
+    async fn a_day_with_a_wrong_password_is_one_signed_request(store: Store) {
+        let (store, _folder) = with_secrets(store);
+        let company = Company::new(store, 1, 1, "2026-03-02 00:00:00").await;
+        let terminal = hik_terminal(3).start("127.0.0.1:0").await.unwrap();
+        locate_hik(&company, &terminal).await;
+        terminal.set_password("Xyz98765");
+        let device = company.devices[0];
+        let poller = &company.engine.poller;
+        let row = company.store.device(device).await.unwrap().unwrap();
+        // A worker that has loaded the credentials before they were refused, and goes on with them.
+        let held = poller.target(&row).unwrap();
+        let midnight = company.clock.now();
+        for minutes in (0..24 * 60).step_by(5) {
+            company.clock.set(midnight + SignedDuration::from_mins(minutes));
+            assert_eq!(poll(&company).await, said(&[("GB9637211", "sign_in")]), "{minutes}");
+            let error = Terminal::connect(&held).await.expect_err("refused");
+            assert_eq!(error.retry(), Retry::AfterEdit, "{minutes}");
+            if minutes % 60 == 0 {
+                let examined = poller.examine(device, &mut |_| {}).await.unwrap();
+                assert!(examined.is_err_and(|failure| failure.step == "sign_in"), "{minutes}");
+                let restarted = poller.operate(device, Operation::Restart, None).await.unwrap();
+                assert!(restarted.is_err_and(|failure| failure.step == "sign_in"), "{minutes}");
+            }
+        }
+        let counts = terminal.counts();
+        assert_eq!((counts.refused_sign_ins, counts.signed), (1, 0));
+        assert_eq!(counts.requests, 2, "a challenge and the one signed request");
+
+        // A person asks for another try: one more, and no other.
+        let tx = company.store.begin_write().await.unwrap();
+        tx.try_credentials_again(device, false, company.author()).await.unwrap();
+        tx.commit().await.unwrap();
+        for _ in 0..3 {
+            assert_eq!(poll(&company).await, said(&[("GB9637211", "sign_in")]));
+        }
+        assert_eq!(terminal.counts().refused_sign_ins, 2);
+    }
+
+    async fn the_first_certificate_is_kept_and_another_one_is_refused(store: Store) {
+        let (store, _folder) = with_secrets(store);
+        let company = Company::new(store, 1, 1, "2026-03-02 12:00:00").await;
+        let terminal = hik_terminal(3).https().start("127.0.0.1:0").await.unwrap();
+        locate_hik(&company, &terminal).await;
+        edit(&company, 0, |fields| fields.transport = Some("tls".to_owned())).await;
+        let device = company.devices[0];
+        let row = async || company.store.device(device).await.unwrap().unwrap();
+        let shown = |terminal: &hik::RunningTerminal| format!("sha256:{}", terminal.fingerprint().expect("a certificate"));
+
+        assert_eq!(poll(&company).await, said(&[("GB9637211", "ok")]));
+        let first = shown(&terminal);
+        assert_eq!(row().await.certificate.as_ref(), Some(&first));
+
+        terminal.change_certificate().unwrap();
+        terminal.reset_counts();
+        let second = shown(&terminal);
+        assert_eq!(poll(&company).await, said(&[("GB9637211", "tls")]));
+        let failed = row().await;
+        assert_eq!((failed.certificate.as_ref(), failed.certificate_shown.as_ref()), (Some(&first), Some(&second)));
+        let told = failed.last_error.unwrap();
+        assert!(told.contains(&first) && told.contains(&second), "{told}");
+        assert_eq!(failed.last_error_reason.as_deref(), Some("other_certificate"));
+        assert_eq!(terminal.counts().requests, 0, "nothing is said to it");
+
+        let tx = company.store.begin_write().await.unwrap();
+        tx.set_certificate(device, Some(&second), company.author()).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(poll(&company).await, said(&[("GB9637211", "ok")]));
+        let now = row().await;
+        assert_eq!((now.certificate, now.certificate_shown), (Some(second), None));
     }
 
     async fn a_long_log_is_read_on_at_once(store: Store) {

@@ -16,7 +16,7 @@ use store::files::{self, Line};
 use store::secrets::{Secret, SecretError};
 use store::views::devices::DeviceRow;
 use store::{Store, StoreError};
-use terminals::{Deadline, DeviceKind, Target, Transport};
+use terminals::{CertificateTrust, Deadline, DeviceKind, NoPin, Target, Transport};
 
 use super::{
     Sites, author, clear_log, discover, doctor, engine, fingerprints, open_store, poll, read_file,
@@ -38,6 +38,8 @@ const COLUMNS: &[&str] = &[
     "comm_key",
     "zone",
     "mode",
+    "transport",
+    "certificate",
 ];
 
 #[derive(clap::Subcommand)]
@@ -48,7 +50,7 @@ pub enum Command {
     Add(Box<AddArgs>),
     /// Registers all terminals of a CSV file, or none when a line has a mistake.
     ///
-    /// Columns: kind,serial_number,name,site,address,port,username,password,comm_key,zone,mode
+    /// Columns: kind,serial_number,name,site,address,port,username,password,comm_key,zone,mode,transport,certificate
     ///
     /// Example: muster device import devices.csv --dry-run
     Import {
@@ -96,20 +98,33 @@ pub enum Command {
         /// The serial number.
         serial: String,
     },
-    /// Tries every step of a reading with the stored address and credentials. Nothing is stored.
+    /// Tries every step of a reading with the stored address and credentials. Nothing is stored, but that these were refused.
     ///
     /// Example: muster device test AEH2194760215
     Test {
         /// The serial number.
         serial: String,
+        #[command(flatten)]
+        again: Again,
     },
-    /// Examines a terminal: address, TCP, UDP, key, serial number, clock, counters, users, live events and log, each with the
-    /// time it took and what to do next. Nothing is stored, and a server leaves the terminal alone meanwhile.
+    /// Lets refused credentials be tried once more without a change: somebody has corrected the terminal instead, or unlocked it.
+    ///
+    /// Example: muster device retry GB9637211
+    Retry {
+        /// The serial number.
+        serial: String,
+        #[command(flatten)]
+        again: Again,
+    },
+    /// Examines a terminal: address, TCP, UDP or TLS, key or password, serial number, clock, abilities, counters, users, live
+    /// events, log and push, as far as its brand has them, each with the time it took and what to do next. Nothing is stored, and a server leaves the terminal alone meanwhile.
     ///
     /// Example: muster device doctor AEH2194760215
     Doctor {
         /// The serial number.
         serial: String,
+        #[command(flatten)]
+        again: Again,
         /// Prints one JSON object.
         #[arg(long)]
         json: bool,
@@ -143,6 +158,14 @@ pub enum Command {
     /// Backs up fingerprints and copies them to another terminal, if muster.toml says for what ([fingerprints] purpose).
     #[command(subcommand)]
     Fingerprints(fingerprints::Command),
+}
+
+#[derive(clap::Args)]
+pub struct Again {
+    /// Sends the password although it was refused before, also where the terminal allows only one or two wrong ones more before
+    /// it locks.
+    #[arg(long)]
+    anyway: bool,
 }
 
 #[derive(clap::Args)]
@@ -207,9 +230,14 @@ struct Habits {
     /// What its in and out keys mean: none (a hint), states (trusted), in or out (all its punches are that).
     #[arg(long, value_parser = ["none", "states", "in", "out"])]
     direction: Option<String>,
-    /// How the packets of a ZKTeco terminal travel: tcp, udp, or auto, which finds it out at the next reading.
-    #[arg(long, value_parser = ["auto", "tcp", "udp"])]
+    /// How it is spoken to. ZKTeco: tcp, udp, or auto, which finds it out at the next reading. Hikvision: tcp is plain HTTP, tls
+    /// is HTTPS, and auto takes HTTPS for port 443.
+    #[arg(long, value_parser = ["auto", "tcp", "udp", "tls"])]
     transport: Option<String>,
+    /// Which certificate a terminal may show over HTTPS: its fingerprint (sha256:…); first keeps the one it shows next, as for a
+    /// new device; shown accepts the one that was refused last; any accepts all, so that nobody notices who stands in between.
+    #[arg(long, value_name = "FINGERPRINT|first|shown|any")]
+    certificate: Option<Certificate>,
     /// Seconds between two readings; of a new device as configured if not said.
     #[arg(long, value_name = "SECS", value_parser = clap::value_parser!(u32).range(10..=86_400))]
     interval: Option<u32>,
@@ -265,6 +293,39 @@ fn kinds() -> impl TypedValueParser<Value = DeviceKind> {
     let names = DeviceKind::ALL.iter().map(|kind| kind.as_str());
     PossibleValuesParser::new(names)
         .map(|name| DeviceKind::from_name(&name).expect("one of the possible values"))
+}
+
+/// Which certificate a person says a device may show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Certificate {
+    Trust(CertificateTrust),
+    Shown,
+}
+
+impl FromStr for Certificate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(match text {
+            "shown" => Self::Shown,
+            "first" => Self::Trust(CertificateTrust::FirstUse),
+            "any" => Self::Trust(CertificateTrust::Any),
+            pin => Self::Trust(CertificateTrust::Pinned(
+                pin.parse().map_err(|error: NoPin| error.to_string())?,
+            )),
+        })
+    }
+}
+
+impl Certificate {
+    /// As it is stored.
+    fn of(self, shown: Option<&str>) -> Result<Option<String>, String> {
+        match (self, shown) {
+            (Self::Trust(trust), _) => Ok(trust.stored()),
+            (Self::Shown, Some(shown)) => Ok(Some(shown.to_owned())),
+            (Self::Shown, None) => Err("it has shown no certificate that was refused".to_owned()),
+        }
+    }
 }
 
 /// Host and, where it is not the usual one, port.
@@ -369,8 +430,13 @@ pub async fn run(command: Command, config: Config) -> anyhow::Result<ExitCode> {
         Command::Waiting { json } => waiting::list(json, &config).await?,
         Command::Approve(args) => waiting::approve(args, &config).await?,
         Command::Refuse { serial } => waiting::refuse(&serial, &config).await?,
-        Command::Test { serial } => return test(&serial, &config).await,
-        Command::Doctor { serial, json } => return doctor::run(&serial, json, &config).await,
+        Command::Test { serial, again } => return test(&serial, &again, &config).await,
+        Command::Retry { serial, again } => retry(&serial, &again, &config).await?,
+        Command::Doctor {
+            serial,
+            again,
+            json,
+        } => return doctor::run(&serial, again.anyway, json, &config).await,
         Command::ClearLog { serial, sure } => {
             clear_log::of_device(&serial, &sure, &config).await?;
         }
@@ -398,11 +464,18 @@ struct Description {
     mode: Option<Modes>,
     direction: Option<String>,
     transport: Option<String>,
+    certificate: Option<Certificate>,
     interval: Option<u32>,
     set_clock: bool,
 }
 
 impl Description {
+    /// Which certificate it may show; `None` keeps the first one.
+    fn certificate(&self) -> Result<Option<String>, String> {
+        let certificate = self.certificate.map(|certificate| certificate.of(None));
+        Ok(certificate.transpose()?.flatten())
+    }
+
     fn into_device(self, sites: &Sites, config: &Config) -> Result<NewDevice, String> {
         check_sign_in(self.kind, &self.username, &self.password, &self.comm_key)?;
         if self.username.is_some() != self.password.is_some() {
@@ -464,10 +537,17 @@ fn check_sets_clock(kind: DeviceKind) -> Result<(), String> {
 /// `None` for `auto`.
 fn transport(name: &str, kind: DeviceKind) -> Result<Option<String>, String> {
     match Transport::from_name(name) {
-        Some(named) if !kind.transports().contains(&named) => Err(format!(
-            "{} terminals have no other transport than that of their port",
-            kind.brand()
+        None if name != "auto" => Err(format!(
+            "there is no transport {name:?}; there are auto, tcp, udp and tls"
         )),
+        Some(named) if !kind.transports().contains(&named) => {
+            let names = kind.transports().iter().map(|one| one.as_str());
+            Err(format!(
+                "{} terminals are spoken to by {}, not by {name}",
+                kind.brand(),
+                names.collect::<Vec<_>>().join(" or ")
+            ))
+        }
         named => Ok(named.map(|named| named.as_str().to_owned())),
     }
 }
@@ -516,14 +596,20 @@ async fn add(args: AddArgs, config: &Config) -> anyhow::Result<()> {
         mode: args.habits.mode,
         direction: args.habits.direction,
         transport: args.habits.transport,
+        certificate: args.habits.certificate,
         interval: args.habits.interval,
         set_clock: args.habits.set_clock,
     };
     let store = open_store(config).await?;
     let tx = store.begin_write().await?;
     let sites = Sites::load_or_make(&store, &tx).await?;
+    let certificate = described.certificate().map_err(Usage)?;
     let device = described.into_device(&sites, config).map_err(Usage)?;
-    tx.add_device(&device, author()).await.map_err(explained)?;
+    let id = tx.add_device(&device, author()).await.map_err(explained)?;
+    if certificate.is_some() {
+        tx.set_certificate(id, certificate.as_deref(), author())
+            .await?;
+    }
     tx.commit().await?;
 
     sites.tell();
@@ -566,12 +652,22 @@ async fn import(file: &Path, dry_run: bool, config: &Config) -> anyhow::Result<(
         let added = match places.insert(line.get("serial_number").unwrap_or_default(), line.number)
         {
             Some(first) => Err(format!("the serial number stands in line {first} already")),
-            None => match described(line).and_then(|found| found.into_device(&sites, config)) {
-                Ok(device) => added(tx.add_device(&device, author()).await)?,
+            None => match described(line).and_then(|found| {
+                let certificate = found.certificate()?;
+                Ok((found.into_device(&sites, config)?, certificate))
+            }) {
+                Ok((device, certificate)) => {
+                    let added = added(tx.add_device(&device, author()).await)?;
+                    if let (Ok(id), Some(certificate)) = (&added, certificate) {
+                        tx.set_certificate(*id, Some(&certificate), author())
+                            .await?;
+                    }
+                    added
+                }
                 Err(mistake) => Err(mistake),
             },
         };
-        mistakes.extend(added.err().map(|mistake| (line.number, mistake)));
+        mistakes.extend(added.err().map(|mistake: String| (line.number, mistake)));
         bar.inc(1);
     }
     bar.finish_and_clear();
@@ -623,16 +719,17 @@ fn described(line: &Line) -> Result<Description, String> {
         zone: text("zone"),
         mode: line.filled("mode").map(str::parse).transpose()?,
         direction: None,
-        transport: None,
+        transport: text("transport"),
+        certificate: line.filled("certificate").map(str::parse).transpose()?,
         interval: None,
         set_clock: false,
     })
 }
 
 /// Separates what is wrong with a line from what is wrong with the database or its key.
-fn added(result: Result<DeviceId, StoreError>) -> anyhow::Result<Result<(), String>> {
+fn added(result: Result<DeviceId, StoreError>) -> anyhow::Result<Result<DeviceId, String>> {
     match result {
-        Ok(_) => Ok(Ok(())),
+        Ok(device) => Ok(Ok(device)),
         Err(
             error @ (StoreError::Duplicate { .. }
             | StoreError::Invalid(_)
@@ -725,6 +822,13 @@ async fn edit(args: EditArgs, config: &Config) -> anyhow::Result<()> {
     tx.edit_device(device, &fields, &password, &comm_key, author())
         .await
         .map_err(explained)?;
+    if let Some(certificate) = args.habits.certificate {
+        let certificate = certificate
+            .of(before.certificate_shown.as_deref())
+            .map_err(Usage)?;
+        tx.set_certificate(device, certificate.as_deref(), author())
+            .await?;
+    }
     let moved = match &args.zone {
         Some(zone) => Some(
             tx.set_device_zone(device, args.zone_since, zone, author())
@@ -762,16 +866,44 @@ async fn remove(serial: &str, config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn test(serial: &str, config: &Config) -> anyhow::Result<ExitCode> {
+/// Lets the credentials of a device be tried once more.
+pub async fn try_again(store: &Store, serial: &str, anyway: bool) -> anyhow::Result<()> {
+    let device = find(store, serial).await?;
+    let tx = store.begin_write().await?;
+    tx.try_credentials_again(DeviceId(device.id), anyway, author())
+        .await?;
+    Ok(tx.commit().await?)
+}
+
+async fn retry(serial: &str, again: &Again, config: &Config) -> anyhow::Result<()> {
+    let store = open_store(config).await?;
+    try_again(&store, serial, again.anyway).await?;
+    println!(
+        "{serial} is tried once more by `muster serve`; try it now: muster device test {serial}"
+    );
+    Ok(())
+}
+
+async fn test(serial: &str, again: &Again, config: &Config) -> anyhow::Result<ExitCode> {
     let engine = engine(config).await?;
+    if again.anyway {
+        try_again(&engine.store, serial, true).await?;
+    }
     let device = find(&engine.store, serial).await?;
     let target = target(&engine, &device)?;
     let zone = zone(&engine.store, DeviceId(device.id)).await?;
     let taken = take(&engine, &device).await?;
     let deadline = Deadline::after(config.poll.deadline());
-    let exit = terminal::test(&target, deadline, &zone).await;
+    let tested = terminal::test(&target, deadline, &zone).await;
+    // What was refused is not sent again by the next command, or by the server.
+    if let Err(error) = &tested {
+        engine.poller.keep_refusal(&device, error).await?;
+    }
     taken.give_back().await?;
-    Ok(exit)
+    Ok(match tested {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    })
 }
 
 /// Where a device is and how to sign in.
@@ -784,7 +916,8 @@ pub fn target(engine: &Engine, device: &devices::Model) -> anyhow::Result<Target
             next: match device.address {
                 Some(_) => {
                     format!(
-                        "Set the right ones with `muster device edit {serial}`; see its --help."
+                        "Set the right ones with `muster device edit {serial}`, see its --help; or try the same once more: \
+                         `muster device retry {serial}`."
                     )
                 }
                 None => format!("Give it one with `muster device edit {serial} --address HOST`."),
@@ -872,6 +1005,8 @@ fn json_of(device: &DeviceRow, config: &Config) -> serde_json::Value {
         "address": device.address,
         "port": device.port,
         "transport": device.transport,
+        "certificate": device.certificate,
+        "certificate_shown": device.certificate_shown,
         "username": device.username,
         "mode": device.mode,
         "enabled": device.enabled,

@@ -14,8 +14,16 @@ use super::{device, engine};
 use crate::config::Config;
 use crate::output::{Failure, count, plain};
 
-pub async fn run(serial: &str, json: bool, config: &Config) -> anyhow::Result<ExitCode> {
+pub async fn run(
+    serial: &str,
+    anyway: bool,
+    json: bool,
+    config: &Config,
+) -> anyhow::Result<ExitCode> {
     let engine = engine(config).await?;
+    if anyway {
+        device::try_again(&engine.store, serial, true).await?;
+    }
     let row = device::find(&engine.store, serial).await?;
     let target = device::target(&engine, &row)?;
     let zone = device::zone(&engine.store, DeviceId(row.id)).await?;
@@ -65,6 +73,8 @@ fn name(check: Check) -> &'static str {
         Check::Resolve => "address",
         Check::Tcp => "TCP",
         Check::Udp => "UDP",
+        Check::Tls => "TLS",
+        Check::Permissions => "abilities",
         other => other.as_str(),
     }
 }
@@ -76,6 +86,11 @@ fn seen_text(seen: &Seen, zone: Option<&TimeZone>) -> String {
         Seen::Addresses(addresses) => {
             let addresses = addresses.iter().map(ToString::to_string);
             addresses.collect::<Vec<_>>().join(", ")
+        }
+        Seen::Certificate(shown) => shown.to_string(),
+        Seen::Abilities(abilities) => {
+            let names: Vec<_> = abilities.iter().map(|one| one.as_str()).collect();
+            names.join(", ")
         }
         Seen::Key { wanted: true } => "accepted".to_owned(),
         Seen::Key { wanted: false } => {

@@ -30,6 +30,18 @@ pub struct Model {
     /// See `secrets`.
     #[sea_orm(column_type = "Text", nullable)]
     pub comm_key_sealed: Option<String>,
+    /// When a person last said that these credentials are to be tried: what was refused before is not tried without.
+    pub credentials_ms: i64,
+    /// They are sent also where few attempts are left: they were accepted, or a person said so.
+    pub sign_in_confirmed: bool,
+    /// The terminal is locked: nobody signs in before this, in application time.
+    pub sign_in_wait_ms: Option<i64>,
+    /// Which certificate it may show, in the words of the drivers; `None` until it has shown one, which is then kept.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub certificate: Option<String>,
+    /// Another one that it showed last, and that was not accepted.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub certificate_shown: Option<String>,
     /// Comma-separated: `poll`, `live`, `push`.
     #[sea_orm(column_type = "Text")]
     pub mode: String,

@@ -27,6 +27,10 @@ pub struct DeviceRow {
     pub poll_interval_s: i64,
     pub next_poll_ms: Option<i64>,
     pub needs_edit: bool,
+    /// Which certificate it may show.
+    pub certificate: Option<String>,
+    /// Another one that it showed last.
+    pub certificate_shown: Option<String>,
     pub last_error: Option<String>,
     pub last_error_step: Option<String>,
     pub last_error_reason: Option<String>,
@@ -66,7 +70,7 @@ fn devices(store: &Store, which: &str) -> String {
     format!(
         "SELECT d.id, d.kind, d.serial_number, d.name, d.site_id, s.name AS site, s.zone AS zone, d.address, d.port, d.transport, d.username,
        (d.password_sealed IS NOT NULL) AS has_password, (d.comm_key_sealed IS NOT NULL) AS has_comm_key,
-       d.mode, d.enabled, d.direction, d.poll_interval_s, d.next_poll_ms, d.needs_edit, d.last_error, d.last_error_step, d.last_error_reason,
+       d.mode, d.enabled, d.direction, d.poll_interval_s, d.next_poll_ms, d.needs_edit, d.certificate, d.certificate_shown, d.last_error, d.last_error_step, d.last_error_reason,
        d.last_contact_ms, CASE WHEN d.lease_until_ms > {now} THEN d.live_since_ms END AS live_since_ms, d.live_refused, d.first_verified_ms, d.retired_ms, d.clock_drift_s, d.set_clock, d.model, d.firmware, d.user_count, d.record_count, d.record_capacity,
        c.covered_to_ms,
        f.began_ms AS failing_since_ms, f.step AS failing_step, f.message AS failing_message,

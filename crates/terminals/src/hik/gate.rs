@@ -1,9 +1,9 @@
 //! The gate before every request to a terminal, one for the whole process: one request at a time, and none once it would be a
 //! second wrong password or would meet a lock.
 //!
-//! It outlives connections and is shared by whoever talks to the terminal. What is known is kept by address and by serial
-//! number: a terminal that moves, or is reached by another port, does not get the refused password again. Other processes
-//! learn the same from the database.
+//! It outlives connections and is shared by whoever talks to the terminal. Refused passwords are kept by address and by serial
+//! number: a terminal that moves, or is reached by another port, does not get them again. Other processes learn the same from
+//! the database.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
@@ -205,12 +205,9 @@ impl Gate {
     }
 
     pub(super) fn locked(&self, for_secs: Option<u32>) {
-        let pause = self.pause(lock_lasts(for_secs));
-        for known in self.known() {
-            let mut facts = lock(&known.facts);
-            facts.locked = Some(pause);
-            facts.attempts_left = None;
-        }
+        let mut facts = lock(&self.by_address.facts);
+        facts.locked = Some(self.pause(lock_lasts(for_secs)));
+        facts.attempts_left = None;
     }
 
     pub(super) fn rests(&self) {

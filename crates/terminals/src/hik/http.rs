@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hik_proto::{Challenged, LoginState, Offers, ResponseStatus, Sent};
+use hik_proto::{Challenged, Condition, LoginState, Offers, ResponseStatus, Sent};
 use reqwest::{Method, StatusCode, header};
 
 use super::HikLimits;
@@ -39,15 +39,49 @@ pub(super) struct Http {
 #[derive(Debug)]
 pub(super) enum Answer {
     Body(Vec<u8>),
-    /// The terminal does not have this, or not for this account; with its words.
-    NotAvailable(String),
+    /// The terminal does not have this, or not for this account.
+    NotAvailable(Denied),
+}
+
+/// The words of a terminal that says no, and what they mean where that is known.
+#[derive(Clone, Debug)]
+pub(super) struct Denied {
+    pub(super) detail: String,
+    pub(super) condition: Option<Condition>,
+}
+
+impl Denied {
+    pub(super) fn of(said: Option<&ResponseStatus>, status: StatusCode) -> Self {
+        match said {
+            Some(said) => Self {
+                detail: said.to_string(),
+                condition: said.condition(),
+            },
+            None => Self {
+                detail: format!("the terminal answers {status}"),
+                condition: None,
+            },
+        }
+    }
+
+    pub(super) fn at(self, step: Step) -> TerminalError {
+        let Self { detail, condition } = self;
+        match condition {
+            Some(condition) => TerminalError::Condition {
+                step,
+                condition,
+                detail,
+            },
+            None => TerminalError::Refused { step, detail },
+        }
+    }
 }
 
 impl Answer {
     pub(super) fn required(self, step: Step) -> Result<Vec<u8>, TerminalError> {
         match self {
             Self::Body(body) => Ok(body),
-            Self::NotAvailable(detail) => Err(TerminalError::Refused { step, detail }),
+            Self::NotAvailable(denied) => Err(denied.at(step)),
         }
     }
 }
@@ -264,15 +298,15 @@ impl Http {
         };
         Ok(match self.asked_again(request).await? {
             Ok(reply) => Answer::Body(reply.body),
-            Err(detail) => Answer::NotAvailable(detail),
+            Err(denied) => Answer::NotAvailable(denied),
         })
     }
 
-    /// Asks again where the terminal is busy, then gives up until the next poll. `Err` inside: not available, with its words.
+    /// Asks again where the terminal is busy, then gives up until the next poll. `Err` inside: not available.
     async fn asked_again(
         &mut self,
         request: Request<'_>,
-    ) -> Result<Result<Reply, String>, TerminalError> {
+    ) -> Result<Result<Reply, Denied>, TerminalError> {
         let step = request.step;
         let mut pauses = BUSY_PAUSES.iter();
         loop {
@@ -283,10 +317,7 @@ impl Http {
             let (sent, reply) = self.signed(&mut turn, request).await?;
             // The HTTP status of a refusal varies, 200 included; the body decides where there is one.
             let said = ResponseStatus::find(&reply.body).filter(|said| !said.is_ok());
-            let detail = match &said {
-                Some(said) => said.to_string(),
-                None => format!("the terminal answers {}", reply.status),
-            };
+            let denied = Denied::of(said.as_ref(), reply.status);
             let unknown = [
                 StatusCode::NOT_FOUND,
                 StatusCode::METHOD_NOT_ALLOWED,
@@ -296,7 +327,7 @@ impl Http {
                 Some(said) if said.is_lock() => {
                     return Err(self.locked(&turn, sent, None));
                 }
-                Some(said) if said.is_not_available() => return Ok(Err(detail)),
+                Some(said) if said.is_not_available() => return Ok(Err(denied)),
                 Some(said) => said.is_passing(),
                 None if reply.status.is_success() => {
                     turn.digest.succeeded(sent);
@@ -306,7 +337,7 @@ impl Http {
                     return Ok(Ok(reply));
                 }
                 None if unknown.contains(&reply.status) => {
-                    return Ok(Err(detail));
+                    return Ok(Err(denied));
                 }
                 None => reply.status.is_server_error(),
             };
@@ -316,7 +347,7 @@ impl Http {
                     let pause = tokio::time::sleep(*pause);
                     self.deadline.cover(step, pause).await?;
                 }
-                _ => return Err(TerminalError::Refused { step, detail }),
+                _ => return Err(denied.at(step)),
             }
         }
     }

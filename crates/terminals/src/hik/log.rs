@@ -3,20 +3,20 @@
 //! Each page but the first asks for the last row again: if another one comes back, the rows have moved (the oldest were deleted,
 //! or the firmware repeats a page) and the search starts anew behind what has been read.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use attendance::{DeviceUserId, Punch, PunchState, VerifyMode};
 use hik_proto::{
     AccessEvent, AttendanceStatus, EventPage, EventRow, EventSearch, EventTime, Means, Says,
-    SearchState, decode_event_page, paths,
+    SearchState, decode_card_owner, decode_event_page, encode_card_owner_search, paths,
 };
 use jiff::civil::{DateTime, date};
 use jiff::tz::Offset;
 
 use super::http::Http;
 use super::position::{LastRow, OVERLAP, Position};
-use super::{SMALL_PAGE, malformed, new_search_id};
+use super::{SMALL_PAGE, malformed, new_search_id, optional};
 use crate::{ParkedRecord, Step, TerminalError};
 
 const STEP: Step = Step::Punches;
@@ -24,6 +24,8 @@ const STEP: Step = Step::Punches;
 const MOST_ROWS: usize = 1_000_000;
 /// Most bytes of rows that cannot be understood; some hundred thousand rows.
 const MOST_PARKED: usize = 64 << 20;
+/// Cards looked up in one read; there are hardly ever any.
+const MOST_CARDS: usize = 50;
 /// Searches started anew without any new row before we give up.
 const FRUITLESS: u32 = 3;
 
@@ -57,6 +59,8 @@ pub(super) struct Collected {
     in_order: bool,
     parked_bytes: usize,
     keys: HashSet<RowKey>,
+    /// Authentications by cards, of which the row does not tell whose they are.
+    of_cards: Vec<CardRow>,
     /// Rows an earlier read has given, by the hash of their content.
     given: HashSet<u64>,
     /// The last row of the earlier read, and whether it is still there.
@@ -103,6 +107,7 @@ impl Collected {
             in_order: true,
             parked_bytes: 0,
             keys: HashSet::new(),
+            of_cards: Vec::new(),
             given: HashSet::new(),
             expected: None,
             expected_found: false,
@@ -176,10 +181,19 @@ impl Collected {
             return;
         }
         let json = row.row.json;
-        match row.row.value.and_then(|event| sort_out(&event, row.serial)) {
+        match row.row.value.and_then(|event| sort_out(event, row.serial)) {
             Ok(Sorted::Punch(punch)) => self.punches.push(punch),
             Ok(Sorted::Refused) => self.refused += 1,
             Ok(Sorted::Noise) => self.noise += 1,
+            Ok(Sorted::OfCard(_)) if self.by_time && self.is_old(row.serial) => {}
+            Ok(Sorted::OfCard(of_card)) => {
+                self.parked_bytes += json.len();
+                let row = CardRow { json, ..of_card };
+                match self.in_parts {
+                    true => self.of_cards.push(row),
+                    false => self.parked.push(row.parked()),
+                }
+            }
             Err(_) if self.by_time && self.is_old(row.serial) => {}
             Err(reason) => {
                 self.parked_bytes += json.len();
@@ -197,27 +211,121 @@ impl Collected {
     }
 }
 
+/// An authentication that names a card and nobody.
+#[derive(Debug)]
+pub(super) struct CardRow {
+    card: String,
+    /// The punch of whoever has the card.
+    event: AccessEvent,
+    means: Means,
+    serial: Option<u64>,
+    json: String,
+}
+
+impl CardRow {
+    fn parked(self) -> ParkedRecord {
+        ParkedRecord {
+            reason: format!("card {} without an employee number", self.card),
+            bytes: self.json.into_bytes(),
+        }
+    }
+}
+
 pub(super) enum Sorted {
     Punch(Punch),
+    OfCard(CardRow),
     Refused,
     Noise,
 }
 
 /// A punch, something to count, or why the row has to wait for a later version of us.
-pub(super) fn sort_out(event: &AccessEvent, serial: Option<u64>) -> Result<Sorted, String> {
-    let (employee_no, means) = match event.says()? {
-        Says::Punch { employee_no, means } => (employee_no, means),
+pub(super) fn sort_out(event: AccessEvent, serial: Option<u64>) -> Result<Sorted, String> {
+    let (card, means) = match event.says()? {
+        Says::Punch { employee_no, means } => {
+            let punch = punch_of(employee_no, &event, means, serial);
+            let punch = punch.ok_or("unusable employee number")?;
+            return Ok(Sorted::Punch(punch));
+        }
+        Says::OfCard { card, means } => (card.to_owned(), means),
         Says::Refused => return Ok(Sorted::Refused),
         Says::Noise => return Ok(Sorted::Noise),
     };
-    Ok(Sorted::Punch(Punch {
-        user: DeviceUserId::parse(employee_no).ok_or("unusable employee number")?,
+    Ok(Sorted::OfCard(CardRow {
+        card,
+        event,
+        means,
+        serial,
+        json: String::new(),
+    }))
+}
+
+fn punch_of(
+    employee_no: &str,
+    event: &AccessEvent,
+    means: Means,
+    serial: Option<u64>,
+) -> Option<Punch> {
+    Some(Punch {
+        user: DeviceUserId::parse(employee_no)?,
         clock: event.time.clock,
         offset: event.time.offset,
         state: punch_state(event.attendance),
         verify: verify_mode(means),
         record: serial.unwrap_or(0),
-    }))
+    })
+}
+
+/// Asks the terminal whose the cards are that came without an employee number. What it does not know, or does not tell, is
+/// parked.
+async fn find_card_owners(http: &mut Http, log: &mut Collected) -> Result<(), TerminalError> {
+    let mut owners: HashMap<String, Option<String>> = HashMap::new();
+    let mut asks = true;
+    for row in std::mem::take(&mut log.of_cards) {
+        if !owners.contains_key(&row.card) && asks && owners.len() < MOST_CARDS {
+            let owner = optional(card_owner(http, &row.card).await)?;
+            asks = owner.is_some();
+            owners.insert(row.card.clone(), owner.flatten());
+        }
+        let owner = owners.get(&row.card).cloned().flatten();
+        let punch = owner.and_then(|owner| punch_of(&owner, &row.event, row.means, row.serial));
+        match punch {
+            Some(punch) => log.punches.push(punch),
+            None => log.parked.push(row.parked()),
+        }
+    }
+    Ok(())
+}
+
+async fn card_owner(http: &mut Http, card: &str) -> Result<Option<String>, TerminalError> {
+    let search = encode_card_owner_search(&new_search_id(), card);
+    let body = http
+        .post(STEP, paths::CARDS, search)
+        .await?
+        .required(STEP)?;
+    decode_card_owner(&body, card).map_err(malformed(STEP))
+}
+
+/// One OEM unit marks wall time as UTC. Where the terminal itself is elsewhere and no row has another offset, the rows have
+/// none: it would be taken for a zone that does not fit.
+fn drop_false_utc(punches: &mut [Punch], now: EventTime) {
+    let elsewhere = now.offset.is_some_and(|offset| offset != Offset::UTC);
+    let all_utc = |punch: &Punch| punch.offset.is_none_or(|offset| offset == Offset::UTC);
+    if elsewhere && punches.iter().all(all_utc) {
+        punches.iter_mut().for_each(|punch| punch.offset = None);
+    }
+}
+
+/// Punches of one person that come again exactly an hour later, to the second: what a unit with two zones at once records.
+fn hour_twins(punches: &[Punch]) -> usize {
+    let at: HashSet<(&DeviceUserId, DateTime)> = punches
+        .iter()
+        .map(|punch| (&punch.user, punch.clock))
+        .collect();
+    let hour_before = |punch: &Punch| punch.clock.checked_sub(jiff::ToSpan::hours(1));
+    punches
+        .iter()
+        .filter(|punch| hour_before(punch).is_ok_and(|clock| at.contains(&(&punch.user, clock))))
+        .count()
 }
 
 fn punch_state(status: Option<AttendanceStatus>) -> PunchState {
@@ -280,6 +388,15 @@ pub(super) async fn read_new(
             &mut |_| {},
         )
         .await?;
+    }
+    find_card_owners(http, &mut log).await?;
+    drop_false_utc(&mut log.punches, now);
+    let twins = hour_twins(&log.punches);
+    if twins > 0 {
+        tracing::warn!(
+            twins,
+            "punches come again exactly an hour later: look whether the terminal has two time zones"
+        );
     }
     position.advance(&log, now);
     Ok(log)
@@ -393,10 +510,13 @@ async fn read_pages(
         let known = last.filter(|_| log.page > 1);
         let position = taken - u64::from(known.is_some());
         let search = condition(&id, start, position, log.page, now);
-        let body = http
-            .post(STEP, paths::EVENTS, search.encode())
-            .await?
-            .required(STEP)?;
+        let answer = http.post(STEP, paths::EVENTS, search.encode()).await;
+        // Some firmware sends pictures although none were asked for.
+        if matches!(answer, Err(TerminalError::TooLarge { .. })) && log.page > SMALL_PAGE {
+            log.page = SMALL_PAGE;
+            continue;
+        }
+        let body = answer?.required(STEP)?;
         let page: EventPage = decode_event_page(&body).map_err(malformed(STEP))?;
         let mut rows = page.rows.into_iter();
 
@@ -529,6 +649,50 @@ mod tests {
             .collect();
         assert_eq!(read, [("1", 7), ("2", 7), ("3", 0), ("4", 0)]);
         assert_eq!(log.contents_from(7).len(), 2);
+    }
+
+    fn punch(user: &str, clock: &str, offset_h: Option<i8>) -> Punch {
+        Punch {
+            user: DeviceUserId::parse(user).expect("a number"),
+            clock: clock.parse().expect("a time"),
+            offset: offset_h.map(jiff::tz::offset),
+            state: PunchState::None,
+            verify: VerifyMode::Face,
+            record: 1,
+        }
+    }
+
+    #[test]
+    fn wall_time_that_is_marked_as_utc_has_no_offset() {
+        let clock: DateTime = "2026-03-02T12:00:00".parse().expect("a time");
+        let now = |offset_h: Option<i8>| EventTime {
+            clock,
+            offset: offset_h.map(jiff::tz::offset),
+        };
+        let check = |now: EventTime, rows: [Option<i8>; 2], kept: bool| {
+            let mut punches = rows.map(|offset| punch("1", "2026-03-02T08:00:00", offset));
+            let before = punches.clone();
+            drop_false_utc(&mut punches, now);
+            let none = punches.iter().all(|punch| punch.offset.is_none());
+            assert_eq!((punches == before, none), (kept, !kept), "{rows:?}");
+        };
+        check(now(Some(5)), [Some(0), Some(0)], false);
+        check(now(Some(5)), [Some(0), None], false);
+        check(now(Some(5)), [Some(5), Some(5)], true);
+        check(now(Some(1)), [Some(0), Some(1)], true); // winter and summer in London
+        check(now(Some(0)), [Some(0), Some(0)], true);
+        check(now(None), [Some(0), Some(0)], true);
+    }
+
+    #[test]
+    fn punches_that_come_again_after_an_hour_are_counted() {
+        let rows = [
+            punch("1", "2026-03-02T08:00:31", None),
+            punch("1", "2026-03-02T09:00:31", None),
+            punch("2", "2026-03-02T09:00:31", None),
+            punch("1", "2026-03-02T10:00:30", None),
+        ];
+        assert_eq!(hour_twins(&rows), 1);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use attendance::DeviceUserId;
 use hik_proto::{PeopleSearch, Person, Row, SearchState, decode_people_page, paths};
 
-use super::http::{Answer, Http};
+use super::http::{Answer, Denied, Http};
 use super::{PAGE, SMALL_PAGE, malformed, new_search_id};
 use crate::{DeviceUser, ParkedRecord, Step, TerminalError};
 
@@ -47,7 +47,7 @@ pub(super) async fn read(
     loop {
         let body = match http.post(step, paths::PEOPLE, search.encode()).await? {
             Answer::Body(body) => body,
-            Answer::NotAvailable(detail) => {
+            Answer::NotAvailable(Denied { detail, .. }) => {
                 tracing::warn!(detail, "no people list: names are not known");
                 return Ok(None);
             }

@@ -19,7 +19,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::http::{self, Answer, Opened, io_error};
+use super::http::{Denied, self, Answer, Opened, io_error};
 use super::log::{Sorted, sort_out};
 use super::{HikLimits, HikTerminal};
 use crate::{Deadline, Identity, Live, ParkedRecord, Picture, Step, TerminalError};
@@ -153,7 +153,7 @@ impl HikTerminal {
     }
 
     /// `None` where there is no such thing.
-    async fn open_alert_stream(&mut self) -> Result<Option<Response>, TerminalError> {
+    pub(super) async fn open_alert_stream(&mut self) -> Result<Option<Response>, TerminalError> {
         let mut refusal = match self.try_stream(paths::STREAM).await? {
             Ok(response) => return Ok(Some(response)),
             Err(refusal) => refusal,
@@ -255,11 +255,8 @@ impl Refusal {
     }
 
     fn into_error(self) -> TerminalError {
-        let detail = match self.said.filter(|said| !said.is_ok()) {
-            Some(said) => said.to_string(),
-            None => format!("the terminal answers {}", self.status),
-        };
-        TerminalError::Refused { step: STEP, detail }
+        let said = self.said.filter(|said| !said.is_ok());
+        Denied::of(said.as_ref(), self.status).at(STEP)
     }
 }
 
@@ -538,6 +535,9 @@ impl Ear {
                 }
                 self.pictured = Some((punch.user.clone(), punch.clock));
                 self.wait(Live::Punch(punch));
+            }
+            Ok(Sorted::OfCard(_)) => {
+                self.has_to_be_read("an event names a card and nobody".to_owned());
             }
             Ok(Sorted::Refused) => self.counts.refused += 1,
             Ok(Sorted::Noise) => self.counts.noise += 1,

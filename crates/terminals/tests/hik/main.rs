@@ -12,8 +12,8 @@ use simulators::hik::{
     RunningTerminal, TimeNotation, User, VirtualTerminal, stopped,
 };
 use terminals::{
-    CertificateTrust, Credentials, Deadline, DeviceKind, HikLimits, HikTerminal, ReadPosition,
-    Reading, Retry, Step, Target, TerminalError, Transport,
+    CertificateTrust, Condition, Credentials, Deadline, DeviceKind, HikLimits, HikTerminal,
+    ReadPosition, Reading, Retry, Step, Target, TerminalError, Transport,
 };
 
 const EVENTS: &str = "/ISAPI/AccessControl/AcsEvent";
@@ -877,7 +877,7 @@ async fn a_busy_terminal_is_asked_again_a_little_later() {
     terminal.set_fault(Fault::ErrorInOk.on("/ISAPI/System/time"));
     let error = read_all(&terminal).await.expect_err("for ever");
     assert!(
-        matches!(&error, TerminalError::Refused { step: Step::Clock, detail }
+        matches!(&error, TerminalError::Condition { step: Step::Clock, condition: Condition::Fault, detail }
             if detail.contains("deviceError")),
         "{error:?}"
     );
@@ -1156,10 +1156,49 @@ async fn rows_of_nobody_are_counted_and_unclear_ones_parked() {
     assert_eq!(
         reasons,
         [
-            "card 0012345678 without an employee number",
-            "unknown access event 5/4000 of a person"
+            "unknown access event 5/4000 of a person",
+            "card 0012345678 without an employee number"
         ]
     );
+}
+
+/// A row that names only a card is a punch of whoever has the card.
+#[tokio::test]
+async fn a_card_alone_tells_who_it_was() {
+    let card_only = |card: &str, minute| Event::new(5, 1, minute_of_march(minute)).card_no(card);
+    let terminal = virtual_terminal().users([User::new("3003", "Carla").card("0012345678")]);
+    let terminal = start(terminal.events([
+        card_only("0012345678", 0),
+        card_only("0012345678", 5),
+        card_only("9999999999", 6),
+    ]))
+    .await;
+    let reading = read_all(&terminal).await.expect("a good read");
+    let users: Vec<_> = reading
+        .punches
+        .iter()
+        .map(|one| one.user.as_str())
+        .collect();
+    assert_eq!(users, ["3003", "3003"]);
+    assert_eq!(clocks(&reading), [minute_of_march(0), minute_of_march(5)]);
+    let [parked] = reading.parked.as_slice() else {
+        panic!("one row: {:?}", reading.parked);
+    };
+    assert_eq!(parked.reason, "card 9999999999 without an employee number");
+    let cards = "/ISAPI/AccessControl/CardInfo/Search";
+    assert_eq!(
+        terminal.counts().by_path[cards],
+        3,
+        "a challenge and each card once"
+    );
+
+    // Where cards are not told the rows wait, and the read goes on.
+    terminal.set_fault(Fault::ErrorInOk.on(cards));
+    let mut other = asked_again(&terminal);
+    other.serial = None;
+    let reading = read(&other, &ReadPosition::default()).await;
+    let reading = reading.expect("a good read");
+    assert_eq!((reading.punches.len(), reading.parked.len()), (0, 3));
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ pub(super) mod form;
 pub(super) mod operations;
 pub(super) mod orders;
 pub(super) mod parked;
+pub(super) mod trust;
 mod users;
 pub(super) mod waiting;
 
@@ -182,7 +183,7 @@ pub(super) fn failure_line(row: FailureRow, now: Timestamp, people: i64) -> Fail
 /// A step of a conversation, as people say it; a name this program does not know stays as it is.
 pub(super) fn step(name: &str) -> String {
     match name {
-        "resolve" | "connect" | "sign_in" | "identify" | "clock" | "counters" | "users"
+        "resolve" | "connect" | "tls" | "sign_in" | "identify" | "clock" | "counters" | "users"
         | "punches" | "live" | "call" | "upload" => msg(format!("step-{name}")).to_string(),
         other => other.to_owned(),
     }
@@ -342,6 +343,8 @@ struct DevicePage<'a> {
     filling: Option<(String, bool)>,
     /// For who may use them, of a kind that has them.
     fingerprints: Option<fingerprints::Card>,
+    /// What is to be decided about its sign-in.
+    trust: Option<trust::Card>,
     /// Why it is not polled.
     not_polled: Option<Msg>,
     people: i64,
@@ -451,6 +454,7 @@ async fn page(
             state.engine.locator.searches(&device.kind),
             || waiting::how_to_call(&state.config),
         ),
+        trust: trust::card(visitor, &device),
         not_polled: why_not_polled(&device),
         cycles: cycles
             .into_iter()
@@ -649,6 +653,13 @@ fn identity(device: &DeviceRow, now: Timestamp) -> Vec<(String, String)> {
             .filter(|_| read)
             .map(|name| name.to_uppercase())
             .unwrap_or_default(),
+    );
+    fact(
+        "certificate",
+        match device.certificate.as_deref() {
+            Some("any") => msg("certificate-any").to_string(),
+            shown => shown.unwrap_or_default().to_owned(),
+        },
     );
     let has_comm_key = is_of(device, DeviceKind::has_comm_key);
     if has_comm_key && read && device.last_contact_ms.is_some() && !device.has_comm_key {

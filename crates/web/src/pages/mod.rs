@@ -28,6 +28,7 @@ pub(crate) fn routes() -> Router<WebState> {
         .merge(failures::routes())
         .merge(people::routes())
         .merge(devices::operations::routes())
+        .merge(devices::trust::routes())
         .merge(devices::orders::routes())
         .merge(devices::parked::routes())
         .merge(devices::waiting::routes())

@@ -99,6 +99,43 @@ pub fn advice_for(reason: &str, target: &Target) -> String {
                 None => "Put it before the host: zk://COMMKEY@HOST.".to_owned(),
             }
         ),
+        "few_attempts" => format!(
+            "The password was not sent. Make sure of it at the terminal's own web page, from another computer, then try again with \
+             --anyway.{}",
+            match device {
+                Some(serial) => format!(" A wrong one is replaced by `muster device edit {serial} --username NAME --password-stdin`."),
+                None => String::new(),
+            }
+        ),
+        "no_tls" => "What answers there does not encrypt, or not as we do. Check the port: HTTPS is mostly 443, plain HTTP 80."
+            .to_owned(),
+        "tls_too_old" => format!(
+            "Newer firmware mostly has TLS 1.2. Without it only plain HTTP is left, which everybody on the way can read{}.",
+            match device {
+                Some(serial) => format!(": `muster device edit {serial} --transport tcp --address {}:80`", target.host),
+                None => ": hik:// instead of hiks://".to_owned(),
+            }
+        ),
+        "other_certificate" => format!(
+            "Nothing was sent to it. After a factory reset or new firmware a terminal has another certificate; otherwise something \
+             stands in between. Compare it with the one on the terminal's own web page. {}",
+            match device {
+                Some(serial) => format!("If it is right: `muster device edit {serial} --certificate shown`."),
+                None => "If it is right, put it into the URL.".to_owned(),
+            }
+        ),
+        "busy" => "The terminal has other work, or no memory for this. It is asked again by itself.".to_owned(),
+        "device_fault" => "Something is broken inside the terminal. Restart it; if that does not help, its vendor can.".to_owned(),
+        "not_activated" => "The terminal is as from the factory: give it its first password at its own screen or web page.".to_owned(),
+        "low_privilege" => "The user may not do this. Give it the permission on the terminal's own web page (User management: remote \
+                            parameter settings, remote log search), or use another user."
+            .to_owned(),
+        "not_supported" => "The firmware of this terminal has no such thing.".to_owned(),
+        "device_full" => "The terminal holds as many people, cards or faces as it can. Delete some there.".to_owned(),
+        "too_many_listeners" => {
+            "Other software listens to this terminal and takes all its places. End it, or poll the terminal.".to_owned()
+        }
+        "reboot_required" => "Restart the terminal.".to_owned(),
         "locked" => "Somebody tried wrong passwords. Wait until the lock is over, half an hour if it does not say, then try again \
                      with the right one."
             .to_owned(),

@@ -113,15 +113,23 @@ pub enum Command {
 
 #[derive(clap::Args)]
 pub struct Place {
-    /// zk://[COMMKEY@]HOST[:4370], hik://USER:PASSWORD@HOST[:80] or hiks://…; in a user name or password, write @ : / ? and % as
-    /// %40 %3A %2F %3F and %25. Other people on this machine cannot see it in MUSTER_TERMINAL.
+    /// zk://[COMMKEY@]HOST[:4370], hik://USER:PASSWORD@HOST[:80] or hiks://USER:PASSWORD@HOST[:443], which takes any certificate
+    /// and shows it, unless ?fingerprint=sha256:… says which; in a user name or password, write @ : / ? and % as %40 %3A %2F %3F
+    /// and %25. Other people on this machine cannot see it in MUSTER_TERMINAL.
     #[arg(value_name = "URL", env = "MUSTER_TERMINAL", hide_env_values = true)]
     url: String,
+    /// Sends the password also where the terminal allows only one or two wrong ones more before it locks.
+    #[arg(long)]
+    anyway: bool,
 }
 
 impl Place {
     fn target(&self) -> Result<Target, Usage> {
-        self.url.parse().map_err(|error| {
+        let parsed = self.url.parse().map(|mut target: Target| {
+            target.credentials.confirmed = self.anyway;
+            target
+        });
+        parsed.map_err(|error| {
             // The mistaken part could be a piece of the password.
             Usage(match self.url.contains('@') && self.url.starts_with("hik") {
                 true => "this is no terminal URL: expected hik://USER:PASSWORD@HOST[:PORT], with @ : / ? and % in a user name \
@@ -148,7 +156,11 @@ pub async fn run(command: Command, config: &Config) -> anyhow::Result<ExitCode> 
         Command::Info { place, json } => reading::info(&place.target()?, json).await?,
         Command::Test { place, zone } => {
             let zone = zone_named(zone)?;
-            return Ok(reading::test(&place.target()?, Deadline::none(), &zone).await);
+            let tested = reading::test(&place.target()?, Deadline::none(), &zone).await;
+            return Ok(match tested {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(_) => ExitCode::FAILURE,
+            });
         }
         Command::Punches {
             place,
@@ -251,6 +263,7 @@ mod tests {
         ] {
             let place = Place {
                 url: url.to_owned(),
+                anyway: false,
             };
             let error = place.target().expect_err("no URL").to_string();
             assert!(

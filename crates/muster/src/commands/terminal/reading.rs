@@ -1,7 +1,6 @@
 //! Reading: what a terminal says it is, the people it knows and its punches. Nothing changes there.
 
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
-use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -67,20 +66,24 @@ pub async fn info(target: &Target, json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Prints each step of a reading as it is done. Of a configured device, the serial number is checked too.
-pub async fn test(target: &Target, deadline: Deadline, zone: &TimeZone) -> ExitCode {
+/// Prints each step of a reading as it is done, and why it failed. Of a configured device, the serial number is checked too.
+pub async fn test(
+    target: &Target,
+    deadline: Deadline,
+    zone: &TimeZone,
+) -> Result<(), TerminalError> {
     println!("{} terminal at {}", target.kind.brand(), target.address());
     let mut lines = StepLines::begin();
     match test_steps(target, deadline, zone, &mut lines).await {
         Ok(()) => {
             println!("It can be read.");
-            ExitCode::SUCCESS
+            Ok(())
         }
         Err(error) => {
             lines.failed();
             println!("{}", plain(&story(&error)));
             println!("{}", plain(&advice(&error, target)));
-            ExitCode::FAILURE
+            Err(error)
         }
     }
 }
@@ -122,6 +125,9 @@ async fn test_reading(
         }
     }
     lines.done(lines.took, &who);
+    if let Some(certificate) = terminal.certificate() {
+        println!("  {:<9}certificate {certificate}", "tls");
+    }
 
     lines.start("clock");
     let clock = terminal.clock().await?;

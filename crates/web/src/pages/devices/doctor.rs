@@ -88,6 +88,16 @@ fn seen_text(seen: &Seen, diagnosis: &Diagnosis) -> String {
             let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
             addresses.join(", ")
         }
+        Seen::Certificate(shown) => shown.to_string(),
+        Seen::Abilities(abilities) => {
+            let names = abilities
+                .iter()
+                .map(|one| msg(format!("ability-{}", one.as_str())));
+            names
+                .map(|name| name.to_string())
+                .collect::<Vec<_>>()
+                .join(", ")
+        }
         Seen::Key { wanted: true } => msg("seen-key-accepted").to_string(),
         Seen::Key { wanted: false } => msg("seen-key-none").to_string(),
         Seen::Identity(identity) => {
@@ -141,7 +151,7 @@ fn seen_text(seen: &Seen, diagnosis: &Diagnosis) -> String {
 
 /// What to do about what the drivers name so; `None` for what they do not name.
 pub(super) fn advice(reason: &str) -> Option<Msg> {
-    const REASONS: [&str; 25] = [
+    const REASONS: [&str; 37] = [
         "resolve",
         "unreachable",
         "silent",
@@ -150,6 +160,18 @@ pub(super) fn advice(reason: &str) -> Option<Msg> {
         "locked",
         "sign_in_unanswered",
         "sign_in_refused",
+        "few_attempts",
+        "no_tls",
+        "tls_too_old",
+        "other_certificate",
+        "busy",
+        "device_fault",
+        "not_activated",
+        "low_privilege",
+        "not_supported",
+        "device_full",
+        "too_many_listeners",
+        "reboot_required",
         "wrong_serial",
         "no_protocol",
         "no_log",

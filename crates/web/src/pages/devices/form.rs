@@ -1,5 +1,7 @@
 //! `/devices/new` and `/devices/{serial}/edit`: registering and changing a device.
 
+use std::collections::BTreeSet;
+
 use askama::Template;
 use attendance::{DeviceId, SiteId, Way};
 use axum::Form;
@@ -52,6 +54,8 @@ pub(crate) struct DeviceForm {
     /// The form has ticks for the ways in.
     pub ways: Option<String>,
     pub set_clock: Option<String>,
+    /// Whatever certificate it shows is taken.
+    pub any_certificate: Option<String>,
     pub enabled: Option<String>,
     pub existing: Option<String>,
 }
@@ -77,11 +81,15 @@ impl Default for DeviceForm {
             push: None,
             ways: None,
             set_clock: None,
+            any_certificate: None,
             enabled: None,
             existing: None,
         }
     }
 }
+
+/// What is stored of a device that may show any certificate.
+const ANY: &str = "any";
 
 /// The names of those between which its terminals have to be told apart.
 fn transports(kind: DeviceKind) -> impl Iterator<Item = &'static str> {
@@ -112,6 +120,7 @@ impl DeviceForm {
             live: ticked(Way::Live),
             push: ticked(Way::Push),
             set_clock: device.set_clock.then(|| "1".into()),
+            any_certificate: (device.certificate.as_deref() == Some(ANY)).then(|| "1".into()),
             enabled: device.enabled.then(|| "1".into()),
             existing: Some("1".into()),
             ..Self::default()
@@ -228,7 +237,11 @@ impl DeviceForm {
         };
         let tx = state.store.begin_write().await?;
         match tx.add_device(&new, visitor.author(state)).await {
-            Ok(_) => {
+            Ok(device) => {
+                if form.any_certificate.is_some() {
+                    tx.set_certificate(device, Some(ANY), visitor.author(state))
+                        .await?;
+                }
                 tx.commit().await?;
                 state.engine.edited();
                 Ok(Some(serial))
@@ -283,10 +296,8 @@ fn page(
         errors,
         sites: site_choices(state, form.site),
         // Which kind it is can be changed in the form.
-        transports: DeviceKind::ALL
-            .iter()
-            .copied()
-            .flat_map(transports)
+        transports: BTreeSet::from_iter(DeviceKind::ALL.iter().copied().flat_map(transports))
+            .into_iter()
             .collect(),
         form,
         how: how_to_call(&state.config),
@@ -378,6 +389,13 @@ pub(crate) async fn save(
             .await;
         match saved {
             Ok(()) => {
+                let took_any = device.certificate.as_deref() == Some(ANY);
+                if form.any_certificate.is_some() != took_any {
+                    let certificate = form.any_certificate.as_ref().map(|_| ANY);
+                    let author = visitor.author(&state);
+                    tx.set_certificate(DeviceId(device.id), certificate, author)
+                        .await?;
+                }
                 tx.commit().await?;
                 state.engine.edited();
                 let to = format!("/devices/{}", path_part(fields.serial_number.trim()));
