@@ -6,28 +6,44 @@
 mod auth;
 mod body;
 mod capabilities;
+mod cards;
 mod codes;
+mod deletion;
 mod device;
+mod door;
 mod events;
+mod faces;
+mod numbers;
 mod people;
+mod person;
+mod request;
 mod search;
 mod status;
 mod time;
 
 pub use auth::{Algorithm, Challenge, Challenged, DigestSession, Offers, Sent};
 pub use body::DecodeError;
-pub use capabilities::EventCapabilities;
+pub use capabilities::{AccessCapabilities, EventCapabilities};
+pub use cards::{Card, CardPage, CardSearch, decode_card_page};
 pub use codes::{EventClass, Means, classify};
+pub use deletion::{
+    DeleteProgress, delete_cards, delete_faces, delete_people, delete_people_with_all,
+};
 pub use device::{DeviceInfo, serial_matches};
+pub use door::{DoorCommand, DoorState, reboot};
 pub use events::{
     AccessEvent, AttendanceStatus, EventPage, EventRow, EventSearch, decode_event_page,
 };
+pub use faces::{FacePicture, FaceUpload, PictureError, decode_has_face, encode_face_search};
+pub use numbers::{CardNo, EmployeeNo, NonEmpty};
 pub use people::{PeoplePage, PeopleSearch, Person, decode_people_count, decode_people_page};
+pub use person::{Difference, PersonRecord, Validity};
+pub use request::{Method, Request};
 pub use search::{Row, SearchState};
-pub use status::{LoginState, ResponseStatus};
+pub use status::{LoginState, Refusal, ResponseStatus};
 pub use time::{DeviceTime, EventTime, TimeError};
 
-/// The paths this crate knows the bodies of, as they go on the request line.
+/// The paths that are only read, as they go on the request line. Those of changes come with their [`Request`].
 pub mod paths {
     pub const DEVICE_INFO: &str = "/ISAPI/System/deviceInfo";
     pub const TIME: &str = "/ISAPI/System/time";
@@ -35,4 +51,9 @@ pub mod paths {
     pub const EVENTS: &str = "/ISAPI/AccessControl/AcsEvent?format=json";
     pub const PEOPLE_COUNT: &str = "/ISAPI/AccessControl/UserInfo/Count?format=json";
     pub const PEOPLE: &str = "/ISAPI/AccessControl/UserInfo/Search?format=json";
+    pub const CARDS: &str = "/ISAPI/AccessControl/CardInfo/Search?format=json";
+    pub const FACES: &str = "/ISAPI/Intelligent/FDLib/FDSearch?format=json";
+    pub const ACCESS_CAPABILITIES: &str = "/ISAPI/AccessControl/capabilities";
+    pub const DELETE_PROGRESS: &str = "/ISAPI/AccessControl/UserInfoDetail/DeleteProcess?format=json";
+    pub const WORK_STATUS: &str = "/ISAPI/AccessControl/AcsWorkStatus?format=json";
 }

@@ -192,6 +192,7 @@ fn people() {
         id: "8d1c".into(),
         position: 0,
         max_results: 30,
+        of: None,
     };
     assert_eq!(
         search.encode().as_bytes(),
