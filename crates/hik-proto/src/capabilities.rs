@@ -63,13 +63,20 @@ mod tests {
     #[test]
     fn only_some_terminals_want_digits() {
         let of = |inner: &str| {
-            let body = format!("<AccessControl><EmployeeNoInfo>{inner}</EmployeeNoInfo></AccessControl>");
+            let body =
+                format!("<AccessControl><EmployeeNoInfo>{inner}</EmployeeNoInfo></AccessControl>");
             let found = AccessCapabilities::decode(body.as_bytes()).expect("capabilities");
             (found.employee_no_len, found.employee_no_digits)
         };
         let most = "<employeeNo min=\"1\" max=\"8\"/>";
-        assert_eq!(of(&format!("{most}<characterType opt=\"number\"/>")), (Some(8), true));
-        assert_eq!(of("<characterType opt=\"any,number\"></characterType>"), (None, false));
+        assert_eq!(
+            of(&format!("{most}<characterType opt=\"number\"/>")),
+            (Some(8), true)
+        );
+        assert_eq!(
+            of("<characterType opt=\"any,number\"></characterType>"),
+            (None, false)
+        );
         assert_eq!(of(""), (None, false));
     }
 }

@@ -48,7 +48,9 @@ impl DoorState {
     /// When the body is neither JSON nor XML.
     pub fn decode(body: &[u8], door: u32) -> Result<Option<Self>, DecodeError> {
         let fields = Fields::parse(body)?;
-        let place = usize::try_from(door).unwrap_or(usize::MAX).saturating_sub(1);
+        let place = usize::try_from(door)
+            .unwrap_or(usize::MAX)
+            .saturating_sub(1);
         Ok(match fields.all("doorStatus").nth(place) {
             Some("1") => Some(Self::Asleep),
             Some("2") => Some(Self::AlwaysOpen),

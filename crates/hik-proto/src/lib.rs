@@ -54,6 +54,7 @@ pub mod paths {
     pub const CARDS: &str = "/ISAPI/AccessControl/CardInfo/Search?format=json";
     pub const FACES: &str = "/ISAPI/Intelligent/FDLib/FDSearch?format=json";
     pub const ACCESS_CAPABILITIES: &str = "/ISAPI/AccessControl/capabilities";
-    pub const DELETE_PROGRESS: &str = "/ISAPI/AccessControl/UserInfoDetail/DeleteProcess?format=json";
+    pub const DELETE_PROGRESS: &str =
+        "/ISAPI/AccessControl/UserInfoDetail/DeleteProcess?format=json";
     pub const WORK_STATUS: &str = "/ISAPI/AccessControl/AcsWorkStatus?format=json";
 }

@@ -42,7 +42,9 @@ impl Validity {
             Some(text.parse::<EventTime>().ok()?.clock)
         };
         Some(Self {
-            enabled: value.get("enable").is_none_or(|enable| said(enable) == "true"),
+            enabled: value
+                .get("enable")
+                .is_none_or(|enable| said(enable) == "true"),
             begin: time("beginTime")?,
             end: time("endTime")?,
         })
@@ -225,7 +227,11 @@ impl PersonRecord {
                 });
             }
         };
-        compare("name", format!("{:?}", self.name), format!("{:?}", shown.name));
+        compare(
+            "name",
+            format!("{:?}", self.name),
+            format!("{:?}", shown.name),
+        );
         compare("userType", self.user_type.clone(), shown.user_type.clone());
         if let Some(asked) = self.validity {
             let until = |validity: Validity| match validity.enabled {
@@ -239,9 +245,14 @@ impl PersonRecord {
             let shown = shown.door_right.clone().unwrap_or_default();
             compare("doorRight", asked.clone(), shown);
         }
-        let right_plan = ("RightPlan", self.right_plan.as_ref(), shown.right_plan.as_ref());
+        let right_plan = (
+            "RightPlan",
+            self.right_plan.as_ref(),
+            shown.right_plan.as_ref(),
+        );
         let others = self.others.iter();
-        let others = others.map(|(name, asked)| (name.as_str(), Some(asked), shown.others.get(name)));
+        let others =
+            others.map(|(name, asked)| (name.as_str(), Some(asked), shown.others.get(name)));
         for (name, asked, shown) in std::iter::once(right_plan).chain(others) {
             let Some(asked) = asked.filter(|_| !changes_by_itself(name)) else {
                 continue;
@@ -256,7 +267,9 @@ impl PersonRecord {
 }
 
 fn changes_by_itself(member: &str) -> bool {
-    member == "password" || member.starts_with("numOf") || member.to_ascii_lowercase().ends_with("url")
+    member == "password"
+        || member.starts_with("numOf")
+        || member.to_ascii_lowercase().ends_with("url")
 }
 
 /// Whether everything asked is shown, whether numbers are written as text or not, and a list of one as its element.
@@ -264,7 +277,10 @@ fn is_same(asked: &Value, shown: &Value) -> bool {
     match (asked, shown) {
         (Value::Array(asked), Value::Array(shown)) => {
             asked.len() == shown.len()
-                && asked.iter().zip(shown).all(|(asked, shown)| is_same(asked, shown))
+                && asked
+                    .iter()
+                    .zip(shown)
+                    .all(|(asked, shown)| is_same(asked, shown))
         }
         (Value::Array(asked), shown) => matches!(&asked[..], [only] if is_same(only, shown)),
         (asked, Value::Array(shown)) => matches!(&shown[..], [only] if is_same(asked, only)),
@@ -321,7 +337,10 @@ mod tests {
         let cut = format!(
             r#"{{"employeeNo":"1042","name":"Azi","userType":"visitor",{ALWAYS},"doorRight":"","gender":"male"}}"#
         );
-        check(&cut, &["name", "userType", "doorRight", "RightPlan", "gender"]);
+        check(
+            &cut,
+            &["name", "userType", "doorRight", "RightPlan", "gender"],
+        );
         check(
             r#"{"employeeNo":"1042","name":"Aziza","doorRight":"1","RightPlan":[{"doorNo":1,"planTemplateNo":"1"},{"doorNo":2}],"gender":"unknown"}"#,
             &["Valid", "RightPlan"],
@@ -337,8 +356,14 @@ mod tests {
         };
         let dates = r#""beginTime":"2025-01-01T00:00:00","endTime":"2035-12-31T23:59:59""#;
         let enabled = |valid: &str| of(valid).map(|validity| validity.enabled);
-        assert_eq!(enabled(&format!(r#"{{"enable":false,{dates}}}"#)), Some(false));
-        assert_eq!(enabled(&format!(r#"{{"enable":"true",{dates}}}"#)), Some(true));
+        assert_eq!(
+            enabled(&format!(r#"{{"enable":false,{dates}}}"#)),
+            Some(false)
+        );
+        assert_eq!(
+            enabled(&format!(r#"{{"enable":"true",{dates}}}"#)),
+            Some(true)
+        );
         assert_eq!(of(r#"{"enable":true,"beginTime":"soon"}"#), None);
     }
 }

@@ -92,7 +92,10 @@ fn a_person_is_created_changed_and_set_up() {
 #[test]
 fn a_person_of_the_list_can_be_written_back() {
     let page = decode_people_page(golden!("people_page.json")).expect("a page");
-    assert_eq!(page.rows[0].value.as_ref().map(|row| row.cards), Ok(Some(0)));
+    assert_eq!(
+        page.rows[0].value.as_ref().map(|row| row.cards),
+        Ok(Some(0))
+    );
     let aziza = PersonRecord::decode(&page.rows[0].json).expect("a person");
     assert_eq!((aziza.faces(), aziza.cards()), (Some(1), Some(0)));
     assert!(!aziza.shows_password());
@@ -132,7 +135,8 @@ fn people_are_deleted_by_number() {
     let progress = |body: &[u8]| DeleteProgress::decode(body).ok();
     let processing = progress(golden!("delete_process.json"));
     assert_eq!(processing, Some(DeleteProgress::Processing));
-    let said = |status: &str| format!("{{\"UserInfoDetailDeleteProcess\":{{\"status\":\"{status}\"}}}}");
+    let said =
+        |status: &str| format!("{{\"UserInfoDetailDeleteProcess\":{{\"status\":\"{status}\"}}}}");
     let of = |status: &str| progress(said(status).as_bytes());
     assert_eq!(of("success"), Some(DeleteProgress::Done));
     assert_eq!(of("failed"), Some(DeleteProgress::Failed));
@@ -152,7 +156,10 @@ fn cards_are_given_found_and_taken_away() {
     check(&card.set_up(), Method::Put, &path("SetUp"), body);
 
     let page = decode_card_page(golden!("card_page.json")).expect("a page of cards");
-    assert_eq!((page.state, page.total, page.rows), (SearchState::Complete, Some(1), 1));
+    assert_eq!(
+        (page.state, page.total, page.rows),
+        (SearchState::Complete, Some(1), 1)
+    );
     assert_eq!(page.cards, std::slice::from_ref(&card));
     let none = decode_card_page(br#"{"CardInfoSearch":{"responseStatusStrg":"NO MATCH"}}"#);
     assert_eq!(none.expect("an answer").cards, []);
@@ -162,12 +169,18 @@ fn cards_are_given_found_and_taken_away() {
         max_results: 30,
         of: None,
     };
-    let everybody = r#"{"CardInfoSearchCond":{"searchID":"8d1c","searchResultPosition":0,"maxResults":30}}"#;
+    let everybody =
+        r#"{"CardInfoSearchCond":{"searchID":"8d1c","searchResultPosition":0,"maxResults":30}}"#;
     assert_eq!(search.encode(), everybody);
 
     let cards = NonEmpty::one(card.card_no);
     let request = delete_cards(&cards);
-    check(&request, Method::Put, &path("Delete"), golden!("delete_cards.json"));
+    check(
+        &request,
+        Method::Put,
+        &path("Delete"),
+        golden!("delete_cards.json"),
+    );
 }
 
 #[test]
@@ -218,8 +231,14 @@ fn doors() {
         rest.split('<').next().map(str::to_owned)
     };
     assert_eq!(command(DoorCommand::Close).as_deref(), Some("close"));
-    assert_eq!(command(DoorCommand::AlwaysOpen).as_deref(), Some("alwaysOpen"));
-    assert_eq!(command(DoorCommand::AlwaysClosed).as_deref(), Some("alwaysClose"));
+    assert_eq!(
+        command(DoorCommand::AlwaysOpen).as_deref(),
+        Some("alwaysOpen")
+    );
+    assert_eq!(
+        command(DoorCommand::AlwaysClosed).as_deref(),
+        Some("alwaysClose")
+    );
     let state = |door| DoorState::decode(golden!("work_status.json"), door).expect("a status");
     assert_eq!(state(1), Some(DoorState::Normal));
     assert_eq!(state(2), Some(DoorState::AlwaysClosed));

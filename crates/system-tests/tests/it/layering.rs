@@ -120,12 +120,21 @@ fn rules_and_store_know_no_brand() {
 /// never empty.
 #[test]
 fn one_module_makes_deletions() {
-    let paths = ["Info/Delete", "InfoDetail/Delete?", "Search/Delete", "deleteUser"];
+    let paths = [
+        "Info/Delete",
+        "InfoDetail/Delete?",
+        "Search/Delete",
+        "deleteUser",
+    ];
     for (name, _) in ARROWS.iter().filter(|(name, _)| *name != "simulators") {
         for (path, text) in sources(name) {
             let allowed = path.ends_with("hik-proto/src/deletion.rs");
             let said = paths.iter().find(|said| text.contains(**said));
-            assert!(allowed || said.is_none(), "{} says {said:?}", path.display());
+            assert!(
+                allowed || said.is_none(),
+                "{} says {said:?}",
+                path.display()
+            );
         }
     }
 }

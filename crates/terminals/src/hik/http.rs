@@ -6,11 +6,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hik_proto::{Challenged, DigestSession, LoginState, Offers, ResponseStatus, Sent};
+use hik_proto::{
+    Challenged, DigestSession, LoginState, Offers, Refusal, Request, ResponseStatus, Sent,
+};
 use reqwest::{Method, StatusCode, header};
 
 use super::HikLimits;
-use crate::{Deadline, Retry, Step, Target, TerminalError, Transport};
+use crate::{Deadline, Retry, Step, Target, TerminalError, Transport, WriteError};
 
 /// Pauses before asking a busy terminal again.
 const BUSY_PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_millis(1500)];
@@ -42,6 +44,28 @@ impl Answer {
         match self {
             Self::Body(body) => Ok(body),
             Self::NotAvailable(detail) => Err(TerminalError::Refused { step, detail }),
+        }
+    }
+}
+
+/// What a request that changes something brought, apart from errors.
+#[derive(Debug)]
+pub(super) enum Changed {
+    Done,
+    Refused(ResponseStatus),
+}
+
+/// The body of a request, kept because it is sent again with each challenge.
+struct Payload {
+    content_type: String,
+    bytes: Vec<u8>,
+}
+
+impl Payload {
+    fn json(body: String) -> Self {
+        Self {
+            content_type: "application/json".to_owned(),
+            bytes: body.into_bytes(),
         }
     }
 }
@@ -138,7 +162,8 @@ impl Http {
         uri: &str,
         body: String,
     ) -> Result<Answer, TerminalError> {
-        self.call(step, Method::POST, uri, Some(body)).await
+        self.call(step, Method::POST, uri, Some(Payload::json(body)))
+            .await
     }
 
     /// Asks again where the terminal is busy, then gives up until the next poll.
@@ -147,7 +172,7 @@ impl Http {
         step: Step,
         method: Method,
         uri: &str,
-        body: Option<String>,
+        body: Option<Payload>,
     ) -> Result<Answer, TerminalError> {
         let mut pauses = BUSY_PAUSES.iter();
         loop {
@@ -195,7 +220,7 @@ impl Http {
         step: Step,
         method: &Method,
         uri: &str,
-        body: Option<&String>,
+        body: Option<&Payload>,
     ) -> Result<(Sent, Reply), TerminalError> {
         loop {
             if self.session.is_refused() {
@@ -297,7 +322,7 @@ impl Http {
         step: Step,
         method: &Method,
         uri: &str,
-        body: Option<&String>,
+        body: Option<&Payload>,
         authorization: Option<String>,
     ) -> Result<Reply, TerminalError> {
         let mut request = self
@@ -305,8 +330,8 @@ impl Http {
             .request(method.clone(), format!("{}{uri}", self.base));
         if let Some(body) = body {
             request = request
-                .header(header::CONTENT_TYPE, "application/json")
-                .body(body.clone());
+                .header(header::CONTENT_TYPE, &body.content_type)
+                .body(body.bytes.clone());
         }
         if let Some(authorization) = authorization {
             request = request.header(header::AUTHORIZATION, authorization);
@@ -371,6 +396,83 @@ impl Http {
                 source: io_error(error),
             }
         }
+    }
+
+    /// Changes something. Sent again only to a terminal that says it is busy, and so has done nothing.
+    pub(super) async fn change(&mut self, request: &Request) -> Result<Changed, TerminalError> {
+        let step = Step::Write;
+        let method = match request.method() {
+            hik_proto::Method::Post => Method::POST,
+            hik_proto::Method::Put => Method::PUT,
+        };
+        let payload = Payload {
+            content_type: request.content_type().to_owned(),
+            bytes: request.body().to_vec(),
+        };
+        let mut pauses = BUSY_PAUSES.iter();
+        loop {
+            let signed = self.signed(step, &method, request.path(), Some(&payload));
+            let (sent, reply) = signed.await.map_err(unsure)?;
+            let said = match ResponseStatus::find(&reply.body) {
+                Some(said) if said.is_ok() => {
+                    self.session.succeeded(sent);
+                    return Ok(Changed::Done);
+                }
+                Some(said) if said.is_lock() => return Err(self.locked(sent, None)),
+                Some(said) => said,
+                None if reply.status.is_success() => {
+                    self.session.succeeded(sent);
+                    return Ok(Changed::Done);
+                }
+                None => without_words(reply.status),
+            };
+            match pauses.next() {
+                Some(pause) if said.refusal() == Refusal::Busy => {
+                    let pause = tokio::time::sleep(*pause);
+                    self.deadline.cover(step, pause).await?;
+                }
+                _ => return Ok(Changed::Refused(said)),
+            }
+        }
+    }
+
+    /// Waits between two looks at something that the terminal does meanwhile.
+    pub(super) async fn wait(&self, step: Step, pause: Duration) -> Result<(), TerminalError> {
+        self.deadline.cover(step, tokio::time::sleep(pause)).await
+    }
+}
+
+/// What an HTTP status means that comes without a body of its own.
+fn without_words(status: StatusCode) -> ResponseStatus {
+    let (code, sub_code) = match status {
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => {
+            (4, "notSupport")
+        }
+        StatusCode::FORBIDDEN => (4, "lowPrivilege"),
+        StatusCode::SERVICE_UNAVAILABLE => (2, ""),
+        status if status.is_server_error() => (3, ""),
+        _ => (6, ""),
+    };
+    ResponseStatus {
+        code,
+        sub_code: sub_code.to_owned(),
+        text: format!("the terminal answers {status}"),
+    }
+}
+
+/// An answer that cannot be understood came after the change was sent.
+fn unsure(error: TerminalError) -> TerminalError {
+    match error {
+        TerminalError::Malformed {
+            step: Step::Write, ..
+        }
+        | TerminalError::TooLarge {
+            step: Step::Write, ..
+        } => WriteError::Unsure {
+            detail: error.to_string(),
+        }
+        .into(),
+        error => error,
     }
 }
 
