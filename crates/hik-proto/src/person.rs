@@ -128,7 +128,7 @@ impl PersonRecord {
             user_type: known.user_type.unwrap_or_else(|| Self::NORMAL.to_owned()),
             validity: known.valid.as_ref().and_then(Validity::decode),
             door_right: known.door_right,
-            right_plan: known.right_plan,
+            right_plan: known.right_plan.map(as_written),
             others: known.others,
         })
     }
@@ -266,6 +266,22 @@ impl PersonRecord {
     }
 }
 
+/// A week plan in the form in which it is taken, whether a list of one was sent as its element or numbers as texts.
+fn as_written(right_plan: Value) -> Value {
+    let mut plans = match right_plan {
+        Value::Array(plans) => plans,
+        plan => vec![plan],
+    };
+    for plan in &mut plans {
+        if let Some(door) = plan.get_mut("doorNo")
+            && let Ok(number) = said(door).parse::<u32>()
+        {
+            *door = number.into();
+        }
+    }
+    plans.into()
+}
+
 fn changes_by_itself(member: &str) -> bool {
     member == "password"
         || member.starts_with("numOf")
@@ -345,6 +361,15 @@ mod tests {
             r#"{"employeeNo":"1042","name":"Aziza","doorRight":"1","RightPlan":[{"doorNo":1,"planTemplateNo":"1"},{"doorNo":2}],"gender":"unknown"}"#,
             &["Valid", "RightPlan"],
         );
+    }
+
+    #[test]
+    fn a_week_plan_is_written_as_a_list_of_numbers() {
+        let sent = r#"{"employeeNo":"7","RightPlan":{"doorNo":"1","planTemplateNo":"3"}}"#;
+        let person = PersonRecord::decode(sent).expect("a person");
+        let body = String::from_utf8_lossy(person.modify(None).body()).into_owned();
+        let plan = r#""RightPlan":[{"doorNo":1,"planTemplateNo":"3"}]"#;
+        assert!(body.contains(plan), "{body}");
     }
 
     #[test]
