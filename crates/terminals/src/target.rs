@@ -91,7 +91,7 @@ impl DeviceKind {
     /// Whether this can be the number of a card.
     pub fn is_card(self, text: &str) -> bool {
         match self {
-            Self::Zk => text.parse::<u32>().is_ok_and(|number| number != 0),
+            Self::Zk => text.parse::<u32>().is_ok(),
             Self::Hik => hik_proto::CardNo::parse(text).is_some(),
         }
     }

@@ -57,6 +57,7 @@ pub struct UserChange {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
     At(DateTime),
+    /// There is none.
     Never,
 }
 

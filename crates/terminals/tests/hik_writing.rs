@@ -700,19 +700,20 @@ async fn the_door_is_opened_once_and_not_for_a_time() {
     assert_eq!(terminal.door_commands().len(), 1);
 }
 
-/// A terminal without sign-in that answers by a table; `None` cuts the connection. Everything else is not supported.
+/// A terminal without sign-in that answers by a table: what stands there for a path in its order, the last for ever; `None`
+/// cuts the connection. Everything else is not supported.
 struct Scripted {
     addr: SocketAddr,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
-type Script = &'static [(&'static str, Option<&'static str>)];
+type Script = Vec<(&'static str, Option<&'static str>)>;
 
 const OK: &str = r#"{"statusCode":1,"statusString":"OK","subStatusCode":"ok"}"#;
 const DEVICE: &str = "<DeviceInfo><serialNumber>GB9637211</serialNumber></DeviceInfo>";
 
 impl Scripted {
-    fn start(script: Script) -> Self {
+    fn start(mut script: Script) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let addr = listener.local_addr().expect("an address");
         let asked: Arc<Mutex<Vec<String>>> = Arc::default();
@@ -724,9 +725,11 @@ impl Scripted {
                     continue;
                 };
                 let known = |path: &str| line.contains(&format!(" {path}"));
-                let mut answers = script.iter();
-                let answer = match answers.find(|(path, _)| known(path)) {
-                    Some((_, answer)) => *answer,
+                let place = script.iter().position(|(path, _)| known(path));
+                let more = script.iter().filter(|(path, _)| known(path)).count() > 1;
+                let answer = match place {
+                    Some(place) if more => script.remove(place).1,
+                    Some(place) => script[place].1,
                     None if known("/ISAPI/System/deviceInfo") => Some(DEVICE),
                     None => Some(r#"{"statusCode":4,"subStatusCode":"notSupport"}"#),
                 };
@@ -781,11 +784,7 @@ const NOBODY: &str = r#"{"UserInfoSearch":{"responseStatusStrg":"NO MATCH","tota
 #[tokio::test]
 async fn a_restart_is_an_answer_or_none() {
     for answer in [Some(OK), None] {
-        let script: Script = match answer {
-            Some(_) => &[("/ISAPI/System/reboot", Some(OK))],
-            None => &[("/ISAPI/System/reboot", None)],
-        };
-        let terminal = Scripted::start(script);
+        let terminal = Scripted::start(vec![("/ISAPI/System/reboot", answer)]);
         terminal
             .connect()
             .await
@@ -794,7 +793,7 @@ async fn a_restart_is_an_answer_or_none() {
             .expect("it restarts");
         assert_eq!(terminal.asked("PUT /ISAPI/System/reboot"), 1, "{answer:?}");
     }
-    let terminal = Scripted::start(&[]);
+    let terminal = Scripted::start(vec![]);
     let error = terminal
         .connect()
         .await
@@ -806,7 +805,7 @@ async fn a_restart_is_an_answer_or_none() {
 
 #[tokio::test]
 async fn a_door_that_stays_closed_is_no_open_door() {
-    let terminal = Scripted::start(&[
+    let terminal = Scripted::start(vec![
         (DOOR, Some(OK)),
         (
             "/ISAPI/AccessControl/AcsWorkStatus",
@@ -816,13 +815,13 @@ async fn a_door_that_stays_closed_is_no_open_door() {
     let error = terminal.connect().await.unlock().await.expect_err("locked");
     assert!(matches!(write_error(error), WriteError::NotAsAsked { .. }));
     // One that does not tell has done what it says.
-    let terminal = Scripted::start(&[(DOOR, Some(OK))]);
+    let terminal = Scripted::start(vec![(DOOR, Some(OK))]);
     terminal.connect().await.unlock().await.expect("open");
 }
 
 #[tokio::test]
 async fn old_firmware_deletes_without_a_progress_and_never_everybody() {
-    let terminal = Scripted::start(&[
+    let terminal = Scripted::start(vec![
         (OLD_DELETE, Some(OK)),
         (PEOPLE, Some(ONE)),
         (COUNT, Some(r#"{"UserInfoCount":{"userNumber":3}}"#)),
@@ -837,10 +836,27 @@ async fn old_firmware_deletes_without_a_progress_and_never_everybody() {
     assert_eq!((terminal.asked(OLD_DELETE), terminal.asked(body)), (1, 1));
 }
 
+#[tokio::test]
+async fn a_terminal_that_deletes_others_too_is_told() {
+    let terminal = Scripted::start(vec![
+        (DELETE, Some(OK)),
+        (PEOPLE, Some(ONE)),
+        (PEOPLE, Some(NOBODY)),
+        (COUNT, Some(r#"{"UserInfoCount":{"userNumber":3}}"#)),
+        (COUNT, Some(r#"{"UserInfoCount":{"userNumber":0}}"#)),
+    ]);
+    let error = terminal.connect().await.delete_user(&id("1042")).await;
+    let expected = WriteError::NotAsAsked {
+        asked: "2 users".to_owned(),
+        shows: "0".to_owned(),
+    };
+    assert_eq!(write_error(error.expect_err("all are gone")), expected);
+}
+
 /// An employee number that a row names is somebody else's where the filter of the search is not known.
 #[tokio::test]
 async fn a_search_without_a_filter_finds_only_who_is_meant() {
-    let terminal = Scripted::start(&[(PEOPLE, Some(ONE))]);
+    let terminal = Scripted::start(vec![(PEOPLE, Some(ONE))]);
     let mut connection = terminal.connect().await;
     let error = connection
         .delete_user(&id("7"))
@@ -854,17 +870,11 @@ async fn a_search_without_a_filter_finds_only_who_is_meant() {
 async fn somebody_who_was_added_meanwhile_is_not_overwritten() {
     let exists = r#"{"statusCode":6,"subStatusCode":"employeeNoAlreadyExist"}"#;
     let missing = r#"{"statusCode":6,"subStatusCode":"employeeNoNotExist"}"#;
-    let terminal = Scripted::start(Box::leak(Box::new([
-        (PEOPLE, Some(NOBODY)),
-        (RECORD, Some(exists)),
-    ])));
+    let terminal = Scripted::start(vec![(PEOPLE, Some(NOBODY)), (RECORD, Some(exists))]);
     let error = terminal.connect().await.set_user(&named("9", "Nine")).await;
     let expected = WriteError::AddedMeanwhile { id: id("9") };
     assert_eq!(write_error(error.expect_err("there is one")), expected);
-    let terminal = Scripted::start(Box::leak(Box::new([
-        (PEOPLE, Some(ONE)),
-        (MODIFY, Some(missing)),
-    ])));
+    let terminal = Scripted::start(vec![(PEOPLE, Some(ONE)), (MODIFY, Some(missing))]);
     let error = terminal.connect().await.set_user(&named("1042", "A")).await;
     let expected = WriteError::NoSuchUser { id: id("1042") };
     assert_eq!(write_error(error.expect_err("nobody")), expected);
