@@ -839,6 +839,10 @@ async fn old_firmware_deletes_without_a_progress_and_never_everybody() {
 #[tokio::test]
 async fn a_terminal_that_deletes_others_too_is_told() {
     let terminal = Scripted::start(vec![
+        (
+            PROGRESS,
+            Some(r#"{"UserInfoDetailDeleteProcess":{"status":"success"}}"#),
+        ),
         (DELETE, Some(OK)),
         (PEOPLE, Some(ONE)),
         (PEOPLE, Some(NOBODY)),
