@@ -100,6 +100,14 @@ impl Fields {
         self.find(|leaf| leaf.name == name && leaf.parent == parent)
     }
 
+    /// Every leaf of that name, trimmed: the elements of a list.
+    pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.leaves
+            .iter()
+            .filter(move |leaf| leaf.name.eq_ignore_ascii_case(name))
+            .map(|leaf| leaf.value.trim())
+    }
+
     pub(crate) fn number(&self, name: &str) -> Option<u32> {
         self.text(name)?.parse().ok()
     }

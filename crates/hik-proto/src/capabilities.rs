@@ -42,8 +42,10 @@ pub struct AccessCapabilities {
     pub attendance_status: bool,
     /// Who listens to its events can be asked.
     pub listeners: bool,
-    /// Most bytes of an employee number; 32 nearly everywhere.
-    pub employee_no_max: Option<u32>,
+    /// Most characters of an employee number; 32 nearly everywhere.
+    pub employee_no_len: Option<usize>,
+    /// Employee numbers are digits only.
+    pub employee_no_digits: bool,
 }
 
 impl AccessCapabilities {
@@ -51,6 +53,12 @@ impl AccessCapabilities {
     /// When the body is neither XML nor JSON.
     pub fn decode(body: &[u8]) -> Result<Self, DecodeError> {
         let fields = Fields::parse(body)?;
+        let characters = fields
+            .text_in("characterType", "@opt")
+            .or_else(|| fields.text("characterType"))
+            .unwrap_or_default()
+            .to_ascii_lowercase();
+        let has = |word: &str| characters.split(',').any(|kind| kind.trim() == word);
         Ok(Self {
             events: fields.flag("isSupportAcsEvent"),
             event_total: fields.flag("isSupportAcsEventTotalNum"),
@@ -62,10 +70,11 @@ impl AccessCapabilities {
             door: fields.flag("isSupportRemoteControlDoor"),
             attendance_status: fields.flag("isSupportAttendanceStatusModeCfg"),
             listeners: fields.flag("isSupportDeployInfo"),
-            employee_no_max: fields
+            employee_no_len: fields
                 .text_in("employeeNo", "@max")
                 .and_then(|max| max.parse().ok())
                 .filter(|max| *max > 0),
+            employee_no_digits: !has("any") && (has("number") || has("digit") || has("numeric")),
         })
     }
 }
@@ -85,5 +94,30 @@ impl SystemCapabilities {
         Ok(Self {
             subscribe_events: fields.flag("isSupportSubscribeEvent"),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_some_terminals_want_digits() {
+        let of = |inner: &str| {
+            let body =
+                format!("<AccessControl><EmployeeNoInfo>{inner}</EmployeeNoInfo></AccessControl>");
+            let found = AccessCapabilities::decode(body.as_bytes()).expect("capabilities");
+            (found.employee_no_len, found.employee_no_digits)
+        };
+        let most = "<employeeNo min=\"1\" max=\"8\"/>";
+        assert_eq!(
+            of(&format!("{most}<characterType opt=\"number\"/>")),
+            (Some(8), true)
+        );
+        assert_eq!(
+            of("<characterType opt=\"any,number\"></characterType>"),
+            (None, false)
+        );
+        assert_eq!(of(""), (None, false));
     }
 }

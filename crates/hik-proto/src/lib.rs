@@ -7,12 +7,19 @@ mod auth;
 mod body;
 mod capabilities;
 mod card_owner;
+mod cards;
 mod codes;
+mod deletion;
 mod device;
+mod door;
 mod events;
 mod multipart;
 mod notification;
+mod faces;
+mod numbers;
 mod people;
+mod person;
+mod request;
 mod search;
 mod status;
 mod time;
@@ -21,19 +28,28 @@ pub use auth::{Algorithm, Challenge, Challenged, DigestSession, Login, Offers, S
 pub use body::DecodeError;
 pub use capabilities::{AccessCapabilities, EventCapabilities, SystemCapabilities};
 pub use card_owner::{decode_card_owner, encode_card_owner_search};
+pub use cards::{Card, CardPage, CardSearch, decode_card_page};
 pub use codes::{EventClass, Means, classify};
+pub use deletion::{
+    DeleteProgress, delete_cards, delete_faces, delete_people, delete_people_with_all,
+};
 pub use device::{DeviceInfo, serial_matches};
+pub use door::{DoorCommand, DoorState, reboot};
 pub use events::{
     AccessEvent, AttendanceStatus, EventPage, EventRow, EventSearch, Says, decode_event_page,
 };
 pub use multipart::{Content, MOST_OF_PART, Part, PartSplitter, Piece};
 pub use notification::{Notification, Subscription, Told, decode_listeners};
+pub use faces::{FacePicture, FaceUpload, PictureError, decode_has_face, encode_face_search};
+pub use numbers::{CardNo, EmployeeNo, NonEmpty};
 pub use people::{PeoplePage, PeopleSearch, Person, decode_people_count, decode_people_page};
+pub use person::{Difference, PersonRecord, Validity};
+pub use request::{Method, Request};
 pub use search::{Row, SearchState};
-pub use status::{Condition, LoginState, ResponseStatus};
+pub use status::{Condition, LoginState, Refusal, ResponseStatus};
 pub use time::{DeviceTime, EventTime, TimeError};
 
-/// The paths this crate knows the bodies of, as they go on the request line.
+/// The paths that are only read, as they go on the request line. Those of changes come with their [`Request`].
 pub mod paths {
     pub const DEVICE_INFO: &str = "/ISAPI/System/deviceInfo";
     pub const SYSTEM_CAPABILITIES: &str = "/ISAPI/System/capabilities";
@@ -49,4 +65,8 @@ pub mod paths {
     pub const CARDS: &str = "/ISAPI/AccessControl/CardInfo/Search?format=json";
     pub const PEOPLE_COUNT: &str = "/ISAPI/AccessControl/UserInfo/Count?format=json";
     pub const PEOPLE: &str = "/ISAPI/AccessControl/UserInfo/Search?format=json";
+    pub const FACES: &str = "/ISAPI/Intelligent/FDLib/FDSearch?format=json";
+    pub const DELETE_PROGRESS: &str =
+        "/ISAPI/AccessControl/UserInfoDetail/DeleteProcess?format=json";
+    pub const WORK_STATUS: &str = "/ISAPI/AccessControl/AcsWorkStatus?format=json";
 }

@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::body::{DecodeError, Fields, encode_json, lenient_number, lenient_text, list};
+use crate::numbers::EmployeeNo;
 use crate::search::{Row, SearchState, member};
 
-/// A page of the people list, unfiltered.
+/// A page of the people list, of one person or of everybody. Old firmware sends everybody in any case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeopleSearch {
     /// Fresh for each search, the same for all its pages.
@@ -14,6 +15,7 @@ pub struct PeopleSearch {
     /// Row offset, not page number.
     pub position: u64,
     pub max_results: u32,
+    pub of: Option<EmployeeNo>,
 }
 
 impl PeopleSearch {
@@ -26,11 +28,19 @@ impl PeopleSearch {
             search_id: &'a str,
             search_result_position: u64,
             max_results: u32,
+            #[serde(rename = "EmployeeNoList", skip_serializing_if = "Option::is_none")]
+            of: Option<[One<'a>; 1]>,
+        }
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct One<'a> {
+            employee_no: &'a EmployeeNo,
         }
         let condition = Condition {
             search_id: &self.id,
             search_result_position: self.position,
             max_results: self.max_results,
+            of: self.of.as_ref().map(|employee_no| [One { employee_no }]),
         };
         #[derive(Serialize)]
         #[serde(rename_all = "PascalCase")]
@@ -59,6 +69,8 @@ pub struct Person {
     pub name: String,
     /// `userType` is `administrators`.
     pub admin: bool,
+    /// How many cards they have; `None` where the terminal does not count them.
+    pub cards: Option<u64>,
 }
 
 /// Decodes a page of the people search. A row without an employee number is an error of its own, not of the page.
@@ -104,6 +116,8 @@ fn decode_person(json: &str) -> Result<Person, String> {
         name: Option<String>,
         #[serde(deserialize_with = "lenient_text")]
         user_type: Option<String>,
+        #[serde(rename = "numOfCard", deserialize_with = "lenient_number")]
+        cards: Option<u64>,
     }
     let known: Known =
         serde_json::from_str(json).map_err(|error| format!("unreadable person: {error}"))?;
@@ -115,6 +129,7 @@ fn decode_person(json: &str) -> Result<Person, String> {
             .ok_or("person without an employee number")?,
         name: known.name.unwrap_or_default().trim().to_owned(),
         admin: known.user_type.as_deref() == Some("administrators"),
+        cards: known.cards,
     })
 }
 

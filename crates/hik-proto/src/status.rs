@@ -120,6 +120,64 @@ impl ResponseStatus {
     }
 }
 
+/// Why a change was refused, as far as somebody acts on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Nothing was done; the same request may succeed a moment later.
+    Busy,
+    /// It failed inside, and nobody can tell at which point.
+    DeviceError,
+    /// The firmware does not have it.
+    NotOffered,
+    /// The account may not do it.
+    NotAllowed,
+    PersonExists,
+    NoSuchPerson,
+    /// Somebody has the card.
+    CardTaken,
+    /// The person has a face.
+    FaceExists,
+    /// No more people, cards or faces fit.
+    Full,
+    /// The picture shows no face that can be used, or is not of its size.
+    BadPicture,
+    Other,
+}
+
+impl Refusal {
+    const NAMED: [(&'static str, Self); 14] = [
+        ("notSupport", Self::NotOffered),
+        ("methodNotAllowed", Self::NotOffered),
+        ("lowPrivilege", Self::NotAllowed),
+        ("employeeNoAlreadyExist", Self::PersonExists),
+        ("deviceUserAlreadyExist", Self::PersonExists),
+        ("employeeNoNotExist", Self::NoSuchPerson),
+        ("deviceUserNotExist", Self::NoSuchPerson),
+        ("cardNoAlreadyExist", Self::CardTaken),
+        ("deviceUserAlreadyExistFace", Self::FaceExists),
+        ("SubpicAnalysisModelingError", Self::BadPicture),
+        ("faceScoreFailure", Self::BadPicture),
+        ("pictureSizeExceedLimit", Self::BadPicture),
+        ("uploadImageSizeError", Self::BadPicture),
+        ("deviceBusy", Self::Busy),
+    ];
+}
+
+impl ResponseStatus {
+    /// Only means something where [`Self::is_ok`] is false.
+    pub fn refusal(&self) -> Refusal {
+        let mut named = Refusal::NAMED.iter();
+        match named.find(|(name, _)| name.eq_ignore_ascii_case(&self.sub_code)) {
+            Some((_, refusal)) => *refusal,
+            // `deviceUserFull`, `deviceFaceFull`, and what newer firmware makes of it.
+            None if self.sub_code.to_ascii_lowercase().ends_with("full") => Refusal::Full,
+            None if self.code == 2 => Refusal::Busy,
+            None if self.code == 3 => Refusal::DeviceError,
+            None => Refusal::Other,
+        }
+    }
+}
+
 impl std::fmt::Display for ResponseStatus {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match (self.sub_code.as_str(), self.text.as_str()) {

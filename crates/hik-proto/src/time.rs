@@ -6,6 +6,8 @@ use jiff::civil::DateTime;
 use jiff::tz::Offset;
 
 use crate::body::{DecodeError, Fields};
+use crate::paths::TIME;
+use crate::request::{NAMESPACE, Request, XML_HEAD, escaped};
 
 /// A wall time and the offset written beside it, e.g. `2026-09-01T17:27:53-04:00`.
 ///
@@ -99,6 +101,8 @@ pub struct DeviceTime {
     pub local: EventTime,
     /// `NTP`, `manual` and others, as sent.
     pub mode: Option<String>,
+    /// As sent: POSIX with the sign reversed, and the rules of summer time where there are any.
+    pub zone: Option<String>,
 }
 
 impl DeviceTime {
@@ -120,7 +124,29 @@ impl DeviceTime {
         Ok(Self {
             local,
             mode: fields.text("timeMode").map(str::to_owned),
+            zone: fields.text("timeZone").map(str::to_owned),
         })
+    }
+
+    /// Whether the clock is set by somebody else: a time server, a satellite, a platform.
+    pub fn is_set_from_outside(&self) -> bool {
+        let by_hand = |mode: &String| ["manual", "none"].contains(&&*mode.to_ascii_lowercase());
+        self.mode.as_ref().is_some_and(|mode| !by_hand(mode))
+    }
+
+    /// Sets the clock by hand to this wall time. The zone stays as the terminal wrote it; a wall time with an offset, or one
+    /// in UTC, has moved clocks by hours.
+    pub fn set_to(&self, clock: DateTime) -> Request {
+        let zone = match &self.zone {
+            Some(zone) => format!("<timeZone>{}</timeZone>\n", escaped(zone)),
+            None => String::new(),
+        };
+        let wall = clock.strftime("%Y-%m-%dT%H:%M:%S");
+        let body = format!(
+            "{XML_HEAD}<Time version=\"2.0\" xmlns=\"{NAMESPACE}\">\n<timeMode>manual</timeMode>\n\
+             <localTime>{wall}</localTime>\n{zone}</Time>\n"
+        );
+        Request::xml(TIME, body)
     }
 }
 

@@ -69,7 +69,8 @@ fn what_a_terminal_can_do() {
         door: true,
         attendance_status: true,
         listeners: true,
-        employee_no_max: Some(32),
+        employee_no_len: Some(32),
+            employee_no_digits: false,
     };
     assert_eq!(can, all);
     let system = SystemCapabilities::decode(golden!("system_capabilities.xml"));
@@ -245,6 +246,7 @@ fn people() {
         id: "8d1c".into(),
         position: 0,
         max_results: 30,
+        of: None,
     };
     assert_eq!(
         search.encode().as_bytes(),

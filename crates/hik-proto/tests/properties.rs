@@ -1,9 +1,11 @@
 //! Nothing a network can send makes a decoder panic, and what we write we can read.
 
 use hik_proto::{
-    Challenged, DeviceInfo, DeviceTime, DigestSession, EventCapabilities, EventTime, Login,
-    LoginState, Notification, Offers, ResponseStatus, Sent, decode_event_page, decode_listeners,
-    decode_people_count, decode_people_page, serial_matches,
+    AccessCapabilities, CardNo, Challenged, DeleteProgress, DeviceInfo, DeviceTime, DigestSession,
+    DoorState, EmployeeNo, EventCapabilities, EventTime, Login, LoginState, NonEmpty, Notification,
+    Offers, PersonRecord, ResponseStatus, Sent, decode_card_page, decode_event_page,
+    decode_has_face, decode_listeners, decode_people_count, decode_people_page, delete_cards,
+    delete_faces, delete_people, delete_people_with_all, serial_matches,
 };
 use proptest::prelude::*;
 
@@ -19,13 +21,23 @@ fn decode_with_everything(body: &[u8]) {
     let _ = decode_listeners(body);
     let _ = decode_people_page(body);
     let _ = decode_people_count(body);
+    let _ = decode_card_page(body);
+    let _ = AccessCapabilities::decode(body);
+    let _ = DeleteProgress::decode(body);
+    let _ = DoorState::decode(body, u32::MAX);
+    if let Some(of) = EmployeeNo::parse("1042") {
+        let _ = decode_has_face(body, &of);
+    }
     let _ = Offers::parse([body]);
     let text = String::from_utf8_lossy(body);
+    if let Ok(person) = PersonRecord::decode(&text) {
+        assert_eq!(person.differences(&person), []);
+    }
     let _ = text.parse::<EventTime>();
     let _ = serial_matches(&text, &text);
 }
 
-const SEEDS: [&[u8]; 8] = [
+const SEEDS: [&[u8]; 11] = [
     include_bytes!("../testdata/device_info.xml"),
     include_bytes!("../testdata/event_page_more.json"),
     include_bytes!("../testdata/event_page_trouble.json"),
@@ -33,6 +45,9 @@ const SEEDS: [&[u8]; 8] = [
     include_bytes!("../testdata/stream_event.json"),
     include_bytes!("../testdata/stream_event.xml"),
     include_bytes!("../testdata/user_check_left.xml"),
+    include_bytes!("../testdata/card_page.json"),
+    include_bytes!("../testdata/face_page.json"),
+    include_bytes!("../testdata/access_capabilities.xml"),
     br#"x
 Digest qop="auth", realm="DS-6E392E44", nonce="NjY1=", stale="false", opaque="", algorithm=SHA256"#,
 ];
@@ -103,5 +118,29 @@ proptest! {
             }
         }
         prop_assert!(signed <= 2);
+    }
+
+    /// A terminal that is sent an empty list, or none, deletes everybody.
+    #[test]
+    fn a_deletion_names_all_it_is_for_and_nobody_else(
+        numbers in proptest::collection::vec("[^\\pC\\s]{1,5}", 0..5),
+    ) {
+        let people = numbers.iter().filter_map(|number| EmployeeNo::parse(number));
+        let cards = numbers.iter().filter_map(|number| CardNo::parse(number));
+        let (Some(people), Some(cards)) = (NonEmpty::from_items(people), NonEmpty::from_items(cards)) else {
+            prop_assert!(numbers.is_empty());
+            return Ok(());
+        };
+        for (request, list, member) in [
+            (delete_people(&people), "/UserInfoDelCond/EmployeeNoList", "employeeNo"),
+            (delete_people_with_all(&people), "/UserInfoDetail/EmployeeNoList", "employeeNo"),
+            (delete_cards(&cards), "/CardInfoDelCond/CardNoList", "cardNo"),
+            (delete_faces(&people), "/FPID", "value"),
+        ] {
+            let body: serde_json::Value = serde_json::from_slice(request.body()).expect("JSON");
+            let list = body.pointer(list).and_then(|list| list.as_array()).expect("a list");
+            let named: Vec<_> = list.iter().filter_map(|one| one[member].as_str()).collect();
+            prop_assert_eq!(&named, &numbers);
+        }
     }
 }

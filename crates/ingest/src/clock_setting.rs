@@ -44,6 +44,10 @@ pub enum NotSet {
     InShift { until: Timestamp },
     #[error("it would go back over a punch that is dated {until}: set it after that")]
     OverPunch { until: Timestamp },
+    #[error(
+        "a time server or platform sets it: correct that one, or set it yourself, which ends that"
+    )]
+    FromOutside,
 }
 
 /// Whether a clock is to be set by itself.
@@ -83,6 +87,8 @@ pub struct ClockChange {
     /// How far it was ahead before, and is now, in seconds.
     pub before_s: i64,
     pub after_s: i64,
+    /// A time server or platform set it until now.
+    pub left_time_server: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -135,7 +141,13 @@ pub async fn set_clock(
     };
     match by {
         SetBy::Person(_) => may_go_back(&facts)?,
-        SetBy::Itself => may_set(&facts)?,
+        SetBy::Itself => {
+            may_set(&facts)?;
+            // It would be set again and again, and nobody would know that two do it.
+            if terminal.clock_is_set_from_outside().await? {
+                return Err(NotSet::FromOutside.into());
+            }
+        }
     }
 
     let wall = || zone.to_datetime(clock.now());
@@ -143,6 +155,7 @@ pub async fn set_clock(
     let change = ClockChange {
         before_s: shows.duration_since(now).as_secs(),
         after_s: set.shows.duration_since(set.should).as_secs(),
+        left_time_server: set.left_time_server,
     };
     let author = Author {
         account: match by {

@@ -39,11 +39,11 @@ pub use locator::{Located, Locator, LocatorOptions, Outcome, Search};
 pub use pictures::{KIND as PICTURE, Pictures};
 pub use place::is_registered_at;
 pub use poller::{
-    Checked, Diagnosis, Done, Found, Operation, PollFailure, Polled, Poller, PollerOptions,
-    SetClockFailure, Taken,
+    Checked, Diagnosis, Done, Found, Operation, Picture, PollFailure, Polled, Poller,
+    PollerOptions, SetClockFailure, Taken,
 };
 pub use terminals::doctor::{Check, Seen};
 pub use terminals::{
-    DeviceKind, DeviceUser, Effect, ParkedRecord, Privilege, UserChange, UserDetails, Written,
-    log_fullness,
+    DeviceKind, DeviceUser, Effect, Limit, ParkedRecord, Privilege, UserChange, UserDetails,
+    Written, log_fullness,
 };

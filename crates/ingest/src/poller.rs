@@ -28,7 +28,7 @@ use tokio::task::JoinSet;
 
 pub use clocks::SetClockFailure;
 pub use doctor::{Checked, Diagnosis, Found};
-pub use operations::{Done, Operation};
+pub use operations::{Done, Operation, Picture};
 pub use taken::Taken;
 
 use crate::background::Background;

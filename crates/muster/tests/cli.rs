@@ -699,20 +699,6 @@ async fn a_clock_is_shown_and_set() {
         "{}",
         failed.err
     );
-    let refused = office
-        .run(&[
-            "terminal",
-            "clock",
-            "hik://admin:Abc12345@127.0.0.1:1",
-            "--set",
-        ])
-        .await;
-    assert_eq!(refused.code, 2);
-    assert!(
-        refused.err.contains("is not offered yet"),
-        "{}",
-        refused.err
-    );
 }
 
 #[tokio::test]
@@ -1507,7 +1493,8 @@ async fn a_user_is_set_and_deleted_and_what_the_terminal_shows_is_printed() {
         let changed = json(office.run(&[&set[..], &card].concat()).await);
         let expected = serde_json::json!({
             "effect": "changed", "serial_number": "BRA5201160001", "user_id": "0042", "name": "Aziza K.",
-            "privilege": "enroller", "disabled": false, "card": "78", "has_password": true,
+            "privilege": "enroller", "disabled": false, "cards": ["78"], "has_password": true,
+            "has_face": null, "valid_from": null, "valid_until": null,
         });
         assert_eq!(changed, expected);
         let same = json(office.run(&[&set[..], &card].concat()).await);
@@ -1566,12 +1553,101 @@ async fn what_a_terminal_does_not_do_is_said() {
     );
     let hik = hik_terminal().await;
     let url = format!("hik://operator:Abc12345@{}", hik.addr());
-    let set = ["terminal", "set-user", &url, "--id", "7"];
-    let parts = [
-        "writing to Hikvision terminals is not offered",
-        "its own web page",
+    let voice = ["terminal", "voice", &url];
+    let parts = ["Hikvision terminals do not offer this", "its own web page"];
+    office.run(&voice).await.failed(1, &parts);
+}
+
+#[tokio::test]
+async fn people_faces_door_and_clock_of_a_hikvision_terminal() {
+    let office = Office::open().await;
+    let hik = hik_terminal().await;
+    let url = format!("hik://operator:Abc12345@{}", hik.addr());
+    let run = async |args: &[&str]| office.run(&[&["terminal"], args].concat()).await;
+    let done = async |args: &[&str], parts: &[&str]| {
+        let said = run(args).await.done();
+        for part in parts {
+            assert!(said.out.contains(part), "{part:?} is not in {said:?}");
+        }
+    };
+    let hana = ["set-user", &url, "--id", "007", "--name", "Hana"];
+    let more = ["--card", "00Ab", "--card", "77", "--privilege", "admin"];
+    let until = ["--valid-until", "2027-01-31"];
+    let shown = [
+        "created user 007",
+        "Hana",
+        "admin",
+        "00Ab, 77",
+        "face       none",
+        "2027-01-31 23:59:59",
     ];
-    office.run(&set).await.failed(1, &parts);
+    done(&[&hana[..], &more, &until].concat(), &shown).await;
+    let same = json(
+        run(&[
+            "set-user", &url, "--id", "007", "--card", "00Ab", "--card", "77", "--json",
+        ])
+        .await,
+    );
+    assert_eq!(same["effect"], "unchanged");
+    assert_eq!(same["cards"], serde_json::json!(["00Ab", "77"]));
+    let change = [
+        "set-user",
+        &url,
+        "--id",
+        "007",
+        "--card",
+        "0",
+        "--valid-until",
+        "none",
+    ];
+    done(&change, &["changed user 007", "card       none"]).await;
+    done(&["users", &url], &["007", "Hana"]).await;
+
+    let file = office.folder.path().join("face.jpg");
+    std::fs::write(&file, b"\xff\xd8\xff a face").expect("a file");
+    let face = file.to_str().expect("a path");
+    done(
+        &["set-face", &url, "--id", "007", "--file", face],
+        &["has a face now", "face       enrolled"],
+    )
+    .await;
+    done(
+        &["delete-face", &url, "--id", "007", "--yes"],
+        &["no face any more"],
+    )
+    .await;
+    std::fs::write(&file, b"GIF89a").expect("a file");
+    run(&["set-face", &url, "--id", "007", "--file", face])
+        .await
+        .failed(1, &["is no JPEG", "Nothing was changed"]);
+    done(
+        &["delete-user", &url, "--id", "007", "--yes"],
+        &["deleted user 007"],
+    )
+    .await;
+    assert_eq!(hik.users().len(), 1, "nobody else");
+
+    done(
+        &["unlock", &url],
+        &["door is open, for as long as it is set to"],
+    )
+    .await;
+    assert_eq!(hik.door_commands(), ["open"]);
+    let seconds = run(&["unlock", &url, "--secs", "5"]).await;
+    seconds.failed(1, &["the terminal itself decides"]);
+    let zone = ["--zone", "Europe/Berlin"];
+    done(
+        &[&["clock", &url][..], &zone].concat(),
+        &["a time server or platform sets it"],
+    )
+    .await;
+    let set = [&["clock", &url, "--set"][..], &zone].concat();
+    done(&set, &["set to", "until now, and no longer does"]).await;
+    let set = json(run(&[&set[..], &["--json"]].concat()).await);
+    assert_eq!(
+        (&set["set"], &set["left_time_server"]),
+        (&Value::from(true), &Value::from(false))
+    );
 }
 
 #[tokio::test]

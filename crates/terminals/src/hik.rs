@@ -1,20 +1,23 @@
-//! The Hikvision driver: sign in, identify, read clock, people and event log over ISAPI. Never changes anything on a terminal.
+//! The Hikvision driver: sign in, identify, read clock, people and event log over ISAPI. Reading changes nothing on a terminal.
 //!
 //! Owns the order of requests and what a position means. Bodies and the sign-in policy are `hik-proto`'s, one HTTP exchange is
-//! `http.rs`, paging through the event log is `log.rs`, punches as they are made are `stream.rs`. Push and finding are not here.
+//! `http.rs`, paging through the event log is `log.rs`, punches as they are made are `stream.rs`, what changes a terminal is
+//! `writing.rs` and `clock.rs`. Push and finding are not here.
 
+mod clock;
 mod gate;
 mod http;
 mod log;
 mod people;
 mod position;
 mod stream;
+mod writing;
 
 use std::time::Duration;
 
 use attendance::Punch;
 use hik_proto::{
-    AccessCapabilities, DeviceInfo, DeviceTime, EventCapabilities, decode_people_count, paths,
+    AccessCapabilities, DeviceInfo, EventCapabilities, decode_people_count, paths,
 };
 use jiff::Timestamp;
 
@@ -230,16 +233,6 @@ impl HikTerminal {
             log_lost: log.lost,
             position: position.encode(),
         })
-    }
-
-    /// The terminal's wall clock.
-    ///
-    /// # Errors
-    /// See [`TerminalError`].
-    pub async fn clock(&mut self) -> Result<DeviceTime, TerminalError> {
-        let step = Step::Clock;
-        let body = self.http.get(step, paths::TIME).await?.required(step)?;
-        DeviceTime::decode(&body).map_err(malformed(step))
     }
 
     /// The whole people list.

@@ -30,8 +30,8 @@ pub use target::{Credentials, DeviceKind, Target, Transport, same_serial};
 pub use terminal::{ClockSet, Terminal, read};
 pub use tls::{CertificatePin, CertificateTrust, NoPin};
 pub use writing::{
-    Effect, FingerKind, Fingerprint, Fingerprints, Privilege, UserChange, UserDetails, WriteError,
-    Written,
+    Effect, FingerKind, Fingerprint, Fingerprints, Limit, Privilege, UserChange, UserDetails,
+    WriteError, Written,
 };
 pub use zk::{LogRead, ZkTerminal};
 pub use zk_proto::control::DoorUnit;

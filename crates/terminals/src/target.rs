@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::{CertificateTrust, NoPin};
+use crate::{CertificateTrust, NoPin, Privilege};
 
 /// The brands we speak to. A third brand adds a variant here and in `Terminal`; the compiler lists the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -52,8 +52,7 @@ impl DeviceKind {
     /// Whether [`crate::Terminal::set_clock`] works with it.
     pub fn sets_clock(self) -> bool {
         match self {
-            Self::Zk => true,
-            Self::Hik => false,
+            Self::Zk | Self::Hik => true,
         }
     }
 
@@ -65,8 +64,79 @@ impl DeviceKind {
         }
     }
 
-    /// Whether people, door, screen and log of its terminals can be changed.
+    /// Whether people can be changed at its terminals, the door opened, and the terminal restarted.
     pub fn can_be_changed(self) -> bool {
+        match self {
+            Self::Zk | Self::Hik => true,
+        }
+    }
+
+    /// Whether its terminals can ask a time server, which then overrules who sets their clock.
+    pub fn asks_time_servers(self) -> bool {
+        match self {
+            Self::Zk => false,
+            Self::Hik => true,
+        }
+    }
+
+    /// What its terminals let people do at their menu.
+    pub fn privileges(self) -> &'static [Privilege] {
+        match self {
+            Self::Zk => Privilege::ALL,
+            Self::Hik => &[Privilege::User, Privilege::Admin],
+        }
+    }
+
+    /// Whether this can be the number of a card.
+    pub fn is_card(self, text: &str) -> bool {
+        match self {
+            Self::Zk => text.parse::<u32>().is_ok(),
+            Self::Hik => hik_proto::CardNo::parse(text).is_some(),
+        }
+    }
+
+    /// Whether a user of its terminals can have more than one card.
+    pub fn holds_many_cards(self) -> bool {
+        match self {
+            Self::Zk => false,
+            Self::Hik => true,
+        }
+    }
+
+    /// Whether its terminals let people in from one date until another.
+    pub fn has_validity(self) -> bool {
+        match self {
+            Self::Zk => false,
+            Self::Hik => true,
+        }
+    }
+
+    /// Whether [`crate::Terminal::set_face`] works with it.
+    pub fn takes_faces(self) -> bool {
+        match self {
+            Self::Zk => false,
+            Self::Hik => true,
+        }
+    }
+
+    /// Whether who opens the door says for how long; otherwise the terminal's own setting does.
+    pub fn times_door(self) -> bool {
+        match self {
+            Self::Zk => true,
+            Self::Hik => false,
+        }
+    }
+
+    /// Whether voice and screen of its terminals can be used.
+    pub fn speaks_and_shows(self) -> bool {
+        match self {
+            Self::Zk => true,
+            Self::Hik => false,
+        }
+    }
+
+    /// Whether its terminals delete their log when asked.
+    pub fn clears_log(self) -> bool {
         match self {
             Self::Zk => true,
             Self::Hik => false,

@@ -109,19 +109,25 @@ impl Terminal {
     /// Sets the terminal's clock to what `wall` says when it is sent, and reads what it shows then. Its log stays as it is.
     ///
     /// # Errors
-    /// See [`TerminalError`]; `Refused` by terminals whose clock we do not set, and when it shows another time afterwards.
+    /// See [`TerminalError`]; `Refused` when it shows another time afterwards.
     pub async fn set_clock(
         &mut self,
         wall: &(dyn Fn() -> DateTime + Send + Sync),
     ) -> Result<ClockSet, TerminalError> {
         match self {
             Self::Zk(terminal) => terminal.set_clock(wall).await,
-            Self::Hik(_) => Err(TerminalError::Refused {
-                step: Step::Clock,
-                detail: "setting the clock of a Hikvision terminal is not offered yet: set it on the terminal, or let it ask \
-                         a time server"
-                    .to_owned(),
-            }),
+            Self::Hik(terminal) => terminal.set_clock(wall).await,
+        }
+    }
+
+    /// Whether somebody else sets the terminal's clock: a time server or a platform. Who sets it, ends that.
+    ///
+    /// # Errors
+    /// See [`TerminalError`].
+    pub async fn clock_is_set_from_outside(&mut self) -> Result<bool, TerminalError> {
+        match self {
+            Self::Zk(_) => Ok(false),
+            Self::Hik(terminal) => Ok(terminal.clock().await?.is_set_from_outside()),
         }
     }
 
@@ -230,6 +236,8 @@ impl Terminal {
 pub struct ClockSet {
     pub shows: DateTime,
     pub should: DateTime,
+    /// It was set by a time server or a platform until now.
+    pub left_time_server: bool,
 }
 
 /// Setting it takes a moment, and a clock has whole seconds.
@@ -243,7 +251,11 @@ pub(crate) fn checked(shows: DateTime, should: DateTime) -> Result<ClockSet, Ter
             detail: format!("it was set to {should} and shows {shows}"),
         });
     }
-    Ok(ClockSet { shows, should })
+    Ok(ClockSet {
+        shows,
+        should,
+        left_time_server: false,
+    })
 }
 
 /// One poll: connect, read, close, all within `deadline`; the goodbye may take half a second more. A time-out names the step

@@ -4,9 +4,10 @@ use std::fmt;
 use std::time::Duration;
 
 use attendance::DeviceUserId;
+use jiff::civil::DateTime;
 use zk_proto::control::DoorUnit;
 
-use crate::{Terminal, TerminalError};
+use crate::{DeviceKind, Terminal, TerminalError};
 
 /// What a device user may do at the terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,10 +43,22 @@ pub struct UserChange {
     pub id: DeviceUserId,
     pub name: Option<String>,
     pub privilege: Option<Privilege>,
-    /// 0 takes the card away.
-    pub card: Option<u32>,
+    /// All they are to have; none takes them away.
+    pub cards: Option<Vec<String>>,
     /// For the keypad; an empty one takes it away.
     pub password: Option<String>,
+    /// From when on the terminal lets them in, in its wall time.
+    pub valid_from: Option<Limit>,
+    /// Until when.
+    pub valid_until: Option<Limit>,
+}
+
+/// One end of the time in which a terminal lets somebody in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    At(DateTime),
+    /// There is none.
+    Never,
 }
 
 impl UserChange {
@@ -55,8 +68,10 @@ impl UserChange {
             id,
             name: None,
             privilege: None,
-            card: None,
+            cards: None,
             password: None,
+            valid_from: None,
+            valid_until: None,
         }
     }
 }
@@ -68,7 +83,9 @@ impl fmt::Debug for UserChange {
             .field("id", &self.id)
             .field("name", &self.name)
             .field("privilege", &self.privilege)
-            .field("card", &self.card)
+            .field("cards", &self.cards)
+            .field("valid_from", &self.valid_from)
+            .field("valid_until", &self.valid_until)
             .finish_non_exhaustive()
     }
 }
@@ -98,8 +115,20 @@ pub struct UserDetails {
     pub privilege: Option<Privilege>,
     /// The terminal does not let them in.
     pub disabled: bool,
-    pub card: Option<String>,
+    pub cards: Vec<String>,
     pub has_password: bool,
+    /// In the terminal's wall time; `None` where there is no limit.
+    pub valid_from: Option<DateTime>,
+    pub valid_until: Option<DateTime>,
+    /// `None` where the terminal does not tell.
+    pub has_face: Option<bool>,
+}
+
+impl UserDetails {
+    /// The cards as people read them; `None` when there are none.
+    pub fn cards_text(&self) -> Option<String> {
+        (!self.cards.is_empty()).then(|| self.cards.join(", "))
+    }
 }
 
 /// Fingerprints of one device user. Only a terminal of the same algorithm understands them.
@@ -163,6 +192,8 @@ pub enum WriteError {
     NoSuchUser { id: DeviceUserId },
     #[error("the terminal has no finger {finger} of user {id}")]
     NoSuchFinger { id: DeviceUserId, finger: u8 },
+    #[error("the terminal has no face of user {id}")]
+    NoSuchFace { id: DeviceUserId },
     #[error(
         "nothing was written: the fingerprints are of algorithm {found} and the terminal has {own}"
     )]
@@ -172,10 +203,31 @@ pub enum WriteError {
         "the log was not cleared: {expected} records are known to be read, and it holds {found}"
     )]
     LogChanged { expected: u32, found: u32 },
+    #[error("the terminal takes no more ({said})")]
+    Full { said: String },
+    #[error("the account with which Muster signs in may not do this ({said})")]
+    NotAllowed { said: String },
+    #[error("card {card} belongs to somebody else")]
+    CardTaken { card: String },
+    #[error("user {id} was added at the terminal meanwhile")]
+    AddedMeanwhile { id: DeviceUserId },
+    #[error("the terminal cannot use the picture ({said})")]
+    BadPicture { said: String },
+    /// Nothing was written, for another reason; in the terminal's words.
+    #[error("the terminal says {said}")]
+    Refused { said: String },
+    /// The first of several steps.
+    #[error("{done}; then: {why}")]
+    Partly { done: String, why: String },
+    /// Whether it was written is not known.
+    #[error("it may be written or not: {detail}")]
+    Unsure { detail: String },
+    #[error("the terminal says that it is written, and it could not be read back: {detail}")]
+    NotReadBack { detail: String },
     /// It was written, and something else was read back.
     #[error("asked for {asked}, the terminal shows {shows}")]
     NotAsAsked { asked: String, shows: String },
-    #[error("writing to {brand} terminals is not offered")]
+    #[error("{brand} terminals do not offer this")]
     NotOffered { brand: &'static str },
 }
 
@@ -184,9 +236,20 @@ impl WriteError {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::DoesNotFit { .. } => "write_does_not_fit",
-            Self::NoSuchUser { .. } | Self::NoSuchFinger { .. } => "write_nobody",
+            Self::NoSuchUser { .. } | Self::NoSuchFinger { .. } | Self::NoSuchFace { .. } => {
+                "write_nobody"
+            }
             Self::OtherAlgorithm { .. } => "write_algorithm",
             Self::LogChanged { .. } => "write_log_changed",
+            Self::Full { .. } => "write_full",
+            Self::NotAllowed { .. } => "write_not_allowed",
+            Self::CardTaken { .. } => "write_card_taken",
+            Self::AddedMeanwhile { .. } => "write_meanwhile",
+            Self::BadPicture { .. } => "write_picture",
+            Self::Refused { .. } => "write_refused",
+            Self::Partly { .. } => "write_partly",
+            Self::Unsure { .. } => "write_unsure",
+            Self::NotReadBack { .. } => "write_not_read_back",
             Self::NotAsAsked { .. } => "write_not_as_asked",
             Self::NotOffered { .. } => "write_not_offered",
         }
@@ -203,7 +266,7 @@ impl Terminal {
     pub async fn set_user(&mut self, change: &UserChange) -> Result<Written, TerminalError> {
         match self {
             Self::Zk(terminal) => terminal.set_user(change).await,
-            Self::Hik(_) => Err(not_offered()),
+            Self::Hik(terminal) => terminal.set_user(change).await,
         }
     }
 
@@ -214,7 +277,35 @@ impl Terminal {
     pub async fn delete_user(&mut self, id: &DeviceUserId) -> Result<UserDetails, TerminalError> {
         match self {
             Self::Zk(terminal) => terminal.delete_user(id).await,
-            Self::Hik(_) => Err(not_offered()),
+            Self::Hik(terminal) => terminal.delete_user(id).await,
+        }
+    }
+
+    /// Gives a user the face of a picture, in the place of the one they have, and gives the user as they are then. That there
+    /// is a face can be read back, not whose.
+    ///
+    /// # Errors
+    /// [`WriteError::DoesNotFit`] for what is no JPEG of at most 200 kB, [`WriteError::NoSuchUser`],
+    /// [`WriteError::BadPicture`] when the terminal finds no face in it; otherwise as [`Self::set_user`].
+    pub async fn set_face(
+        &mut self,
+        id: &DeviceUserId,
+        picture: &[u8],
+    ) -> Result<UserDetails, TerminalError> {
+        match self {
+            Self::Zk(_) => Err(not_offered(DeviceKind::Zk)),
+            Self::Hik(terminal) => terminal.set_face(id, picture).await,
+        }
+    }
+
+    /// Deletes the face of a user, and gives the user as they are then.
+    ///
+    /// # Errors
+    /// [`WriteError::NoSuchUser`], [`WriteError::NoSuchFace`]; otherwise as [`Self::set_user`].
+    pub async fn delete_face(&mut self, id: &DeviceUserId) -> Result<UserDetails, TerminalError> {
+        match self {
+            Self::Zk(_) => Err(not_offered(DeviceKind::Zk)),
+            Self::Hik(terminal) => terminal.delete_face(id).await,
         }
     }
 
@@ -225,7 +316,7 @@ impl Terminal {
     pub async fn algorithm(&mut self) -> Result<Option<String>, TerminalError> {
         match self {
             Self::Zk(terminal) => terminal.algorithm().await,
-            Self::Hik(_) => Err(not_offered()),
+            Self::Hik(_) => Err(not_offered(DeviceKind::Hik)),
         }
     }
 
@@ -236,7 +327,7 @@ impl Terminal {
     pub async fn fingerprints(&mut self, id: &DeviceUserId) -> Result<Fingerprints, TerminalError> {
         match self {
             Self::Zk(terminal) => terminal.fingerprints(id).await,
-            Self::Hik(_) => Err(not_offered()),
+            Self::Hik(_) => Err(not_offered(DeviceKind::Hik)),
         }
     }
 
@@ -249,7 +340,7 @@ impl Terminal {
     ) -> Result<Vec<(DeviceUserId, Fingerprints)>, TerminalError> {
         match self {
             Self::Zk(terminal) => terminal.all_fingerprints().await,
-            Self::Hik(_) => Err(not_offered()),
+            Self::Hik(_) => Err(not_offered(DeviceKind::Hik)),
         }
     }
 
@@ -265,7 +356,7 @@ impl Terminal {
     ) -> Result<Written, TerminalError> {
         match self {
             Self::Zk(terminal) => terminal.write_fingerprints(change, prints).await,
-            Self::Hik(_) => Err(not_offered()),
+            Self::Hik(_) => Err(not_offered(DeviceKind::Hik)),
         }
     }
 
@@ -280,7 +371,7 @@ impl Terminal {
     ) -> Result<Vec<u8>, TerminalError> {
         match self {
             Self::Zk(terminal) => terminal.delete_fingerprints(id, finger).await,
-            Self::Hik(_) => Err(not_offered()),
+            Self::Hik(_) => Err(not_offered(DeviceKind::Hik)),
         }
     }
 
@@ -293,7 +384,7 @@ impl Terminal {
     pub async fn clear_log(&mut self, held: u32) -> Result<u32, TerminalError> {
         match self {
             Self::Zk(terminal) => terminal.clear_log(held).await,
-            Self::Hik(_) => Err(not_offered()),
+            Self::Hik(_) => Err(not_offered(DeviceKind::Hik)),
         }
     }
 
@@ -305,22 +396,30 @@ impl Terminal {
     pub async fn restart(self) -> Result<(), TerminalError> {
         match self {
             Self::Zk(terminal) => terminal.restart().await,
-            Self::Hik(terminal) => {
-                terminal.close().await;
-                Err(not_offered())
-            }
+            Self::Hik(terminal) => terminal.restart().await,
         }
     }
 
-    /// Opens the door for a time, from a second to an hour. ZKTeco models count it in different units and do not tell in
-    /// which; nothing can be read back.
+    /// Opens the door, for a time from a second to an hour where [`DeviceKind::times_door`], otherwise for as long as the
+    /// terminal is set to. ZKTeco models count the time in different units and do not tell in which. That the door moved
+    /// cannot be read back.
     ///
     /// # Errors
-    /// See [`TerminalError`].
-    pub async fn unlock(&mut self, open: Duration, unit: DoorUnit) -> Result<(), TerminalError> {
-        match self {
-            Self::Zk(terminal) => terminal.unlock(open, unit).await,
-            Self::Hik(_) => Err(not_offered()),
+    /// [`WriteError::NotAsAsked`] when the door is set to stay closed; see [`TerminalError`].
+    pub async fn unlock(
+        &mut self,
+        open: Option<Duration>,
+        unit: DoorUnit,
+    ) -> Result<(), TerminalError> {
+        match (self, open) {
+            (Self::Zk(terminal), Some(open)) => terminal.unlock(open, unit).await,
+            (Self::Hik(terminal), None) => terminal.unlock().await,
+            (Self::Zk(_), None) => {
+                Err(does_not_fit("for how long the door opens is missing").into())
+            }
+            (Self::Hik(_), Some(_)) => {
+                Err(does_not_fit("the terminal itself decides for how long the door opens").into())
+            }
         }
     }
 
@@ -331,7 +430,7 @@ impl Terminal {
     pub async fn voice(&mut self, index: u32) -> Result<(), TerminalError> {
         match self {
             Self::Zk(terminal) => terminal.voice(index).await,
-            Self::Hik(_) => Err(not_offered()),
+            Self::Hik(_) => Err(not_offered(DeviceKind::Hik)),
         }
     }
 
@@ -342,7 +441,7 @@ impl Terminal {
     pub async fn show(&mut self, line: u16, text: &str) -> Result<(), TerminalError> {
         match self {
             Self::Zk(terminal) => terminal.show(line, text).await,
-            Self::Hik(_) => Err(not_offered()),
+            Self::Hik(_) => Err(not_offered(DeviceKind::Hik)),
         }
     }
 
@@ -353,12 +452,18 @@ impl Terminal {
     pub async fn clear_screen(&mut self) -> Result<(), TerminalError> {
         match self {
             Self::Zk(terminal) => terminal.clear_screen().await,
-            Self::Hik(_) => Err(not_offered()),
+            Self::Hik(_) => Err(not_offered(DeviceKind::Hik)),
         }
     }
 }
 
-fn not_offered() -> TerminalError {
-    let brand = crate::DeviceKind::Hik.brand();
+fn not_offered(kind: DeviceKind) -> TerminalError {
+    let brand = kind.brand();
     WriteError::NotOffered { brand }.into()
+}
+
+pub(crate) fn does_not_fit(detail: impl ToString) -> WriteError {
+    WriteError::DoesNotFit {
+        detail: detail.to_string(),
+    }
 }

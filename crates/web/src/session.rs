@@ -122,7 +122,7 @@ pub(crate) async fn sign_out(session: &Session) -> Result<(), PageError> {
 /// What came of a request, for the page to which it is redirected: sending that page again does nothing again.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Outcome {
-    /// The path of that page.
+    /// The path of that page, perhaps with a query.
     pub page: String,
     pub done: bool,
     pub title: String,
@@ -165,7 +165,10 @@ impl FromRequestParts<WebState> for Told {
             _ => return Ok(Self(None)),
         };
         let left: Option<Outcome> = session.get(OUTCOME).await.map_err(failed)?;
-        let told = left.filter(|outcome| outcome.page == parts.uri.path());
+        let told = left.filter(|outcome| {
+            let path = outcome.page.split('?').next();
+            path == Some(parts.uri.path())
+        });
         if told.is_some() {
             session.remove::<Outcome>(OUTCOME).await.map_err(failed)?;
         }

@@ -120,7 +120,7 @@ impl Poller {
         let listed = terminal.users().await?;
         if let (false, Some(known)) = (listed.iter().any(|listed| listed.id == *user), there) {
             change.name = Some(known.name);
-            change.card = known.card.and_then(|card| card.parse().ok());
+            change.cards = known.card.map(|card| vec![card]);
         }
         let prints = prints_of(backup)?;
         let written = terminal.write_fingerprints(&change, &prints).await?;

@@ -1,5 +1,6 @@
 //! What people have a terminal do: on a connection of its own, confirmed by what is read back, and audited whatever came of it.
 
+use std::fmt;
 use std::time::Duration;
 
 use attendance::{AccountId, DeviceId, DeviceUserId, Way};
@@ -7,8 +8,8 @@ use store::entities::devices;
 use store::fingerprints::FingerprintBackup;
 use store::{Author, StoreError};
 use terminals::{
-    Deadline, DoorUnit, ReadPosition, Reading, Terminal, TerminalError, UserChange, UserDetails,
-    WriteError, Written,
+    Deadline, DoorUnit, Limit, ReadPosition, Reading, Retry, Terminal, TerminalError, UserChange,
+    UserDetails, WriteError, Written,
 };
 
 use super::fingerprints::read_backups;
@@ -24,10 +25,13 @@ const CLEAR_TRIES: usize = 3;
 pub enum Operation {
     SetUser(UserChange),
     DeleteUser(DeviceUserId),
+    SetFace(DeviceUserId, Picture),
+    DeleteFace(DeviceUserId),
     /// Deletes all records of the log, once each is known to be in the database.
     ClearLog,
     Restart,
-    Unlock(Duration),
+    /// For so long, where the terminal does not decide that itself.
+    Unlock(Option<Duration>),
     Voice(u32),
     Show {
         line: u16,
@@ -45,6 +49,16 @@ pub enum Operation {
     },
 }
 
+/// A face on its way to a terminal; it is kept nowhere.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Picture(pub Vec<u8>);
+
+impl fmt::Debug for Picture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Picture({} bytes)", self.0.len())
+    }
+}
+
 /// What was done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Done {
@@ -52,6 +66,8 @@ pub enum Done {
     Said,
     User(Written),
     UserDeleted(UserDetails),
+    FaceSet(UserDetails),
+    FaceDeleted(UserDetails),
     LogCleared {
         /// So many records were in it, and are stored here.
         records: u32,
@@ -74,6 +90,8 @@ impl Operation {
         match self {
             Self::SetUser(_) => "device.user.set",
             Self::DeleteUser(_) => "device.user.delete",
+            Self::SetFace(..) => "device.face.set",
+            Self::DeleteFace(_) => "device.face.delete",
             Self::ClearLog => "device.log.clear",
             Self::Restart => "device.restart",
             Self::Unlock(_) => "device.unlock",
@@ -92,11 +110,20 @@ impl Operation {
                 "user": change.id.as_str(),
                 "name": change.name,
                 "privilege": change.privilege.map(|privilege| privilege.as_str()),
-                "card": change.card,
+                "cards": change.cards,
                 "password": change.password.as_ref().map(|_| "set"),
+                "valid_from": change.valid_from.map(limit_text),
+                "valid_until": change.valid_until.map(limit_text),
             }),
-            Self::DeleteUser(id) => serde_json::json!({ "user": id.as_str() }),
-            Self::Unlock(open) => serde_json::json!({ "seconds": open.as_secs() }),
+            Self::DeleteUser(id) | Self::DeleteFace(id) => {
+                serde_json::json!({ "user": id.as_str() })
+            }
+            Self::SetFace(id, picture) => {
+                serde_json::json!({ "user": id.as_str(), "bytes": picture.0.len() })
+            }
+            Self::Unlock(open) => {
+                serde_json::json!({ "seconds": open.map(|open| open.as_secs()) })
+            }
             Self::Voice(index) => serde_json::json!({ "voice": index }),
             Self::Show { line, text } => serde_json::json!({ "line": line, "text": text }),
             Self::BackupFingerprints { user } => {
@@ -105,6 +132,13 @@ impl Operation {
             Self::CopyFingerprints { user, .. } => serde_json::json!({ "user": user.as_str() }),
             Self::ClearLog | Self::Restart | Self::ClearScreen => serde_json::json!({}),
         }
+    }
+}
+
+fn limit_text(limit: Limit) -> String {
+    match limit {
+        Limit::At(at) => at.to_string(),
+        Limit::Never => "never".to_owned(),
     }
 }
 
@@ -233,6 +267,14 @@ impl Poller {
                 let deleted = terminal.delete_user(id).await?;
                 self.keep_users(terminal, device).await?;
                 Ok(Done::UserDeleted(deleted))
+            }
+            Operation::SetFace(id, picture) => {
+                let user = terminal.set_face(id, &picture.0).await?;
+                Ok(Done::FaceSet(user))
+            }
+            Operation::DeleteFace(id) => {
+                let user = terminal.delete_face(id).await?;
+                Ok(Done::FaceDeleted(user))
             }
             Operation::ClearLog => self.clear_log(terminal, device).await,
             Operation::Unlock(open) => {

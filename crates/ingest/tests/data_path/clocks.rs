@@ -356,7 +356,7 @@ on_both_databases! {
         assert_eq!(terminal.counts().of(202), 0);
         company.clock.set(at("2026-03-02 12:00:01"));
         let set = company.engine.poller.set_clock(company.devices[0], None).await.unwrap();
-        assert_eq!(set, Ok(ClockChange { before_s: -3 * 3600, after_s: 0 }));
+        assert_eq!(set, Ok(ClockChange { before_s: -3 * 3600, after_s: 0, left_time_server: false }));
         assert_eq!(drift_and_events(&company).await, (Some(0), vec![String::new(), "set".to_owned()]));
         let row = company.store.device(company.devices[0]).await.unwrap().unwrap();
         assert_eq!((row.lease_owner, row.next_poll_ms), (None, Some(company.clock.now().as_millisecond())));

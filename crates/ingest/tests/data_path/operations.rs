@@ -58,7 +58,7 @@ async fn audited(company: &Company) -> Vec<String> {
 fn aziza() -> UserChange {
     UserChange {
         name: Some("Aziza".to_owned()),
-        card: Some(77),
+        cards: Some(vec!["77".to_owned()]),
         password: Some("4711".to_owned()),
         ..UserChange::none(user("0042"))
     }
@@ -99,7 +99,7 @@ on_both_databases! {
         let workers = live::start(&company).await;
         live::until_live(&company).await;
         operate(&company, Operation::SetUser(aziza())).await.expect("its one connection is free");
-        operate(&company, Operation::Unlock(Duration::from_secs(3))).await.expect("here, too");
+        operate(&company, Operation::Unlock(Some(Duration::from_secs(3)))).await.expect("here, too");
         assert_eq!(terminal.unlocks(), [30]);
         let done = operate(&company, Operation::ClearLog).await;
         assert_eq!(done, Ok(Done::LogCleared { records: 2, left: 0 }));

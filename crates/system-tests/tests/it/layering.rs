@@ -116,6 +116,29 @@ fn rules_and_store_know_no_brand() {
     );
 }
 
+/// A Hikvision terminal that is sent an empty list, or none, deletes everybody: one module knows the paths, and its lists are
+/// never empty.
+#[test]
+fn one_module_makes_deletions() {
+    let paths = [
+        "Info/Delete",
+        "InfoDetail/Delete?",
+        "Search/Delete",
+        "deleteUser",
+    ];
+    for (name, _) in ARROWS.iter().filter(|(name, _)| *name != "simulators") {
+        for (path, text) in sources(name) {
+            let allowed = path.ends_with("hik-proto/src/deletion.rs");
+            let said = paths.iter().find(|said| text.contains(**said));
+            assert!(
+                allowed || said.is_none(),
+                "{} says {said:?}",
+                path.display()
+            );
+        }
+    }
+}
+
 /// P4: what is derived from a punch may be rewritten (zone and instant, by how much a person shifts it, whether it is doubted, whose
 /// it is, the state by the best way), what the device
 /// said never; and no punch goes.

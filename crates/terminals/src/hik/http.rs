@@ -6,13 +6,18 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hik_proto::{Challenged, Condition, LoginState, Offers, ResponseStatus, Sent};
+use hik_proto::{
+    Challenged, Condition, LoginState, Offers, Refusal, Request as Change, ResponseStatus, Sent,
+};
 use reqwest::{Method, StatusCode, header};
 
 use super::HikLimits;
 use super::gate::{Gate, REST, Turn};
 use crate::tls::Tls;
-use crate::{CertificatePin, Credentials, Deadline, Retry, Step, Target, TerminalError, Transport};
+use crate::{
+    CertificatePin, Credentials, Deadline, Retry, Step, Target, TerminalError, Transport,
+    WriteError,
+};
 
 /// Pauses before asking a busy terminal again.
 const BUSY_PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_millis(1500)];
@@ -84,6 +89,13 @@ impl Answer {
             Self::NotAvailable(denied) => Err(denied.at(step)),
         }
     }
+}
+
+/// What a request that changes something brought, apart from errors.
+#[derive(Debug)]
+pub(super) enum Changed {
+    Done,
+    Refused(ResponseStatus),
 }
 
 /// What opening a stream brought, apart from errors.
@@ -564,6 +576,89 @@ impl Http {
                 source: io_error(error),
             }
         }
+    }
+
+    /// Changes something. Sent again only to a terminal that says it is busy, and so has done nothing.
+    pub(super) async fn change(&mut self, change: &Change) -> Result<Changed, TerminalError> {
+        let step = Step::Write;
+        let method = match change.method() {
+            hik_proto::Method::Post => Method::POST,
+            hik_proto::Method::Put => Method::PUT,
+        };
+        let content = Content {
+            kind: change.content_type().to_owned(),
+            bytes: change.body().to_vec(),
+        };
+        let request = Request {
+            step,
+            method: &method,
+            uri: change.path(),
+            content: Some(&content),
+            stream: false,
+        };
+        let mut pauses = BUSY_PAUSES.iter();
+        loop {
+            let mut turn = self
+                .gate
+                .enter(step, self.deadline, WAITS_FOR_ANSWERS * self.limits.answer)
+                .await?;
+            let signed = self.signed(&mut turn, request).await;
+            let (sent, reply) = signed.map_err(unsure)?;
+            let said = match ResponseStatus::find(&reply.body) {
+                Some(said) if said.is_lock() => return Err(self.locked(&turn, sent, None)),
+                Some(said) if !said.is_ok() => said,
+                None if !reply.status.is_success() => without_words(reply.status),
+                Some(_) | None => {
+                    turn.digest.succeeded(sent);
+                    if sent != Sent::Unsigned {
+                        self.gate.accepted();
+                    }
+                    return Ok(Changed::Done);
+                }
+            };
+            drop(turn);
+            match pauses.next() {
+                Some(pause) if said.refusal() == Refusal::Busy => {
+                    self.pause(step, *pause).await?;
+                }
+                _ => return Ok(Changed::Refused(said)),
+            }
+        }
+    }
+
+}
+
+/// What an HTTP status means that comes without a body of its own.
+fn without_words(status: StatusCode) -> ResponseStatus {
+    let (code, sub_code) = match status {
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => {
+            (4, "notSupport")
+        }
+        StatusCode::FORBIDDEN => (4, "lowPrivilege"),
+        StatusCode::SERVICE_UNAVAILABLE => (2, ""),
+        status if status.is_server_error() => (3, ""),
+        _ => (6, ""),
+    };
+    ResponseStatus {
+        code,
+        sub_code: sub_code.to_owned(),
+        text: format!("the terminal answers {status}"),
+    }
+}
+
+/// An answer that cannot be understood came after the change was sent.
+fn unsure(error: TerminalError) -> TerminalError {
+    match error {
+        TerminalError::Malformed {
+            step: Step::Write, ..
+        }
+        | TerminalError::TooLarge {
+            step: Step::Write, ..
+        } => WriteError::Unsure {
+            detail: error.to_string(),
+        }
+        .into(),
+        error => error,
     }
 }
 

@@ -1,13 +1,16 @@
-//! The people list of a terminal, page by page.
+//! The people of a terminal and their cards, page by page: the whole list, or one of them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use attendance::DeviceUserId;
-use hik_proto::{PeopleSearch, Person, Row, SearchState, decode_people_page, paths};
+use hik_proto::{
+    Card, CardSearch, EmployeeNo, PeopleSearch, Person, PersonRecord, Row, SearchState,
+    decode_card_page, decode_people_page, paths,
+};
 
 use super::http::{Answer, Denied, Http};
-use super::{PAGE, SMALL_PAGE, malformed, new_search_id};
+use super::{PAGE, SMALL_PAGE, malformed, new_search_id, optional};
 use crate::{DeviceUser, ParkedRecord, Step, TerminalError};
 
 /// More people than any terminal holds.
@@ -36,6 +39,7 @@ pub(super) async fn read(
         id: new_search_id(),
         position: 0,
         max_results: PAGE,
+        of: None,
     };
     let mut list = PeopleList {
         users: Vec::new(),
@@ -44,6 +48,7 @@ pub(super) async fn read(
     };
     let mut known = HashSet::new();
     let mut bytes = 0;
+    let mut has_cards = false;
     loop {
         let body = match http.post(step, paths::PEOPLE, search.encode()).await? {
             Answer::Body(body) => body,
@@ -59,6 +64,8 @@ pub(super) async fn read(
             if !known.insert(key_of(&row)) {
                 continue;
             }
+            let cards = row.value.as_ref().map(|person| person.cards);
+            has_cards |= cards.is_ok_and(|cards| cards.is_some_and(|cards| cards > 0));
             match row.value.and_then(device_user) {
                 Ok(user) => {
                     bytes += user.name.len();
@@ -91,8 +98,117 @@ pub(super) async fn read(
         if !more || http.is_late() {
             let expected = announced.max(count.unwrap_or(0).into());
             list.complete = !more && known.len() as u64 >= expected;
+            if list.complete && has_cards {
+                add_cards(http, &mut list.users).await?;
+            }
             return Ok(Some(list));
         }
+    }
+}
+
+/// Numbers of cards are shown only, so a list of them that cannot be had costs nothing but them.
+async fn add_cards(http: &mut Http, users: &mut [DeviceUser]) -> Result<(), TerminalError> {
+    let found = optional(cards(http, Step::Users, None).await)?;
+    let mut of_users: HashMap<String, Vec<String>> = HashMap::new();
+    for card in found.flatten().unwrap_or_default() {
+        let of_user = of_users.entry(card.employee_no.to_string()).or_default();
+        of_user.push(card.card_no.to_string());
+    }
+    for user in users {
+        let cards = of_users.remove(user.id.as_str());
+        user.card = cards.map(|mut cards| {
+            cards.sort();
+            cards.join(", ")
+        });
+    }
+    Ok(())
+}
+
+/// One person. Firmware that does not know the filter sends everybody, so all pages are looked at.
+pub(super) async fn find(
+    http: &mut Http,
+    step: Step,
+    number: &EmployeeNo,
+) -> Result<Option<PersonRecord>, TerminalError> {
+    let mut search = PeopleSearch {
+        id: new_search_id(),
+        position: 0,
+        max_results: PAGE,
+        of: Some(number.clone()),
+    };
+    loop {
+        let answer = http.post(step, paths::PEOPLE, search.encode()).await?;
+        let page = decode_people_page(&answer.required(step)?).map_err(malformed(step))?;
+        let is_it = |row: &&Row<Person>| {
+            let person = row.value.as_ref();
+            person.is_ok_and(|person| person.employee_no == number.as_str())
+        };
+        if let Some(row) = page.rows.iter().find(is_it) {
+            return PersonRecord::decode(&row.json)
+                .map(Some)
+                .map_err(malformed(step));
+        }
+        let rows = page.rows.len() as u64;
+        search.position += rows;
+        if rows == 0 && page.state.has_more(search.position, page.total) {
+            search.max_results = smaller(step, search.max_results)?;
+            search.id = new_search_id();
+            continue;
+        }
+        if !page.state.has_more(search.position, page.total) {
+            return Ok(None);
+        }
+        if search.position > MOST_PEOPLE as u64 {
+            let detail = "the people list does not end".to_owned();
+            return Err(TerminalError::Malformed { step, detail });
+        }
+    }
+}
+
+/// The cards of one person, or of everybody; `None` where the terminal has no cards for this account.
+pub(super) async fn cards(
+    http: &mut Http,
+    step: Step,
+    of: Option<&EmployeeNo>,
+) -> Result<Option<Vec<Card>>, TerminalError> {
+    let mut search = CardSearch {
+        id: new_search_id(),
+        position: 0,
+        max_results: PAGE,
+        of: of.cloned(),
+    };
+    let mut found = Vec::new();
+    loop {
+        let body = match http.post(step, paths::CARDS, search.encode()).await? {
+            Answer::Body(body) => body,
+            Answer::NotAvailable(_) => return Ok(None),
+        };
+        let page = decode_card_page(&body).map_err(malformed(step))?;
+        search.position += page.rows;
+        found.extend(page.cards);
+        if page.rows == 0 && page.state.has_more(search.position, page.total) {
+            search.max_results = smaller(step, search.max_results)?;
+            search.id = new_search_id();
+            continue;
+        }
+        if !page.state.has_more(search.position, page.total) {
+            return Ok(Some(found));
+        }
+        if search.position > MOST_PEOPLE as u64 {
+            let detail = "the list of cards does not end".to_owned();
+            return Err(TerminalError::Malformed { step, detail });
+        }
+    }
+}
+
+/// The page to ask for when rows are announced and none sent. Nobody is missing because of a page that was too large.
+fn smaller(step: Step, page: u32) -> Result<u32, TerminalError> {
+    match page > SMALL_PAGE {
+        true => Ok(SMALL_PAGE),
+        false => Err(TerminalError::Malformed {
+            step,
+            detail: "rows are announced and none sent".to_owned(),
+        }),
     }
 }
 

@@ -17,6 +17,7 @@ use zk_proto::{Counters, Template, Uid, User, UserLayout, command, options};
 
 use super::connection::{Connection, Twice};
 use super::{ZkTerminal, device_user_id};
+use crate::writing::does_not_fit;
 use crate::{
     Deadline, Effect, FingerKind, Fingerprint, Fingerprints, Privilege, Step, TerminalError,
     UserChange, UserDetails, WriteError, Written,
@@ -570,8 +571,11 @@ impl People {
         if let Some(privilege) = change.privilege {
             record.privilege = with_role(record.privilege, privilege);
         }
-        if let Some(card) = change.card {
-            record.card = card;
+        if let Some(cards) = &change.cards {
+            record.card = card_of(cards)?;
+        }
+        if change.valid_from.is_some() || change.valid_until.is_some() {
+            return Err(does_not_fit("a ZKTeco terminal keeps no dates of validity"));
         }
         if let Some(password) = &change.password {
             record.password.clone_from(password);
@@ -632,8 +636,14 @@ impl People {
             name: self.name(user),
             privilege: role(user.privilege()),
             disabled: user.privilege().is_disabled(),
-            card: (user.card != 0).then(|| user.card.to_string()),
+            cards: (user.card != 0)
+                .then(|| user.card.to_string())
+                .into_iter()
+                .collect(),
             has_password: user.has_password(),
+            valid_from: None,
+            valid_until: None,
+            has_face: None,
         }
     }
 
@@ -671,6 +681,17 @@ impl People {
             fields.push(("all as asked".to_owned(), other.to_owned()));
         }
         fields
+    }
+}
+
+/// The one card a user can have; 0 is none.
+fn card_of(cards: &[String]) -> Result<u32, WriteError> {
+    match cards {
+        [] => Ok(0),
+        [card] => card.trim().parse().map_err(|_| {
+            does_not_fit(format!("a card is a number up to {}, not {card}", u32::MAX))
+        }),
+        _ => Err(does_not_fit("a user of a ZKTeco terminal has one card")),
     }
 }
 
@@ -800,12 +821,6 @@ fn with_role(before: users::Privilege, wanted: Privilege) -> users::Privilege {
         Privilege::Admin => users::Privilege::SUPER_ADMIN,
     };
     users::Privilege(before.0 & !0x0e | number)
-}
-
-fn does_not_fit(detail: impl ToString) -> WriteError {
-    WriteError::DoesNotFit {
-        detail: detail.to_string(),
-    }
 }
 
 /// A refusal with what was refused, and what may be the matter.

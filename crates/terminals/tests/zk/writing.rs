@@ -65,7 +65,7 @@ fn named(of: &str, name: &str) -> UserChange {
 
 fn with_card(of: &str, card: u32) -> UserChange {
     UserChange {
-        card: Some(card),
+        cards: Some(vec![card.to_string()]),
         ..change(of)
     }
 }
@@ -109,15 +109,15 @@ async fn a_user_is_created_changed_and_deleted() {
 
             let hana = UserChange {
                 privilege: Some(Privilege::Enroller),
-                card: Some(77),
+                cards: Some(vec!["77".to_owned()]),
                 password: Some("4711".to_owned()),
                 ..named("1009", " Hana ")
             };
             let written = connection.set_user(&hana).await.expect(&what);
             assert_eq!(written.effect, Effect::Created);
             let user = written.user;
-            let shown = (user.name.as_str(), user.privilege, user.card.as_deref());
-            let expected = ("Hana", Some(Privilege::Enroller), Some("77"));
+            let shown = (user.name.as_str(), user.privilege, user.cards_text());
+            let expected = ("Hana", Some(Privilege::Enroller), Some("77".to_owned()));
             assert_eq!((shown, user.has_password), (expected, true), "{what}");
             let mut stored = User::new(4, "1009")
                 .named("Hana")
@@ -141,13 +141,17 @@ async fn a_user_is_created_changed_and_deleted() {
             assert_eq!(same.disables, counts.disables, "{what}");
 
             let nothing = UserChange {
-                card: Some(0),
+                cards: Some(Vec::new()),
                 password: Some(String::new()),
                 privilege: Some(Privilege::Manager),
                 ..named("1009", "")
             };
             let user = connection.set_user(&nothing).await.expect(&what).user;
-            assert_eq!((user.card, user.has_password), (None, false), "{what}");
+            assert_eq!(
+                (user.cards_text(), user.has_password),
+                (None, false),
+                "{what}"
+            );
             expected[3] = User::new(4, "1009");
             expected[3].privilege = 6;
             assert_eq!(users(&terminal), expected, "{what}");
@@ -155,8 +159,8 @@ async fn a_user_is_created_changed_and_deleted() {
 
             let deleted = connection.delete_user(&id("1002")).await.expect(&what);
             assert_eq!(
-                (deleted.name.as_str(), deleted.card.as_deref()),
-                ("Ben", Some("6543"))
+                (deleted.name.as_str(), deleted.cards_text()),
+                ("Ben", Some("6543".to_owned()))
             );
             expected.remove(1);
             assert_eq!(users(&terminal), expected, "{what}");
@@ -542,7 +546,7 @@ async fn what_does_harm_twice_is_sent_once() {
             let said = match command {
                 UNLOCK => {
                     let open = Duration::from_secs(5);
-                    connection.unlock(open, DoorUnit::Tenths).await
+                    connection.unlock(Some(open), DoorUnit::Tenths).await
                 }
                 VOICE => connection.voice(1).await,
                 CLEAR_ATTLOG => connection.clear_log(30).await.map(|_| ()),
@@ -862,16 +866,16 @@ async fn door_voice_and_screen() {
         let mut connection = connect(transport, &terminal).await;
         let five = Duration::from_secs(5);
         connection
-            .unlock(five, DoorUnit::Tenths)
+            .unlock(Some(five), DoorUnit::Tenths)
             .await
             .expect("it opens");
         connection
-            .unlock(five, DoorUnit::Seconds)
+            .unlock(Some(five), DoorUnit::Seconds)
             .await
             .expect("it opens");
         assert_eq!(terminal.unlocks(), [50, 5]);
         for open in [Duration::ZERO, Duration::from_secs(3601)] {
-            let error = connection.unlock(open, DoorUnit::Tenths).await;
+            let error = connection.unlock(Some(open), DoorUnit::Tenths).await;
             assert!(
                 error
                     .expect_err("no such time")
@@ -900,7 +904,7 @@ async fn door_voice_and_screen() {
             let code = 65533;
             terminal.set_fault(Fault::CommandCode { command, code });
             let error = match command {
-                UNLOCK => connection.unlock(five, DoorUnit::Tenths).await,
+                UNLOCK => connection.unlock(Some(five), DoorUnit::Tenths).await,
                 VOICE => connection.voice(3).await,
                 _ => connection.show(1, "x").await,
             };

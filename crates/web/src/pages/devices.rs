@@ -352,6 +352,7 @@ struct DevicePage<'a> {
     told: Option<Outcome>,
     /// Whether this person may change something at the terminal.
     can_change: bool,
+    kind: Option<DeviceKind>,
     /// Nobody reads it: it calls.
     only_calls: bool,
     calls: Option<calls::Card>,
@@ -492,6 +493,7 @@ async fn page(
         people,
         told,
         can_change: operations::can_change(visitor, &device),
+        kind: DeviceKind::from_name(&device.kind),
         device: &device,
         ui: &ui,
     })

@@ -187,6 +187,30 @@ pub fn advice_for(reason: &str, target: &Target) -> String {
                 None => "Poll the device".to_owned(),
             }
         ),
+        "write_full" => "Nothing was changed. Delete somebody there who has left, then try again.".to_owned(),
+        "write_not_allowed" => {
+            "Nothing was changed. Give the account the right for this on the terminal's web page (User Management), or use another \
+             account."
+                .to_owned()
+        }
+        "write_card_taken" => {
+            "Nothing was changed. Take the card away from who has it first.".to_owned()
+        }
+        "write_meanwhile" => {
+            "Nothing was changed. Look at the user with `muster terminal users`, then try again.".to_owned()
+        }
+        "write_picture" => {
+            "Nothing was changed. Use a picture with one face from the front, well lit, at most 200 kB.".to_owned()
+        }
+        "write_refused" => {
+            "Nothing was changed. Its firmware or its settings do not allow this.".to_owned()
+        }
+        "write_partly" => {
+            "The first part is done. Correct what the terminal did not like and try again.".to_owned()
+        }
+        "write_not_read_back" => {
+            "Look at what the terminal shows now, for users with `muster terminal users`, before you try again.".to_owned()
+        }
         "write_not_as_asked" => {
             "The terminal took the request and shows something else now. Look at it there; its firmware may not do this over the \
              network."

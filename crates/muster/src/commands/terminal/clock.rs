@@ -13,6 +13,8 @@ use crate::output::Usage;
 struct Look {
     shows: DateTime,
     drift_s: i64,
+    /// A time server or platform sets it, or did until it was set now.
+    from_outside: bool,
 }
 
 pub async fn run(target: &Target, zone: &TimeZone, set: bool, json: bool) -> anyhow::Result<()> {
@@ -41,6 +43,8 @@ pub async fn run(target: &Target, zone: &TimeZone, set: bool, json: bool) -> any
             "clock": wall_text(now.shows),
             "clock_drift_s": now.drift_s,
             "set": after.is_some(),
+            "from_time_server": after.is_none() && before.from_outside,
+            "left_time_server": after.as_ref().is_some_and(|after| after.from_outside),
             "clock_drift_before_s": after.is_some().then_some(before.drift_s),
         });
         println!("{answer}");
@@ -51,12 +55,21 @@ pub async fn run(target: &Target, zone: &TimeZone, set: bool, json: bool) -> any
         wall_text(before.shows),
         drift_text(before.drift_s)
     );
-    if let Some(after) = after {
+    if let Some(after) = &after {
         println!(
             "set to {}, {}",
             wall_text(after.shows),
             drift_text(after.drift_s)
         );
+    }
+    match &after {
+        Some(after) if after.from_outside => println!(
+            "a time server or platform set it until now, and no longer does: it runs by itself; its menu can have it ask again"
+        ),
+        None if before.from_outside => println!(
+            "a time server or platform sets it: --set would end that, and it would run by itself"
+        ),
+        _ => {}
     }
     Ok(())
 }
@@ -66,6 +79,7 @@ async fn look(terminal: &mut Terminal, zone: &TimeZone) -> Result<Look, Terminal
     Ok(Look {
         shows,
         drift_s: drift(shows, zone),
+        from_outside: terminal.clock_is_set_from_outside().await?,
     })
 }
 
@@ -77,5 +91,6 @@ async fn set_to_now(terminal: &mut Terminal, zone: &TimeZone) -> Result<Look, Te
     Ok(Look {
         shows: set.shows,
         drift_s: set.shows.duration_since(set.should).as_secs_f64().round() as i64,
+        from_outside: set.left_time_server,
     })
 }

@@ -1,19 +1,25 @@
 //! Writing: people, restart, door, voice and screen of one terminal. Each command says what was done and what was read back.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use anyhow::Context;
 use attendance::DeviceUserId;
+use jiff::civil::{Date, Time};
 use terminals::{
-    Deadline, DoorUnit, Effect, Privilege, Target, Terminal, TerminalError, UserChange, UserDetails,
+    Deadline, DoorUnit, Effect, Limit, Privilege, Target, Terminal, TerminalError, UserChange,
+    UserDetails,
 };
 
 use super::advice::failure;
-use super::{Place, connect, end};
+use super::{Place, connect, end, wall_text};
 use crate::commands::secret_from_stdin;
 use crate::output::{self, Failure, Usage, plain};
 
 /// How long a terminal may be away when it restarts; most are back within a minute.
 const BACK_WITHIN: Duration = Duration::from_secs(180);
+/// For how long a door opens when nobody says.
+const UNLOCK_SECS: u64 = 5;
 /// Between two attempts to reach it again.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// For one of these attempts.
@@ -37,12 +43,18 @@ pub enum Command {
         /// What they may do at the terminal's menu.
         #[arg(long, value_enum)]
         privilege: Option<Right>,
-        /// The number of the card; 0 takes it away.
-        #[arg(long, value_name = "N")]
-        card: Option<u32>,
+        /// The number of the card; 0 takes it away. Once for each card, where the terminal takes more than one.
+        #[arg(long, value_name = "NUMBER")]
+        card: Vec<String>,
         /// Reads the password for the keypad from standard input.
         #[arg(long)]
         password_stdin: bool,
+        /// From when on the terminal lets them in; none takes the limit away. Hikvision only.
+        #[arg(long, value_name = "DATE[TIME]", value_parser = from_text)]
+        valid_from: Option<Limit>,
+        /// Until when, a day as a whole; none takes the limit away. Hikvision only.
+        #[arg(long, value_name = "DATE[TIME]", value_parser = until_text)]
+        valid_until: Option<Limit>,
         /// Prints one JSON object.
         #[arg(long)]
         json: bool,
@@ -57,6 +69,38 @@ pub enum Command {
         #[arg(long)]
         id: String,
         /// Yes, delete: nothing brings the fingerprints back.
+        #[arg(long, required = true)]
+        yes: bool,
+        /// Prints one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Gives a user of a Hikvision terminal the face of a picture, in the place of the one they have.
+    ///
+    /// Example: muster terminal set-face hik://admin:Abc12345@10.0.0.10 --id 1042 --file aziza.jpg
+    SetFace {
+        #[command(flatten)]
+        place: Place,
+        /// The number on the terminal; zeros in front count.
+        #[arg(long)]
+        id: String,
+        /// A JPEG of at most 200 kB with one face from the front. It is sent to the terminal and kept nowhere.
+        #[arg(long)]
+        file: PathBuf,
+        /// Prints one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Deletes the face of a user of a Hikvision terminal. Card, password and fingerprints stay.
+    ///
+    /// Example: muster terminal delete-face hik://admin:Abc12345@10.0.0.10 --id 1042 --yes
+    DeleteFace {
+        #[command(flatten)]
+        place: Place,
+        /// The number on the terminal; zeros in front count.
+        #[arg(long)]
+        id: String,
+        /// Yes, delete: the terminal gives no face back.
         #[arg(long, required = true)]
         yes: bool,
         /// Prints one JSON object.
@@ -79,10 +123,10 @@ pub enum Command {
     Unlock {
         #[command(flatten)]
         place: Place,
-        /// For how long.
-        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
-        secs: u64,
-        /// In what this model counts. If the door stays open ten times too long, it is seconds.
+        /// For how long, 5 seconds if not said. A Hikvision terminal decides that itself.
+        #[arg(long, value_parser = clap::value_parser!(u64).range(1..=3600))]
+        secs: Option<u64>,
+        /// In what this ZKTeco model counts. If the door stays open ten times too long, it is seconds.
         #[arg(long, value_enum, default_value_t = Unit::Tenths)]
         unit: Unit,
     },
@@ -158,6 +202,8 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
             privilege,
             card,
             password_stdin,
+            valid_from,
+            valid_until,
             json,
         } => {
             let target = place.target()?;
@@ -165,11 +211,13 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
                 id: user_id(&id)?,
                 name,
                 privilege: privilege.map(Privilege::from),
-                card,
+                cards: cards(card),
                 password: match password_stdin {
                     true => Some(secret_from_stdin("password")?),
                     false => None,
                 },
+                valid_from,
+                valid_until,
             };
             set_user(&target, &change, json).await
         }
@@ -179,15 +227,40 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
             yes: _,
             json,
         } => delete_user(&place.target()?, &user_id(&id)?, json).await,
+        Command::SetFace {
+            place,
+            id,
+            file,
+            json,
+        } => {
+            let picture = std::fs::read(&file)
+                .with_context(|| format!("{} cannot be read", file.display()))?;
+            set_face(&place.target()?, &user_id(&id)?, &picture, json).await
+        }
+        Command::DeleteFace {
+            place,
+            id,
+            yes: _,
+            json,
+        } => delete_face(&place.target()?, &user_id(&id)?, json).await,
         Command::Restart { place, json } => restart(&place.target()?, json).await,
         Command::Unlock { place, secs, unit } => {
             let target = place.target()?;
+            let open = match target.kind.times_door() {
+                true => Some(secs.unwrap_or(UNLOCK_SECS)),
+                false => secs,
+            };
             let mut terminal = connect(&target).await?;
             let done = terminal
-                .unlock(Duration::from_secs(secs), unit.into())
+                .unlock(open.map(Duration::from_secs), unit.into())
                 .await;
             let ((), serial) = end(terminal, &target, done).await?;
-            println!("{serial} says that the door is open for {secs} s");
+            match open {
+                Some(secs) => println!("{serial} says that the door is open for {secs} s"),
+                None => {
+                    println!("{serial} says that the door is open, for as long as it is set to")
+                }
+            }
             Ok(())
         }
         Command::Voice { place, voice } => {
@@ -215,6 +288,38 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
             Ok(())
         }
     }
+}
+
+/// `None` names none of them; a lone 0 is no card.
+fn cards(named: Vec<String>) -> Option<Vec<String>> {
+    match &named[..] {
+        [] => None,
+        [none] if none == "0" => Some(Vec::new()),
+        _ => Some(named),
+    }
+}
+
+fn from_text(text: &str) -> Result<Limit, String> {
+    limit(text, Time::midnight())
+}
+
+fn until_text(text: &str) -> Result<Limit, String> {
+    limit(text, Time::constant(23, 59, 59, 0))
+}
+
+/// `of_day` is the time of a date without one.
+fn limit(text: &str, of_day: Time) -> Result<Limit, String> {
+    if text == "none" {
+        return Ok(Limit::Never);
+    }
+    let day = text
+        .parse::<Date>()
+        .ok()
+        .filter(|_| !text.contains([':', 'T']));
+    let at = day.map(|day| day.to_datetime(of_day));
+    at.or_else(|| text.parse().ok())
+        .map(Limit::At)
+        .ok_or_else(|| "expected 2026-12-31, 2026-12-31T18:00 or none".to_owned())
 }
 
 pub fn user_id(text: &str) -> Result<DeviceUserId, Usage> {
@@ -269,6 +374,42 @@ async fn delete_user(target: &Target, id: &DeviceUserId, json: bool) -> anyhow::
     Ok(())
 }
 
+async fn set_face(
+    target: &Target,
+    id: &DeviceUserId,
+    picture: &[u8],
+    json: bool,
+) -> anyhow::Result<()> {
+    let bar = output::progress(None, "uploading the face");
+    let mut terminal = connect(target).await?;
+    let done = terminal.set_face(id, picture).await;
+    let ended = end(terminal, target, done).await;
+    bar.finish_and_clear();
+    let (user, serial) = ended?;
+    if json {
+        println!("{}", user_json("face_set", &serial, &user));
+        return Ok(());
+    }
+    let id = plain(user.id.as_str());
+    println!("user {id} on {serial} has a face now; read back:");
+    print_user(&user);
+    Ok(())
+}
+
+async fn delete_face(target: &Target, id: &DeviceUserId, json: bool) -> anyhow::Result<()> {
+    let mut terminal = connect(target).await?;
+    let done = terminal.delete_face(id).await;
+    let (user, serial) = end(terminal, target, done).await?;
+    if json {
+        println!("{}", user_json("face_deleted", &serial, &user));
+        return Ok(());
+    }
+    let id = plain(user.id.as_str());
+    println!("user {id} on {serial} has no face any more; read back:");
+    print_user(&user);
+    Ok(())
+}
+
 fn user_json(effect: &str, serial: &str, user: &UserDetails) -> serde_json::Value {
     serde_json::json!({
         "effect": effect,
@@ -277,8 +418,11 @@ fn user_json(effect: &str, serial: &str, user: &UserDetails) -> serde_json::Valu
         "name": user.name,
         "privilege": user.privilege.map(Privilege::as_str),
         "disabled": user.disabled,
-        "card": user.card,
+        "cards": user.cards,
         "has_password": user.has_password,
+        "has_face": user.has_face,
+        "valid_from": user.valid_from.map(wall_text),
+        "valid_until": user.valid_until.map(wall_text),
     })
 }
 
@@ -289,13 +433,25 @@ fn print_user(user: &UserDetails) {
         false => right.to_owned(),
     };
     let password = if user.has_password { "set" } else { "none" };
-    for (name, value) in [
-        ("name", user.name.as_str()),
-        ("privilege", &right),
-        ("card", user.card.as_deref().unwrap_or("none")),
-        ("password", password),
-    ] {
-        println!("  {name:<11}{}", plain(value));
+    let cards = user.cards_text().unwrap_or_else(|| "none".to_owned());
+    let mut lines = vec![
+        ("name", user.name.clone()),
+        ("privilege", right),
+        ("card", cards),
+        ("password", password.to_owned()),
+    ];
+    if let Some(has_face) = user.has_face {
+        let face = if has_face { "enrolled" } else { "none" };
+        lines.push(("face", face.to_owned()));
+    }
+    let limits = [("from", user.valid_from), ("until", user.valid_until)];
+    lines.extend(
+        limits
+            .into_iter()
+            .filter_map(|(name, at)| Some((name, wall_text(at?)))),
+    );
+    for (name, value) in lines {
+        println!("  {name:<11}{}", plain(&value));
     }
 }
 

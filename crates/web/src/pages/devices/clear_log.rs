@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::Form;
 use axum::response::{IntoResponse, Response};
-use ingest::{Operation, Order};
+use ingest::{DeviceKind, Operation, Order};
 use serde::Deserialize;
 use store::views::devices::{self, DeviceRow, Kept};
 
@@ -51,6 +51,7 @@ async fn page(at: &AtTerminal, errors: &Errors) -> Result<Response, PageError> {
 }
 
 pub(super) async fn ask(at: AtTerminal) -> Result<Response, PageError> {
+    at.require(DeviceKind::clears_log)?;
     page(&at, &Errors::default()).await
 }
 
@@ -64,6 +65,7 @@ pub(super) async fn clear(
     at: AtTerminal,
     Form(form): Form<ClearForm>,
 ) -> Result<Response, PageError> {
+    at.require(DeviceKind::clears_log)?;
     if form.serial.trim() != at.device.serial_number {
         let mut errors = Errors::default();
         errors.add("serial", msg("clear-log-other-serial"));

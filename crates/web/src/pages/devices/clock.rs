@@ -41,6 +41,8 @@ pub(super) struct ClockCard {
     pub as_table: bool,
     /// It can be set, and the visitor may.
     pub can_set: bool,
+    /// Who sets it ends that a time server does, where there is one.
+    pub asks_time_servers: bool,
     pub runs: Vec<Run>,
     pub shifts: Vec<Shift>,
     pub errors: Errors,
@@ -127,6 +129,7 @@ pub(super) async fn card(
             && device.address.is_some()
             && !only_calls(device)
             && is_of(device, DeviceKind::sets_clock),
+        asks_time_servers: is_of(device, DeviceKind::asks_time_servers),
         runs,
         shifts: shifts
             .into_iter()
@@ -360,12 +363,17 @@ pub(crate) async fn set(
     let not_set = |text: Msg| Outcome::not_done(&page, msg("clock-not-set"), text);
     let outcome = match set {
         Ok(change) => {
-            let text = msg("clock-was-set-text").with("drift", long_drift(change.before_s));
+            let text = match change.left_time_server {
+                true => "clock-was-set-text-alone",
+                false => "clock-was-set-text",
+            };
+            let text = msg(text).with("drift", long_drift(change.before_s));
             Outcome::done(&page, msg("clock-was-set"), text)
         }
         Err(SetClockFailure::NotSet(NotSet::Right)) => {
             Outcome::done(&page, msg("clock-is-right"), msg("clock-is-right-text"))
         }
+        Err(SetClockFailure::NotSet(NotSet::FromOutside)) => not_set(msg("clock-from-outside")),
         Err(SetClockFailure::NotSet(NotSet::InShift { until } | NotSet::OverPunch { until })) => {
             let zone = format::zone(&device.zone);
             not_set(msg("clock-over-punch").with("time", format::clock_seconds(until, &zone)))

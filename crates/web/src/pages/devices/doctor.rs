@@ -151,7 +151,7 @@ fn seen_text(seen: &Seen, diagnosis: &Diagnosis) -> String {
 
 /// What to do about what the drivers name so; `None` for what they do not name.
 pub(super) fn advice(reason: &str) -> Option<Msg> {
-    const REASONS: [&str; 37] = [
+    const REASONS: [&str; 45] = [
         "resolve",
         "unreachable",
         "silent",
@@ -186,6 +186,14 @@ pub(super) fn advice(reason: &str) -> Option<Msg> {
         "write_nobody",
         "write_algorithm",
         "write_log_changed",
+        "write_full",
+        "write_not_allowed",
+        "write_card_taken",
+        "write_meanwhile",
+        "write_picture",
+        "write_refused",
+        "write_partly",
+        "write_not_read_back",
         "write_not_as_asked",
         "write_not_offered",
         "write_unverified",

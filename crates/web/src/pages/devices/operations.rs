@@ -10,6 +10,7 @@ use axum::response::Redirect;
 use axum::routing::{get, post};
 use axum::{Form, Router};
 use ingest::{DeviceKind, Done, Effect, Operation, PollFailure, Privilege, UserDetails, Written};
+use jiff::civil::DateTime;
 use serde::Deserialize;
 use store::views::devices::DeviceRow;
 use tower_sessions::Session;
@@ -34,6 +35,11 @@ pub(in crate::pages) fn routes() -> Router<WebState> {
         .route("/devices/{serial}/users", get(users::list))
         .route("/devices/{serial}/user", get(users::edit).post(users::save))
         .route("/devices/{serial}/user/delete", post(users::delete))
+        .route("/devices/{serial}/user/face", post(users::set_face))
+        .route(
+            "/devices/{serial}/user/face/delete",
+            post(users::delete_face),
+        )
         .route(
             "/devices/{serial}/clear-log",
             get(clear_log::ask).post(clear_log::clear),
@@ -108,6 +114,7 @@ impl Operator {
 pub(super) struct AtTerminal {
     pub operator: Operator,
     pub device: DeviceRow,
+    pub kind: DeviceKind,
 }
 
 impl FromRequestParts<WebState> for AtTerminal {
@@ -120,11 +127,24 @@ impl FromRequestParts<WebState> for AtTerminal {
         let device = in_use(state, &serial).await?;
         let visitor = &operator.visitor;
         visitor.require(can_change(visitor, &device))?;
-        Ok(Self { operator, device })
+        let kind = DeviceKind::from_name(&device.kind).ok_or(PageError::NotFound)?;
+        Ok(Self {
+            operator,
+            device,
+            kind,
+        })
     }
 }
 
 impl AtTerminal {
+    /// Terminals of other brands have no such page.
+    pub fn require(&self, so: fn(DeviceKind) -> bool) -> Result<(), PageError> {
+        match so(self.kind) {
+            true => Ok(()),
+            false => Err(PageError::NotFound),
+        }
+    }
+
     /// What came of it is told on the device's page.
     pub async fn operate_and_tell(&self, operation: Operation) -> Result<Redirect, PageError> {
         let page = page_of(&self.device);
@@ -143,7 +163,8 @@ pub(super) fn page_of(device: &DeviceRow) -> String {
 /// Why it was not done, and what to do.
 fn failed(page: &str, failure: &PollFailure) -> Outcome {
     let title = match failure.reason {
-        "write_unsure" => "operation-unsure",
+        "write_unsure" | "write_not_read_back" => "operation-unsure",
+        "write_partly" => "operation-partly",
         _ => "operation-failed",
     };
     let advice = doctor::advice(failure.reason).map(|advice| advice.to_string());
@@ -170,6 +191,14 @@ fn outcome_of(page: &str, done: &Done, said: Msg) -> Outcome {
             let text = msg("user-deleted-text").with("name", name);
             (title, text)
         }
+        Done::FaceSet(user) => {
+            let title = msg("face-set").with("user", &user.id);
+            (title, msg("face-set-text"))
+        }
+        Done::FaceDeleted(user) => {
+            let title = msg("face-deleted").with("user", &user.id);
+            (title, msg("face-deleted-text"))
+        }
         Done::LogCleared { records, left } => {
             let title = msg("log-cleared").count("records", *records);
             (title, msg("log-cleared-text").count("left", *left))
@@ -193,13 +222,16 @@ fn outcome_of(page: &str, done: &Done, said: Msg) -> Outcome {
 /// What the terminal says that it did.
 fn said(operation: &Operation) -> Msg {
     match operation {
-        Operation::Unlock(open) => msg("operation-unlocked").count("secs", open.as_secs()),
+        Operation::Unlock(Some(open)) => msg("operation-unlocked").count("secs", open.as_secs()),
+        Operation::Unlock(None) => msg("operation-door-opened"),
         Operation::Voice(voice) => msg("operation-played").with("voice", voice),
         Operation::Show { line, .. } => msg("operation-shown").with("line", line),
         Operation::ClearScreen => msg("operation-screen-cleared"),
         Operation::Restart => msg("operation-restarted"),
         Operation::SetUser(_)
         | Operation::DeleteUser(_)
+        | Operation::SetFace(..)
+        | Operation::DeleteFace(_)
         | Operation::ClearLog
         | Operation::BackupFingerprints { .. }
         | Operation::CopyFingerprints { .. } => msg("operation-said"),
@@ -215,18 +247,34 @@ fn read_back(user: &UserDetails) -> Msg {
     })
     .with("name", filled(&user.name).unwrap_or_else(none))
     .with("privilege", msg(format!("privilege-{privilege}")))
-    .with("card", user.card.clone().unwrap_or_else(none))
+    .with("card", user.cards_text().unwrap_or_else(none))
+    .with("validity", validity(user))
+}
+
+/// Empty where there is no limit.
+fn validity(user: &UserDetails) -> String {
+    let date = |at: DateTime| at.strftime("%Y-%m-%d").to_string();
+    let text = match (user.valid_from, user.valid_until) {
+        (None, None) => return String::new(),
+        (Some(from), None) => msg("user-valid-from").with("from", date(from)),
+        (None, Some(until)) => msg("user-valid-until").with("until", date(until)),
+        (Some(from), Some(until)) => msg("user-valid-between")
+            .with("from", date(from))
+            .with("until", date(until)),
+    };
+    format!(" {text}")
 }
 
 #[derive(Deserialize)]
 pub(crate) struct UnlockForm {
-    secs: u64,
+    /// Where the terminal does not decide that itself.
+    secs: Option<u64>,
 }
 
 async fn unlock(at: AtTerminal, Form(form): Form<UnlockForm>) -> Result<Redirect, PageError> {
-    let secs = form.secs.clamp(1, LONGEST_UNLOCK);
-    at.operate_and_tell(Operation::Unlock(Duration::from_secs(secs)))
-        .await
+    let open = form.secs.filter(|_| at.kind.times_door());
+    let open = open.map(|secs| Duration::from_secs(secs.clamp(1, LONGEST_UNLOCK)));
+    at.operate_and_tell(Operation::Unlock(open)).await
 }
 
 #[derive(Deserialize)]
@@ -235,6 +283,7 @@ pub(crate) struct VoiceForm {
 }
 
 async fn voice(at: AtTerminal, Form(form): Form<VoiceForm>) -> Result<Redirect, PageError> {
+    at.require(DeviceKind::speaks_and_shows)?;
     at.operate_and_tell(Operation::Voice(form.voice)).await
 }
 
@@ -247,6 +296,7 @@ pub(crate) struct ScreenForm {
 }
 
 async fn screen(at: AtTerminal, Form(form): Form<ScreenForm>) -> Result<Redirect, PageError> {
+    at.require(DeviceKind::speaks_and_shows)?;
     let text = filled(&form.text).filter(|_| form.clear.is_none());
     let line = form.line;
     at.operate_and_tell(match text {

@@ -1,11 +1,15 @@
-//! `/devices/{serial}/users` and `/devices/{serial}/user`: who is on a terminal, and adding, changing and deleting them there.
+//! `/devices/{serial}/users` and `/devices/{serial}/user`: who is on a terminal, and adding, changing and deleting them there,
+//! with their faces.
 
 use askama::Template;
 use attendance::DeviceUserId;
 use axum::Form;
-use axum::extract::{Path, Query, State};
+use axum::extract::multipart::MultipartError;
+use axum::extract::{Multipart, Path, Query, State};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
-use ingest::{Operation, Order, Privilege, UserChange};
+use ingest::{DeviceKind, Limit, Operation, Order, Picture, Privilege, UserChange};
+use jiff::civil::{Date, Time};
 use serde::Deserialize;
 use store::secrets::Secret;
 use store::views::devices::{self, DeviceRow, DeviceUserRow, UserCounts};
@@ -97,6 +101,10 @@ pub(crate) struct UserForm {
     /// Empty keeps what is there.
     password: String,
     clear_password: Option<String>,
+    /// Dates; empty ones keep what is there.
+    valid_from: String,
+    valid_until: String,
+    clear_validity: Option<String>,
 }
 
 impl UserForm {
@@ -113,7 +121,7 @@ impl UserForm {
         }
     }
 
-    fn change(&self, errors: &mut Errors) -> Option<UserChange> {
+    fn change(&self, kind: DeviceKind, errors: &mut Errors) -> Option<UserChange> {
         let Some(id) = DeviceUserId::parse(&self.id) else {
             errors.add("id", msg("user-id-wrong"));
             return None;
@@ -123,29 +131,56 @@ impl UserForm {
             true => filled(now),
             false => (now.trim() != was.trim()).then(|| now.trim().to_owned()),
         };
-        let card = match changed(&self.card, &self.card_was).as_deref() {
-            None => None,
-            Some("") => Some(0),
-            Some(number) => {
-                let number = number.parse::<u32>().ok();
-                if number.is_none() {
-                    errors.add("card", msg("user-card-wrong"));
-                }
-                number
+        let cards = changed(&self.card, &self.card_was);
+        let cards = cards.map(|cards| cards.split(',').filter_map(filled).collect::<Vec<_>>());
+        if let Some(cards) = &cards {
+            let fit = cards.iter().all(|card| kind.is_card(card));
+            let many = kind.holds_many_cards();
+            if !fit || (cards.len() > 1 && !many) {
+                errors.add(
+                    "card",
+                    msg(if many {
+                        "user-cards-wrong"
+                    } else {
+                        "user-card-wrong"
+                    }),
+                );
             }
-        };
+        }
         let password = match (filled(&self.password), &self.clear_password) {
             (Some(password), _) => Some(password),
             (None, Some(_)) => Some(String::new()),
             (None, None) => None,
         };
-        errors.is_empty().then(|| UserChange {
+        let change = UserChange {
             id,
             name: changed(&self.name, &self.name_was),
             privilege: Privilege::from_name(&self.privilege),
-            card,
+            cards,
             password,
-        })
+            valid_from: self.limit("valid_from", Time::midnight(), errors),
+            valid_until: self.limit("valid_until", Time::constant(23, 59, 59, 0), errors),
+        };
+        errors.is_empty().then_some(change)
+    }
+
+    /// From the beginning of a day, or until its end.
+    fn limit(&self, field: &'static str, time: Time, errors: &mut Errors) -> Option<Limit> {
+        let typed = match field {
+            "valid_from" => &self.valid_from,
+            _ => &self.valid_until,
+        };
+        match (filled(typed), &self.clear_validity) {
+            (Some(typed), _) => match typed.parse::<Date>() {
+                Ok(date) => Some(Limit::At(date.to_datetime(time))),
+                Err(_) => {
+                    errors.add(field, msg("user-valid-wrong"));
+                    None
+                }
+            },
+            (None, Some(_)) => Some(Limit::Never),
+            (None, None) => None,
+        }
     }
 }
 
@@ -159,8 +194,18 @@ struct UserPage<'a> {
     /// Who was entered cannot be written so: why, and what to do.
     told: Option<Outcome>,
     privileges: Vec<&'static str>,
+    kind: DeviceKind,
     /// It is written by the terminal's next call.
     only_calls: bool,
+}
+
+impl UserPage<'_> {
+    fn valid_hint(&self) -> &'static str {
+        match self.form.existing {
+            Some(_) => "user-valid-keep",
+            None => "user-valid-hint",
+        }
+    }
 }
 
 fn page(
@@ -177,7 +222,13 @@ fn page(
         only_calls: only_calls(&at.device),
         form,
         told,
-        privileges: Privilege::ALL.iter().map(|one| one.as_str()).collect(),
+        privileges: at
+            .kind
+            .privileges()
+            .iter()
+            .map(|one| one.as_str())
+            .collect(),
+        kind: at.kind,
     })
 }
 
@@ -212,7 +263,7 @@ pub(super) async fn save(
 ) -> Result<Response, PageError> {
     let mut errors = Errors::default();
     let mut told = None;
-    let change = form.change(&mut errors);
+    let change = form.change(at.kind, &mut errors);
     if let Some(change) = &change
         && form.existing.is_none()
         && is_taken(&at, &change.id).await?
@@ -246,7 +297,10 @@ async fn order(at: &AtTerminal, change: UserChange, page: &str) -> Result<Outcom
         user: change.id.to_string(),
         name: change.name,
         privilege: change.privilege.map(|one| one.as_str().to_owned()),
-        card: change.card,
+        card: change.cards.map(|cards| {
+            let card = cards.first().and_then(|card| card.parse().ok());
+            card.unwrap_or_default()
+        }),
         sets_password: change.password.is_some(),
     };
     let password = change.password.map(Secret::new);
@@ -281,4 +335,46 @@ pub(super) async fn delete(
     at.operator
         .operate_and_tell(&at.device, delete, &list)
         .await
+}
+
+/// The picture goes to the terminal and is kept nowhere.
+pub(super) async fn set_face(at: AtTerminal, mut form: Multipart) -> Result<Redirect, PageError> {
+    at.require(DeviceKind::takes_faces)?;
+    let (mut id, mut picture) = (None, Vec::new());
+    while let Some(field) = form.next_field().await.map_err(refused)? {
+        match field.name() {
+            Some("id") => id = DeviceUserId::parse(&field.text().await.map_err(refused)?),
+            Some("file") => picture = field.bytes().await.map_err(refused)?.to_vec(),
+            _ => {}
+        }
+    }
+    let id = id.ok_or(PageError::NotFound)?;
+    let page = user_of(&at.device, &id);
+    let set = Operation::SetFace(id, Picture(picture));
+    at.operator.operate_and_tell(&at.device, set, &page).await
+}
+
+pub(super) async fn delete_face(
+    at: AtTerminal,
+    Form(form): Form<DeleteForm>,
+) -> Result<Redirect, PageError> {
+    at.require(DeviceKind::takes_faces)?;
+    let id = DeviceUserId::parse(&form.id).ok_or(PageError::NotFound)?;
+    let page = user_of(&at.device, &id);
+    let delete = Operation::DeleteFace(id);
+    at.operator
+        .operate_and_tell(&at.device, delete, &page)
+        .await
+}
+
+/// The path of a user's page.
+fn user_of(device: &DeviceRow, id: &DeviceUserId) -> String {
+    format!("{}/user?id={}", page_of(device), path_part(id.as_str()))
+}
+
+fn refused(error: MultipartError) -> PageError {
+    match error.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => PageError::TooLarge,
+        _ => PageError::BadRequest(error.body_text()),
+    }
 }
