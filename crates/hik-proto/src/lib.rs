@@ -9,7 +9,9 @@ mod capabilities;
 mod codes;
 mod device;
 mod events;
+mod hosts;
 mod people;
+pub mod sadp;
 mod search;
 mod status;
 mod time;
@@ -21,6 +23,10 @@ pub use codes::{EventClass, Means, classify};
 pub use device::{DeviceInfo, serial_matches};
 pub use events::{
     AccessEvent, AttendanceStatus, EventPage, EventRow, EventSearch, decode_event_page,
+};
+pub use hosts::{
+    CallHost, Difference, EventFormat, HostCapabilities, HostSlot, LONGEST_URL, decode_hosts,
+    encode_free_host,
 };
 pub use people::{PeoplePage, PeopleSearch, Person, decode_people_count, decode_people_page};
 pub use search::{Row, SearchState};
@@ -34,5 +40,9 @@ pub mod paths {
     pub const EVENT_CAPABILITIES: &str = "/ISAPI/AccessControl/AcsEvent/capabilities?format=json";
     pub const EVENTS: &str = "/ISAPI/AccessControl/AcsEvent?format=json";
     pub const PEOPLE_COUNT: &str = "/ISAPI/AccessControl/UserInfo/Count?format=json";
+    pub const HTTP_HOSTS: &str = "/ISAPI/Event/notification/httpHosts";
+    pub const HTTP_HOST_CAPABILITIES: &str = "/ISAPI/Event/notification/httpHosts/capabilities";
+    /// Needs no sign-in.
+    pub const ACTIVATE_STATUS: &str = "/SDK/activateStatus";
     pub const PEOPLE: &str = "/ISAPI/AccessControl/UserInfo/Search?format=json";
 }
