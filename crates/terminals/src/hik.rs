@@ -3,6 +3,7 @@
 //! Owns the order of requests and what a position means. Bodies and the sign-in policy are `hik-proto`'s, one HTTP exchange is
 //! `http.rs`, paging through the event log is `log.rs`. Live events, push and finding are not here.
 
+mod arming;
 mod http;
 mod log;
 mod people;
@@ -11,6 +12,7 @@ mod position;
 use std::time::Duration;
 
 use attendance::Punch;
+use hik_proto::sadp::normal_mac;
 use hik_proto::{DeviceInfo, DeviceTime, EventCapabilities, decode_people_count, paths};
 use jiff::Timestamp;
 
@@ -56,7 +58,11 @@ const PEOPLE_AGE: Duration = Duration::from_secs(3600);
 #[derive(Debug)]
 pub struct HikTerminal {
     http: Http,
+    /// `host:port`.
+    address: String,
     identity: Identity,
+    /// Its hardware address, where it says it.
+    hardware: Option<String>,
 }
 
 impl HikTerminal {
@@ -127,6 +133,8 @@ impl HikTerminal {
         steps.done(Step::Identify);
         Ok(Self {
             http,
+            address: target.address(),
+            hardware: info.mac.as_deref().and_then(normal_mac),
             identity: Identity {
                 serial: info.serial,
                 model: info.model,

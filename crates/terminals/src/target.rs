@@ -43,6 +43,22 @@ impl DeviceKind {
     /// Whether its terminals can call us and push what they record.
     pub fn calls(self) -> bool {
         match self {
+            Self::Zk | Self::Hik => true,
+        }
+    }
+
+    /// Whether each of its terminals calls at a place of its own, because it does not say who it is; [`crate::Terminal::arm`]
+    /// tells it where. Others are told by a person.
+    pub fn calls_at_its_place(self) -> bool {
+        match self {
+            Self::Zk => false,
+            Self::Hik => true,
+        }
+    }
+
+    /// Whether its terminals fetch what they are to do when they call.
+    pub fn fetches_orders(self) -> bool {
+        match self {
             Self::Zk => true,
             Self::Hik => false,
         }

@@ -141,6 +141,16 @@ impl Http {
         self.call(step, Method::POST, uri, Some(body)).await
     }
 
+    /// XML or JSON, as the body is.
+    pub(super) async fn put(
+        &mut self,
+        step: Step,
+        uri: &str,
+        body: String,
+    ) -> Result<Answer, TerminalError> {
+        self.call(step, Method::PUT, uri, Some(body)).await
+    }
+
     /// Asks again where the terminal is busy, then gives up until the next poll.
     async fn call(
         &mut self,
@@ -304,8 +314,12 @@ impl Http {
             .client
             .request(method.clone(), format!("{}{uri}", self.base));
         if let Some(body) = body {
+            let kind = match body.starts_with('<') {
+                true => "application/xml",
+                false => "application/json",
+            };
             request = request
-                .header(header::CONTENT_TYPE, "application/json")
+                .header(header::CONTENT_TYPE, kind)
                 .body(body.clone());
         }
         if let Some(authorization) = authorization {
