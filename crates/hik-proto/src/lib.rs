@@ -10,6 +10,7 @@ mod codes;
 mod device;
 mod events;
 mod hosts;
+mod multipart;
 mod people;
 pub mod sadp;
 mod search;
@@ -28,6 +29,7 @@ pub use hosts::{
     CallHost, Difference, EventFormat, HostCapabilities, HostSlot, LONGEST_URL, decode_hosts,
     encode_free_host,
 };
+pub use multipart::{Content, MOST_OF_PART, Part, PartSplitter, Piece};
 pub use people::{PeoplePage, PeopleSearch, Person, decode_people_count, decode_people_page};
 pub use search::{Row, SearchState};
 pub use status::{LoginState, ResponseStatus};
