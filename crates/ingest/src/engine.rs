@@ -149,6 +149,7 @@ impl Engine {
             poller: tokio::spawn(async move { poller.run().await }),
             locator: tokio::spawn(self.locator.clone().run()),
             opener: tokio::spawn(opener.run()),
+            _telling: self.poller.tell_others(),
         })
     }
 
@@ -183,6 +184,8 @@ pub struct Workers {
     poller: JoinHandle<()>,
     locator: JoinHandle<()>,
     opener: JoinHandle<()>,
+    /// Tells terminals whom to call.
+    _telling: Watching,
 }
 
 impl Workers {

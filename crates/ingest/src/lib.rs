@@ -22,8 +22,8 @@ mod poller;
 mod together;
 
 pub use callers::{
-    Answer, Caller, CallerOptions, Callers, Delivered, Delivery, Event, Handed, Order, Stranger,
-    Unknown, Welcome, Who, has_missed_calls,
+    Answer, Caller, CallerOptions, Callers, Delivered, Delivery, Event, Handed, Link, Order,
+    Stranger, Unknown, Welcome, Who, has_missed_calls,
 };
 pub use changes::{Change, Changes, Subscription};
 pub use clock::Clock;
@@ -37,8 +37,8 @@ pub use judge::{Difference, Judge, Preview};
 pub use locator::{Located, Locator, LocatorOptions, Outcome, Search};
 pub use place::is_registered_at;
 pub use poller::{
-    Checked, Diagnosis, Done, Found, Operation, PollFailure, Polled, Poller, PollerOptions,
-    SetClockFailure, Taken,
+    CallsTo, Checked, Diagnosis, Done, Found, Operation, PollFailure, Polled, Poller,
+    PollerOptions, SetClockFailure, Taken,
 };
 pub use terminals::doctor::{Check, Seen};
 pub use terminals::{

@@ -1,5 +1,6 @@
 //! Reads terminals when they are due: many at once, each with a deadline of its own, so that a bad one delays nobody.
 
+mod arming;
 mod clocks;
 mod doctor;
 mod fingerprints;
@@ -26,12 +27,14 @@ use terminals::{
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
+pub use arming::CallsTo;
 pub use clocks::SetClockFailure;
 pub use doctor::{Checked, Diagnosis, Found};
 pub use operations::{Done, Operation};
 pub use taken::Taken;
 
 use crate::background::Background;
+use crate::callers::OF_CALLS;
 use crate::error::story;
 use crate::intake::ToMark;
 use crate::together::{Keep, Together};
@@ -48,6 +51,8 @@ pub struct PollerOptions {
     pub quiet: Duration,
     /// For what fingerprints are backed up and copied. Without a purpose nothing of them is read, kept or written.
     pub fingerprint_purpose: Option<String>,
+    /// Where terminals that can be told are told to call; `None`: nobody listens to them.
+    pub calls: Option<CallsTo>,
 }
 
 impl Default for PollerOptions {
@@ -57,6 +62,7 @@ impl Default for PollerOptions {
             deadline: Duration::from_secs(120),
             quiet: Duration::from_secs(30),
             fingerprint_purpose: None,
+            calls: None,
         }
     }
 }
@@ -112,6 +118,7 @@ struct Inner {
     reading: Mutex<BTreeSet<DeviceId>>,
     /// Devices that are listened to, each told here when it is to be read.
     live: Mutex<HashMap<DeviceId, Arc<Notify>>>,
+    tried: arming::Tried,
     /// Complete reads that wait to be stored.
     complete: Together<CompleteRead, Option<Accepted>>,
 }
@@ -154,6 +161,7 @@ impl Poller {
             stopping: AtomicBool::new(false),
             reading: Mutex::default(),
             live: Mutex::default(),
+            tried: Mutex::default(),
             complete: Together::new(TOGETHER),
         }))
     }
@@ -456,13 +464,14 @@ impl Poller {
             }
         };
         // A terminal does not wait for our disk, unless it is asked for something afterwards.
-        if !row.set_clock {
+        if !row.set_clock && !arming::is_told(row) {
             terminal.close().await;
             return self.keep_reading(row, began, reading, None).await;
         }
         let kept = self.keep_reading(row, began, reading, None).await;
         if let Ok(Some(Ok(accepted))) = &kept {
             self.set_clock_if_off(&mut terminal, row, accepted).await;
+            self.arm_if_asked(&mut terminal, row).await?;
         }
         terminal.close().await;
         kept
@@ -603,7 +612,7 @@ impl Poller {
         .await?;
         let (mut back, mut failed) = (None, None);
         match error {
-            None => back = tx.end_outage(device, now).await?,
+            None => back = tx.end_outage_but_at(device, &OF_CALLS, now).await?,
             Some((step, message)) => {
                 failed = Some(tx.record_failure(device, now, step, message).await?);
             }

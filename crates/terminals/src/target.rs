@@ -47,12 +47,12 @@ impl DeviceKind {
         }
     }
 
-    /// Whether each of its terminals calls at a place of its own, because it does not say who it is; [`crate::Terminal::arm`]
-    /// tells it where. Others are told by a person.
-    pub fn calls_at_its_place(self) -> bool {
+    /// Where each of its terminals calls at a place of its own, because it does not say who it is: what stands before its token.
+    /// [`crate::Terminal::arm`] tells it. `None` where terminals say who they are, and are told by a person.
+    pub fn call_path(self) -> Option<&'static str> {
         match self {
-            Self::Zk => false,
-            Self::Hik => true,
+            Self::Zk => None,
+            Self::Hik => Some("/hik/events/"),
         }
     }
 

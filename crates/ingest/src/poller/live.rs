@@ -122,7 +122,10 @@ impl Poller {
             let kept = self.keep_reading(&row, began, reading, Some(since));
             match kept.await? {
                 None => return Ok(End::LetGo),
-                Some(Ok(accepted)) => self.set_clock_if_off(terminal, &row, &accepted).await,
+                Some(Ok(accepted)) => {
+                    self.set_clock_if_off(terminal, &row, &accepted).await;
+                    self.arm_if_asked(terminal, &row).await?;
+                }
                 Some(Err(_)) => {}
             }
             if let Some(end) = self.listen(terminal, device, to_read).await? {
