@@ -87,6 +87,14 @@ impl Fields {
         self.find(|leaf| leaf.name.eq_ignore_ascii_case(name))
     }
 
+    /// Every leaf of that name that is not empty.
+    pub(crate) fn texts<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let named = self.leaves.iter().filter(move |leaf| leaf.name == name);
+        named
+            .map(|leaf| leaf.value.trim())
+            .filter(|value| !value.is_empty())
+    }
+
     /// The first leaf of that name directly inside `parent`.
     pub(crate) fn text_in(&self, parent: &str, name: &str) -> Option<&str> {
         self.find(|leaf| leaf.name == name && leaf.parent == parent)

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::body::{DecodeError, encode_json, lenient_number, lenient_text, list};
+use crate::codes::{EventClass, Means, classify};
 use crate::search::{Row, SearchState, member};
 use crate::time::EventTime;
 
@@ -195,27 +196,88 @@ fn decode_event(json: &str, time: &str) -> Result<AccessEvent, String> {
     }
     let fields: Fields =
         serde_json::from_str(json).map_err(|error| format!("unreadable event row: {error}"))?;
-    let code = |name: &str, value: Option<u64>| {
-        value
-            .and_then(|value| u32::try_from(value).ok())
-            .ok_or_else(|| format!("event row without a {name} code"))
-    };
-    let named = |text: Option<String>| {
-        text.map(|text| text.trim().to_owned())
-            .filter(|text| !text.is_empty() && text != "0")
-    };
-    Ok(AccessEvent {
-        major: code("major", fields.major)?,
-        minor: code("minor", fields.minor)?,
-        time: time
-            .parse()
-            .map_err(|_| format!("impossible time {time:?}"))?,
-        employee_no: named(fields.employee_no_string).or_else(|| named(fields.employee_no)),
-        card_no: named(fields.card_no),
-        name: fields.name.unwrap_or_default().trim().to_owned(),
-        attendance: fields
-            .attendance_status
-            .as_deref()
-            .and_then(AttendanceStatus::from_text),
+    AccessEvent::from_sent(&Sent {
+        major: fields.major,
+        minor: fields.minor,
+        time,
+        employee_no_string: fields.employee_no_string.as_deref(),
+        employee_no: fields.employee_no.as_deref(),
+        card_no: fields.card_no.as_deref(),
+        name: fields.name.as_deref(),
+        attendance_status: fields.attendance_status.as_deref(),
     })
+}
+
+/// What an event of any form says, before it is understood.
+#[derive(Default)]
+pub(crate) struct Sent<'a> {
+    pub(crate) major: Option<u64>,
+    pub(crate) minor: Option<u64>,
+    pub(crate) time: &'a str,
+    pub(crate) employee_no_string: Option<&'a str>,
+    pub(crate) employee_no: Option<&'a str>,
+    pub(crate) card_no: Option<&'a str>,
+    pub(crate) name: Option<&'a str>,
+    pub(crate) attendance_status: Option<&'a str>,
+}
+
+impl AccessEvent {
+    pub(crate) fn from_sent(sent: &Sent<'_>) -> Result<Self, String> {
+        let code = |name: &str, value: Option<u64>| {
+            value
+                .and_then(|value| u32::try_from(value).ok())
+                .ok_or_else(|| format!("event row without a {name} code"))
+        };
+        let named = |text: Option<&str>| {
+            text.map(str::trim)
+                .filter(|text| !text.is_empty() && *text != "0")
+                .map(str::to_owned)
+        };
+        Ok(Self {
+            major: code("major", sent.major)?,
+            minor: code("minor", sent.minor)?,
+            time: sent
+                .time
+                .parse()
+                .map_err(|_| format!("impossible time {:?}", sent.time))?,
+            employee_no: named(sent.employee_no_string).or_else(|| named(sent.employee_no)),
+            card_no: named(sent.card_no),
+            name: sent.name.unwrap_or_default().trim().to_owned(),
+            attendance: sent.attendance_status.and_then(AttendanceStatus::from_text),
+        })
+    }
+
+    /// What the event is to attendance, whichever way it came. An error says why it has to wait for a later version of us.
+    ///
+    /// # Errors
+    /// When it may be a punch, of a means or a person that cannot be told.
+    pub fn says(&self) -> Result<Says<'_>, String> {
+        let means = match classify(self.major, self.minor) {
+            EventClass::Authenticated(means) => means,
+            EventClass::Refused => return Ok(Says::Refused),
+            EventClass::Unknown if self.employee_no.is_some() => {
+                let (major, minor) = (self.major, self.minor);
+                return Err(format!("unknown access event {major}/{minor} of a person"));
+            }
+            EventClass::Unknown | EventClass::Noise => return Ok(Says::Noise),
+        };
+        match (&self.employee_no, &self.card_no) {
+            (Some(employee_no), _) => Ok(Says::Punch { employee_no, means }),
+            (None, Some(card)) => Err(format!("card {card} without an employee number")),
+            (None, None) => Ok(Says::Noise),
+        }
+    }
+}
+
+/// What an event is to attendance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Says<'a> {
+    Punch {
+        employee_no: &'a str,
+        means: Means,
+    },
+    /// Somebody was not let in.
+    Refused,
+    /// Doors, buttons, alarms, and authentications of nobody.
+    Noise,
 }

@@ -11,6 +11,7 @@ mod device;
 mod events;
 mod hosts;
 mod multipart;
+mod notification;
 mod people;
 pub mod sadp;
 mod search;
@@ -23,13 +24,14 @@ pub use capabilities::EventCapabilities;
 pub use codes::{EventClass, Means, classify};
 pub use device::{DeviceInfo, serial_matches};
 pub use events::{
-    AccessEvent, AttendanceStatus, EventPage, EventRow, EventSearch, decode_event_page,
+    AccessEvent, AttendanceStatus, EventPage, EventRow, EventSearch, Says, decode_event_page,
 };
 pub use hosts::{
     CallHost, Difference, EventFormat, HostCapabilities, HostSlot, LONGEST_URL, decode_hosts,
     encode_free_host,
 };
 pub use multipart::{Content, MOST_OF_PART, Part, PartSplitter, Piece};
+pub use notification::{Notification, Subscription, Told, decode_listeners};
 pub use people::{PeoplePage, PeopleSearch, Person, decode_people_count, decode_people_page};
 pub use search::{Row, SearchState};
 pub use status::{LoginState, ResponseStatus};
@@ -41,6 +43,11 @@ pub mod paths {
     pub const TIME: &str = "/ISAPI/System/time";
     pub const EVENT_CAPABILITIES: &str = "/ISAPI/AccessControl/AcsEvent/capabilities?format=json";
     pub const EVENTS: &str = "/ISAPI/AccessControl/AcsEvent?format=json";
+    /// The slot that does not send the stored events again.
+    pub const STREAM: &str = "/ISAPI/Event/notification/alertStream?deployID=1";
+    /// For firmware that knows no slots.
+    pub const PLAIN_STREAM: &str = "/ISAPI/Event/notification/alertStream";
+    pub const ARMED: &str = "/ISAPI/AccessControl/DeployInfo";
     pub const PEOPLE_COUNT: &str = "/ISAPI/AccessControl/UserInfo/Count?format=json";
     pub const HTTP_HOSTS: &str = "/ISAPI/Event/notification/httpHosts";
     pub const HTTP_HOST_CAPABILITIES: &str = "/ISAPI/Event/notification/httpHosts/capabilities";

@@ -148,6 +148,11 @@ impl PartSplitter {
         self.buffer.extend_from_slice(bytes);
     }
 
+    /// Bytes that are kept until a part is whole.
+    pub fn held(&self) -> usize {
+        self.rest().len()
+    }
+
     /// The next part; `None` when more bytes are needed.
     pub fn next_piece(&mut self) -> Option<Piece> {
         loop {

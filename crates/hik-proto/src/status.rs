@@ -51,6 +51,11 @@ impl ResponseStatus {
             .any(|code| code.eq_ignore_ascii_case(&self.sub_code))
     }
 
+    /// As many listen to the stream as it has places.
+    pub fn is_without_place(&self) -> bool {
+        self.sub_code.eq_ignore_ascii_case("deployExceedMax")
+    }
+
     /// The sign-in itself was refused.
     pub fn is_bad_sign_in(&self) -> bool {
         self.sub_code.eq_ignore_ascii_case("badAuthorization")

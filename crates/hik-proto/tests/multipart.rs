@@ -188,6 +188,7 @@ fn what_is_too_large_is_skipped_and_not_held() {
     for _ in 0..100 {
         splitter.extend(&[b'\n'; 1000]);
         assert_eq!(splitter.next_piece(), None);
+        assert!(splitter.held() <= 1000);
     }
     splitter.extend(b"\r\n--b\r\n\r\n{}");
     let Some(Piece::TooLarge(part, length)) = splitter.next_piece() else {

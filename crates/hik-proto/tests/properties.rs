@@ -1,9 +1,9 @@
 //! Nothing a network can send makes a decoder panic, and what we write we can read.
 
 use hik_proto::{
-    DeviceInfo, DeviceTime, DigestSession, EventCapabilities, EventTime, LoginState, Offers,
-    ResponseStatus, Sent, decode_event_page, decode_people_count, decode_people_page,
-    serial_matches,
+    DeviceInfo, DeviceTime, DigestSession, EventCapabilities, EventTime, LoginState, Notification,
+    Offers, ResponseStatus, Sent, decode_event_page, decode_listeners, decode_people_count,
+    decode_people_page, serial_matches,
 };
 use proptest::prelude::*;
 
@@ -14,6 +14,9 @@ fn decode_with_everything(body: &[u8]) {
     let _ = ResponseStatus::find(body);
     let _ = LoginState::read(body);
     let _ = decode_event_page(body);
+    let _ = Notification::decode(body);
+    let _ = Notification::may_be_access(body);
+    let _ = decode_listeners(body);
     let _ = decode_people_page(body);
     let _ = decode_people_count(body);
     let _ = Offers::parse([body]);
@@ -22,11 +25,13 @@ fn decode_with_everything(body: &[u8]) {
     let _ = serial_matches(&text, &text);
 }
 
-const SEEDS: [&[u8]; 6] = [
+const SEEDS: [&[u8]; 8] = [
     include_bytes!("../testdata/device_info.xml"),
     include_bytes!("../testdata/event_page_more.json"),
     include_bytes!("../testdata/event_page_trouble.json"),
     include_bytes!("../testdata/people_page.json"),
+    include_bytes!("../testdata/stream_event.json"),
+    include_bytes!("../testdata/stream_event.xml"),
     include_bytes!("../testdata/user_check_left.xml"),
     br#"x
 Digest qop="auth", realm="DS-6E392E44", nonce="NjY1=", stale="false", opaque="", algorithm=SHA256"#,

@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::stream;
+
 /// One way in which a terminal, its network or its firmware misbehaves.
 ///
 /// [`FromStr`] and [`Display`](fmt::Display) use the notation of the command line, `name` or `name=value`:
@@ -72,7 +74,102 @@ pub enum Fault {
     Busy,
     /// `error-in-200`: status 200 with a body that says `deviceError`.
     ErrorInOk,
+    /// `stream-full`: opening a stream is answered 403 `deployExceedMax`, as if others had all its places.
+    StreamFull,
+    /// `quick-reopen=1s`: a stream that is asked for within this of the last request for one gets 400, so also when
+    /// the last request only fetched a challenge.
+    QuickReopen(Duration),
+    /// `no-deploy-id=400`: a stream that is asked for with `deployID` gets this status.
+    NoDeployId(u16),
+    /// `stream-ends=5s`: the connection of a stream ends after this.
+    StreamEnds(Duration),
+    /// `half-open=5s`: a stream says nothing more after this, and its connection stays open.
+    HalfOpen(Duration),
+    /// `mute-stream`: a stream has heartbeats and no events, as of some face terminals.
+    MuteStream,
+    /// `stream-holes=2`: every second event is not sent; `frontSerialNo` of the next names it.
+    StreamHoles(u32),
+    /// `stream-twice`: each event is sent twice.
+    StreamTwice,
+    /// `log-dump`: a stream begins with the whole log, whatever `deployID` asked for.
+    LogDump,
+    /// `part-length=-5`: each part of a stream announces so many bytes more (or fewer, when negative) than it has;
+    /// `part-length=none`: none announces any.
+    PartLength(Option<i64>),
+    /// `lf-only`: the lines around the parts of a stream end with LF.
+    LfOnly,
+    /// `garbage-part`: a part that is nothing comes before each event.
+    GarbagePart,
+    /// `huge-part`: instead of the first event a part that announces four gigabytes, and blanks for as long as
+    /// somebody reads them.
+    HugePart,
+    /// `empty-count`: an XML part with an empty `activePostCount` comes before each event.
+    EmptyCount,
+    /// `boundary=NAME`: the parts of a stream are parted by this name.
+    Boundary(String),
+    /// `boundary-quoted`: the name stands between quotes.
+    QuotedBoundary,
+    /// `boundary-empty`: the head names none.
+    EmptyBoundary,
 }
+
+/// Faults without a value, by their notation.
+const PLAIN: &[(&str, Fault)] = &[
+    ("refuse", Fault::RefuseConnection),
+    ("silent", Fault::Silent),
+    ("cut", Fault::CutMidBody),
+    ("stall", Fault::StallMidBody),
+    ("garbage", Fault::Garbage),
+    ("garbage-body", Fault::GarbageBody),
+    ("huge-body", Fault::HugeBody),
+    ("endless-body", Fault::EndlessBody),
+    ("more-forever", Fault::MoreForever),
+    ("empty-pages", Fault::EmptyPages),
+    ("ok-early", Fault::OkEarly),
+    ("no-status", Fault::NoStatus),
+    ("high-total", Fault::HighTotal),
+    ("string-numbers", Fault::StringNumbers),
+    ("bare-object", Fault::BareObject),
+    ("no-employee", Fault::MissingEmployeeNo(None)),
+    ("impossible-time", Fault::ImpossibleTime(None)),
+    ("bad-name", Fault::InvalidUtf8Name(None)),
+    ("wrong-serial", Fault::WrongSerial),
+    ("row-arrives", Fault::RowArrives),
+    ("row-lost", Fault::RowLost),
+    ("stale", Fault::AlwaysStale),
+    ("locked", Fault::Locked),
+    ("bare-401", Fault::BareUnauthorized),
+    ("busy", Fault::Busy),
+    ("error-in-200", Fault::ErrorInOk),
+    ("stream-full", Fault::StreamFull),
+    ("mute-stream", Fault::MuteStream),
+    ("stream-twice", Fault::StreamTwice),
+    ("log-dump", Fault::LogDump),
+    ("part-length=none", Fault::PartLength(None)),
+    ("lf-only", Fault::LfOnly),
+    ("garbage-part", Fault::GarbagePart),
+    ("huge-part", Fault::HugePart),
+    ("empty-count", Fault::EmptyCount),
+    ("boundary-quoted", Fault::QuotedBoundary),
+    ("boundary-empty", Fault::EmptyBoundary),
+];
+
+/// Faults with a value, as they are noted.
+const VALUED: &[&str] = &[
+    "slow=3s",
+    "dribble=20ms",
+    "length=-5",
+    "no-employee=SERIAL",
+    "impossible-time=SERIAL",
+    "bad-name=EMPLOYEE",
+    "quick-reopen=1s",
+    "no-deploy-id=404",
+    "stream-ends=5s",
+    "half-open=5s",
+    "stream-holes=2",
+    "part-length=-5",
+    "boundary=NAME",
+];
 
 /// When a request meets a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,6 +213,30 @@ impl Fault {
             _ => Stage::Late,
         }
     }
+
+    /// Whether a request for `path` can show this fault at all.
+    fn concerns(&self, path: &str) -> bool {
+        match self {
+            Self::StreamFull
+            | Self::QuickReopen(_)
+            | Self::NoDeployId(_)
+            | Self::StreamEnds(_)
+            | Self::HalfOpen(_)
+            | Self::MuteStream
+            | Self::StreamHoles(_)
+            | Self::StreamTwice
+            | Self::LogDump
+            | Self::PartLength(_)
+            | Self::LfOnly
+            | Self::GarbagePart
+            | Self::HugePart
+            | Self::EmptyCount
+            | Self::Boundary(_)
+            | Self::QuotedBoundary
+            | Self::EmptyBoundary => stream::is_path(path),
+            _ => true,
+        }
+    }
 }
 
 /// A fault and the requests it concerns; a plain [`Fault`] concerns all of them.
@@ -149,7 +270,7 @@ impl FaultRule {
     pub(super) fn meets(&mut self, stage: Stage, path: &str) -> bool {
         let below = self.path.is_empty() || self.path.ends_with('/');
         let concerned = path == self.path || (below && path.starts_with(&self.path));
-        if self.fault.stage() != stage || !concerned {
+        if self.fault.stage() != stage || !concerned || !self.fault.concerns(path) {
             return false;
         }
         if self.skip > 0 {
@@ -180,41 +301,28 @@ impl From<Fault> for FaultRule {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = match self {
-            Self::Slow(delay) => return write!(f, "slow={}ms", delay.as_millis()),
-            Self::Dribble(pause) => return write!(f, "dribble={}ms", pause.as_millis()),
-            Self::WrongContentLength(by) => return write!(f, "length={by}"),
-            Self::MissingEmployeeNo(Some(serial)) => return write!(f, "no-employee={serial}"),
-            Self::ImpossibleTime(Some(serial)) => return write!(f, "impossible-time={serial}"),
-            Self::InvalidUtf8Name(Some(employee)) => return write!(f, "bad-name={employee}"),
-            Self::MissingEmployeeNo(None) => "no-employee",
-            Self::ImpossibleTime(None) => "impossible-time",
-            Self::InvalidUtf8Name(None) => "bad-name",
-            Self::RefuseConnection => "refuse",
-            Self::Silent => "silent",
-            Self::CutMidBody => "cut",
-            Self::StallMidBody => "stall",
-            Self::Garbage => "garbage",
-            Self::GarbageBody => "garbage-body",
-            Self::HugeBody => "huge-body",
-            Self::EndlessBody => "endless-body",
-            Self::OkEarly => "ok-early",
-            Self::NoStatus => "no-status",
-            Self::HighTotal => "high-total",
-            Self::MoreForever => "more-forever",
-            Self::EmptyPages => "empty-pages",
-            Self::StringNumbers => "string-numbers",
-            Self::BareObject => "bare-object",
-            Self::WrongSerial => "wrong-serial",
-            Self::RowArrives => "row-arrives",
-            Self::RowLost => "row-lost",
-            Self::AlwaysStale => "stale",
-            Self::Locked => "locked",
-            Self::BareUnauthorized => "bare-401",
-            Self::Busy => "busy",
-            Self::ErrorInOk => "error-in-200",
+        let millis = |f: &mut fmt::Formatter<'_>, name: &str, time: &Duration| {
+            write!(f, "{name}={}ms", time.as_millis())
         };
-        f.write_str(name)
+        match self {
+            Self::Slow(delay) => millis(f, "slow", delay),
+            Self::Dribble(pause) => millis(f, "dribble", pause),
+            Self::WrongContentLength(by) => write!(f, "length={by}"),
+            Self::MissingEmployeeNo(Some(serial)) => write!(f, "no-employee={serial}"),
+            Self::ImpossibleTime(Some(serial)) => write!(f, "impossible-time={serial}"),
+            Self::InvalidUtf8Name(Some(employee)) => write!(f, "bad-name={employee}"),
+            Self::QuickReopen(within) => millis(f, "quick-reopen", within),
+            Self::NoDeployId(status) => write!(f, "no-deploy-id={status}"),
+            Self::StreamEnds(after) => millis(f, "stream-ends", after),
+            Self::HalfOpen(after) => millis(f, "half-open", after),
+            Self::StreamHoles(every) => write!(f, "stream-holes={every}"),
+            Self::PartLength(Some(by)) => write!(f, "part-length={by}"),
+            Self::Boundary(name) => write!(f, "boundary={name}"),
+            plain => {
+                let named = PLAIN.iter().find(|(_, fault)| fault == plain);
+                f.write_str(named.map_or("", |(name, _)| name))
+            }
+        }
     }
 }
 
@@ -224,70 +332,58 @@ pub struct UnknownFault(String);
 
 impl fmt::Display for UnknownFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no such fault: {}; known are {NOTATIONS}", self.0)
+        write!(
+            f,
+            "no such fault: {}; known are {}",
+            self.0,
+            notations().join(", ")
+        )
     }
 }
 
 impl std::error::Error for UnknownFault {}
 
-const NOTATIONS: &str = "refuse, silent, slow=3s, dribble=20ms, cut, stall, length=-5, garbage, garbage-body, \
-     huge-body, endless-body, more-forever, empty-pages, ok-early, no-status, high-total, string-numbers, \
-     bare-object, no-employee[=SERIAL], impossible-time[=SERIAL], bad-name[=EMPLOYEE], wrong-serial, row-arrives, row-lost, stale, locked, bare-401, \
-     busy, error-in-200";
+fn notations() -> Vec<&'static str> {
+    let plain = PLAIN.iter().map(|(name, _)| *name);
+    plain.chain(VALUED.iter().copied()).collect()
+}
 
 impl FromStr for Fault {
     type Err = UnknownFault;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Some((_, fault)) = PLAIN.iter().find(|(name, _)| *name == text) {
+            return Ok(fault.clone());
+        }
+        let unknown = || UnknownFault(text.to_owned());
         let (name, value) = match text.split_once('=') {
             Some((name, value)) => (name, Some(value)),
             None => (text, None),
         };
-        let unknown = || UnknownFault(text.to_owned());
-        let serial = || -> Result<Option<u32>, UnknownFault> {
-            value
-                .map(|value| value.parse().map_err(|_| unknown()))
-                .transpose()
-        };
-        let fault = match name {
-            "slow" => Self::Slow(parse_duration(value.unwrap_or("3s")).ok_or_else(unknown)?),
-            "dribble" => {
-                Self::Dribble(parse_duration(value.unwrap_or("20ms")).ok_or_else(unknown)?)
-            }
-            "length" => {
-                Self::WrongContentLength(value.unwrap_or("-5").parse().map_err(|_| unknown())?)
-            }
-            "no-employee" => Self::MissingEmployeeNo(serial()?),
-            "impossible-time" => Self::ImpossibleTime(serial()?),
-            "bad-name" => Self::InvalidUtf8Name(value.map(str::to_owned)),
-            _ if value.is_some() => return Err(unknown()),
-            "refuse" => Self::RefuseConnection,
-            "silent" => Self::Silent,
-            "cut" => Self::CutMidBody,
-            "stall" => Self::StallMidBody,
-            "garbage" => Self::Garbage,
-            "garbage-body" => Self::GarbageBody,
-            "huge-body" => Self::HugeBody,
-            "endless-body" => Self::EndlessBody,
-            "ok-early" => Self::OkEarly,
-            "no-status" => Self::NoStatus,
-            "high-total" => Self::HighTotal,
-            "more-forever" => Self::MoreForever,
-            "empty-pages" => Self::EmptyPages,
-            "string-numbers" => Self::StringNumbers,
-            "bare-object" => Self::BareObject,
-            "wrong-serial" => Self::WrongSerial,
-            "row-arrives" => Self::RowArrives,
-            "row-lost" => Self::RowLost,
-            "stale" => Self::AlwaysStale,
-            "locked" => Self::Locked,
-            "bare-401" => Self::BareUnauthorized,
-            "busy" => Self::Busy,
-            "error-in-200" => Self::ErrorInOk,
+        let or = |default| value.unwrap_or(default);
+        let time = |default| parse_duration(or(default)).ok_or_else(unknown);
+        let needed = || value.filter(|value| !value.is_empty()).ok_or_else(unknown);
+        Ok(match name {
+            "slow" => Self::Slow(time("3s")?),
+            "dribble" => Self::Dribble(time("20ms")?),
+            "length" => Self::WrongContentLength(parse(or("-5")).ok_or_else(unknown)?),
+            "no-employee" => Self::MissingEmployeeNo(Some(parse(needed()?).ok_or_else(unknown)?)),
+            "impossible-time" => Self::ImpossibleTime(Some(parse(needed()?).ok_or_else(unknown)?)),
+            "bad-name" => Self::InvalidUtf8Name(Some(needed()?.to_owned())),
+            "quick-reopen" => Self::QuickReopen(time("1s")?),
+            "no-deploy-id" => Self::NoDeployId(parse(or("404")).ok_or_else(unknown)?),
+            "stream-ends" => Self::StreamEnds(time("5s")?),
+            "half-open" => Self::HalfOpen(time("5s")?),
+            "stream-holes" => Self::StreamHoles(parse(or("2")).ok_or_else(unknown)?),
+            "part-length" => Self::PartLength(Some(parse(or("-5")).ok_or_else(unknown)?)),
+            "boundary" => Self::Boundary(needed()?.to_owned()),
             _ => return Err(unknown()),
-        };
-        Ok(fault)
+        })
     }
+}
+
+fn parse<T: FromStr>(text: &str) -> Option<T> {
+    text.parse().ok()
 }
 
 /// `250ms` or `3s`.
@@ -308,10 +404,10 @@ mod tests {
 
     #[test]
     fn every_notation_is_understood_and_printed_again() {
-        for notation in NOTATIONS.split(", ") {
-            let bare = notation.split('[').next().unwrap().trim();
-            let fault: Fault = bare.parse().unwrap();
-            assert_eq!(fault.to_string().parse::<Fault>().unwrap(), fault, "{bare}");
+        for notation in notations() {
+            let text = notation.replace("SERIAL", "7");
+            let fault: Fault = text.parse().unwrap();
+            assert_eq!(fault.to_string().parse::<Fault>().unwrap(), fault, "{text}");
         }
         assert_eq!(
             "slow=250ms".parse(),

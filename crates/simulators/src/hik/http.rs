@@ -32,10 +32,16 @@ impl Request {
         self.target.split('?').next().unwrap_or_default()
     }
 
+    /// The value of `name` in the query.
+    pub(super) fn query(&self, name: &str) -> Option<&str> {
+        let (_, query) = self.target.split_once('?')?;
+        let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
+    }
+
     /// Whether the query says `format=json`.
     pub(super) fn wants_json(&self) -> bool {
-        let query = self.target.split_once('?').map_or("", |(_, query)| query);
-        query.split('&').any(|pair| pair == "format=json")
+        self.query("format") == Some("json")
     }
 }
 
@@ -52,6 +58,11 @@ impl<R: AsyncRead + Unpin> RequestReader<R> {
             stream,
             buffer: Vec::new(),
         }
+    }
+
+    /// The stream, for bytes that are no request; those read ahead are lost.
+    pub(super) fn into_inner(self) -> R {
+        self.stream
     }
 
     /// The next request; `None` when the peer is gone or does not speak HTTP.

@@ -4,16 +4,20 @@
 //! vendor's 2020 "Access Control on Person" guide and captures of DS-K1T342MWX, DS-K1T342MFX and DS-K1T341AMF.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 
-use jiff::tz::TimeZone;
-use jiff::{Timestamp, civil};
 use serde_json::Value;
 
 use super::clock::{Clock, TimeNotation, ZoneNotation, iso_offset};
 use super::fault::Fault;
 use super::http::{Answer, JSON, Request, XML};
 use super::json::{Json, Quirks};
-use super::log::{Event, Log, Row, User};
+use super::log::{Event, Log};
+use super::notice::{PICTURES, Pictures, jpeg};
+use super::refusal::{self, Refusal};
+use super::search::KeptSearch;
+use super::stream::{self, Armed, Deploy, Stream, Subscriptions};
+use super::xml::elements;
 
 /// What a search does that asks for more rows than the firmware returns at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,76 +49,14 @@ pub(super) struct Device {
     pub(super) refuses_in_xml: bool,
     pub(super) log: Log,
     pub(super) kept_searches: VecDeque<KeptSearch>,
-}
-
-/// The conditions a `searchID` was first used with, and the last serial number of that moment.
-#[derive(Debug)]
-pub(super) struct KeptSearch {
-    id: String,
-    cond: Value,
-    last_serial: u32,
-}
-
-/// A terminal keeps few result sets.
-const SEARCHES_KEPT: usize = 8;
-
-/// Status code, text and sub-status of a refusal, with the HTTP status that comes with it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refusal {
-    NotSupport,
-    MethodNotAllowed,
-    BadXmlFormat,
-    BadJsonFormat,
-    BadParameters(&'static str),
-    ParametersLack(&'static str),
-    Busy,
-    DeviceErrorInOk,
-}
-
-impl Refusal {
-    fn answer(self, request: &Request, device: &Device) -> Answer {
-        let (http, code, string, sub, error) = match self {
-            Self::NotSupport => (403, 4, "Invalid Operation", "notSupport", 0x4000_0001_u32),
-            Self::MethodNotAllowed => {
-                (405, 4, "Invalid Operation", "methodNotAllowed", 0x4000_0004)
-            }
-            Self::BadXmlFormat => (400, 5, "Invalid XML Format", "badXmlFormat", 0x5000_0001),
-            Self::BadJsonFormat => (400, 5, "Invalid Format", "badJsonFormat", 0x5000_0002),
-            Self::BadParameters(_) => (400, 6, "Invalid Content", "badParameters", 0x6000_0001),
-            Self::ParametersLack(_) => (
-                400,
-                6,
-                "Invalid Content",
-                "MessageParametersLack",
-                0x6000_0019,
-            ),
-            Self::Busy => (503, 2, "Device Busy", "deviceBusy", 0x2000_0004),
-            Self::DeviceErrorInOk => (200, 3, "Device Error", "deviceError", 0x3000_0001),
-        };
-        let message = match self {
-            Self::BadParameters(field) | Self::ParametersLack(field) => field,
-            _ => sub,
-        };
-        if request.wants_json() && !device.refuses_in_xml {
-            let body = Json::Object(vec![
-                ("requestURL", Json::text(&request.target)),
-                ("statusCode", Json::Int(code)),
-                ("statusString", string.into()),
-                ("subStatusCode", sub.into()),
-                ("errorCode", error.into()),
-                ("errorMsg", message.into()),
-            ]);
-            return Answer::new(http, JSON, body.print(Quirks::default()));
-        }
-        let namespace = &device.namespace;
-        let body = format!(
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ResponseStatus version=\"2.0\" xmlns=\"{namespace}\">\n\
-             <requestURL>{}</requestURL>\n<statusCode>{code}</statusCode>\n<statusString>{string}</statusString>\n\
-             <subStatusCode>{sub}</subStatusCode>\n</ResponseStatus>\n",
-            escape(&request.target)
-        );
-        Answer::new(http, XML, body)
-    }
+    /// Where it listens.
+    pub(super) addr: SocketAddr,
+    pub(super) certificate: Option<()>,
+    pub(super) pictures: Pictures,
+    pub(super) stream: Stream,
+    /// Who listens to streams.
+    pub(super) armed: Vec<Armed>,
+    pub(super) armed_ever: u32,
 }
 
 impl Device {
@@ -153,11 +95,19 @@ impl Device {
                     self.card_search(cond, faults)
                 })
             }
+            "/ISAPI/AccessControl/DeployInfo" => get(request, || self.deploy_info()),
+            "/ISAPI/Event/notification/subscribeEventCap"
+                if self.stream.subscriptions != Subscriptions::None =>
+            {
+                get(request, || self.subscription_capabilities())
+            }
+            stream::UNSUBSCRIBE => put(request, self, |device| device.unsubscribe(request)),
+            path if path.starts_with(PICTURES) => get(request, || picture(path)),
             path if !path.starts_with("/ISAPI/") => {
                 let page = "<html><head><title>Document Error: Not Found</title></head></html>\n";
                 return Answer::new(404, "text/html", page);
             }
-            _ => Err(Refusal::NotSupport),
+            _ => Err(Refusal::NOT_SUPPORT),
         };
         answer.unwrap_or_else(|refusal| self.refuse(refusal, request))
     }
@@ -172,7 +122,7 @@ impl Device {
         self.log.append(event, &zone)
     }
 
-    fn xml(&self, root: &str, inner: &str) -> Answer {
+    pub(super) fn xml(&self, root: &str, inner: &str) -> Answer {
         let namespace = &self.namespace;
         let body = format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<{root} version=\"2.0\" xmlns=\"{namespace}\">\n{inner}</{root}>\n"
@@ -229,7 +179,11 @@ impl Device {
 
     /// A node that is missing means "not supported".
     fn system_capabilities(&self) -> Answer {
-        self.xml("DeviceCap", "")
+        let inner = match self.stream.subscriptions {
+            Subscriptions::None => "",
+            _ => "<isSupportSubscribeEvent>true</isSupportSubscribeEvent>\n",
+        };
+        self.xml("DeviceCap", inner)
     }
 
     fn capabilities(&self) -> Answer {
@@ -242,6 +196,37 @@ impl Device {
         let inner = elements(&supported)
             + "<EmployeeNoInfo>\n<employeeNo min=\"1\" max=\"32\"></employeeNo>\n<characterType opt=\"any\"></characterType>\n</EmployeeNoInfo>\n";
         self.xml("AccessControl", &inner)
+    }
+
+    /// Who listens to streams: `deployType` 0 has history, 1 has none.
+    fn deploy_info(&self) -> Answer {
+        let list: String = (1..)
+            .zip(&self.armed)
+            .map(|(number, armed): (u32, _)| {
+                let kind = match armed.deploy {
+                    Deploy::Client => "0",
+                    Deploy::Live => "1",
+                };
+                let (number, peer) = (number.to_string(), armed.peer.to_string());
+                let fields = [
+                    ("deployNo", number.as_str()),
+                    ("deployType", kind),
+                    ("ipAddr", &peer),
+                ];
+                format!("<Content>\n{}</Content>\n", elements(&fields))
+            })
+            .collect();
+        self.xml(
+            "DeployInfo",
+            &format!("<DeployList>\n{list}</DeployList>\n"),
+        )
+    }
+
+    fn subscription_capabilities(&self) -> Answer {
+        self.xml(
+            "SubscribeEventCap",
+            "<heartbeat min=\"1\" max=\"180\" def=\"30\"/>\n<eventMode opt=\"all,list\"/>\n",
+        )
     }
 
     fn event_capabilities(&self) -> Json {
@@ -280,465 +265,68 @@ impl Device {
         ];
         Json::Object(vec![("AcsEvent", Json::Object(event))])
     }
-
-    fn event_search(&mut self, cond: &Value, faults: &[Fault]) -> Result<Json, Refusal> {
-        let mut page = Page::read(cond)?;
-        let newest = self.log.rows.back().map_or(0, |row| row.serial_no);
-        let mut filter = Filter::read(cond, self)?;
-        if self.keeps_searches {
-            let kept = match self.kept_searches.iter().find(|kept| kept.id == page.id) {
-                Some(kept) => kept,
-                None => {
-                    if self.kept_searches.len() == SEARCHES_KEPT {
-                        self.kept_searches.pop_front();
-                    }
-                    self.kept_searches.push_back(KeptSearch {
-                        id: page.id.clone(),
-                        cond: cond.clone(),
-                        last_serial: newest,
-                    });
-                    &self.kept_searches[self.kept_searches.len() - 1]
-                }
-            };
-            filter = Filter::read(&kept.cond, self)?;
-            page.max_results = Page::read(&kept.cond)?.max_results;
-            filter.serials.1 = filter.serials.1.min(kept.last_serial);
-        }
-        let repeats = faults.contains(&Fault::MoreForever);
-        let position = if repeats { 0 } else { page.position };
-        let size = self.page_size(page.max_results, faults);
-
-        let mut total = 0;
-        let mut list = Vec::new();
-        let mut visit = |row: &Row| {
-            if total >= position && list.len() < size {
-                list.push(self.print_row(row, faults));
-            }
-            total += 1;
-        };
-        let rows = filter.matching(&self.log);
-        if filter.newest_first {
-            rows.rev().for_each(&mut visit);
-        } else {
-            rows.for_each(&mut visit);
-        }
-
-        let more = position + list.len() < total;
-        if more && page.position == 0 {
-            if faults.contains(&Fault::RowArrives) {
-                let now = (self.clock)();
-                let employee_no = self
-                    .log
-                    .users
-                    .first()
-                    .map_or("1", |user| &user.employee_no)
-                    .to_owned();
-                self.log
-                    .append(Event::face(employee_no, &now), now.time_zone());
-            }
-            if faults.contains(&Fault::RowLost) {
-                self.log.rows.pop_front();
-            }
-        }
-        let more = more || repeats || faults.contains(&Fault::EmptyPages);
-        Ok(search_result(
-            "AcsEvent", "InfoList", &page.id, list, total, more, faults,
-        ))
-    }
-
-    fn event_total(&self, cond: &Value) -> Result<Json, Refusal> {
-        let total = Filter::read(cond, self)?.matching(&self.log).count();
-        let inner = Json::Object(vec![("totalNum", total.into())]);
-        Ok(Json::Object(vec![("AcsEventTotalNum", inner)]))
-    }
-
-    fn page_size(&self, asked: usize, faults: &[Fault]) -> usize {
-        if faults.contains(&Fault::EmptyPages) {
-            0
-        } else if asked <= self.page_cap {
-            asked
-        } else {
-            match self.over_cap {
-                OverCap::Clamp => self.page_cap,
-                OverCap::Empty => 0,
-            }
-        }
-    }
-
-    fn print_row(&self, row: &Row, faults: &[Fault]) -> Json {
-        let hit = |serial: &Option<u32>| serial.is_none_or(|serial| serial == row.serial_no);
-        let impossible = faults
-            .iter()
-            .any(|fault| matches!(fault, Fault::ImpossibleTime(serial) if hit(serial)));
-        let nobody = faults
-            .iter()
-            .any(|fault| matches!(fault, Fault::MissingEmployeeNo(serial) if hit(serial)));
-        let time = if impossible {
-            format!("2026-02-30T25:61:00{}", iso_offset(row.offset))
-        } else {
-            self.time_notation
-                .write(row.offset.to_datetime(row.instant), row.offset)
-        };
-        let employee_no = row.employee_no.as_deref().filter(|_| !nobody);
-        let user = employee_no.and_then(|number| self.log.user(number));
-
-        let mut fields: Vec<(&'static str, Json)> = vec![
-            ("major", row.major.into()),
-            ("minor", row.minor.into()),
-            ("time", Json::Text(time)),
-        ];
-        if let Some(card_no) = &row.card_no {
-            fields.push(("cardNo", Json::text(&**card_no)));
-            fields.push(("cardType", 1_u16.into()));
-        }
-        if let Some(user) = user {
-            fields.push(("name", printed_name(user, faults)));
-        }
-        if row.major == 5 {
-            if !row.is_door() {
-                fields.push(("cardReaderNo", 1_u16.into()));
-            }
-            fields.push(("doorNo", 1_u16.into()));
-        }
-        if let Some(employee_no) = employee_no {
-            fields.push(("employeeNoString", employee_no.into()));
-        }
-        fields.push(("serialNo", row.serial_no.into()));
-        if let Some(user) = user {
-            fields.push(("userType", Json::text(&user.user_type)));
-        }
-        if row.major == 5 {
-            let configured = if row.is_door() {
-                "invalid"
-            } else {
-                self.verify_mode.as_str()
-            };
-            let mode = row.verify_mode.as_deref().unwrap_or(configured);
-            fields.push(("currentVerifyMode", mode.into()));
-            if self.attendance_mode && !row.is_door() {
-                let status = row.attendance_status.as_deref().unwrap_or("undefined");
-                fields.push(("attendanceStatus", status.into()));
-                fields.push(("label", row.label.as_deref().unwrap_or_default().into()));
-                fields.push(("statusValue", 0_u16.into()));
-            }
-            fields.push(("mask", if row.is_door() { "unknown" } else { "no" }.into()));
-        }
-        Json::Object(fields)
-    }
-
-    fn user_count(&self) -> Json {
-        let count = self.log.users.len();
-        let inner = vec![
-            ("userNumber", count.into()),
-            ("bindFaceUserNumber", count.into()),
-        ];
-        Json::Object(vec![("UserInfoCount", Json::Object(inner))])
-    }
-
-    fn user_search(&self, cond: &Value, faults: &[Fault]) -> Result<Json, Refusal> {
-        let print = |user: &User| {
-            Json::Object(vec![
-                ("employeeNo", Json::text(&user.employee_no)),
-                ("name", printed_name(user, faults)),
-                ("userType", Json::text(&user.user_type)),
-                ("closeDelayEnabled", false.into()),
-                (
-                    "Valid",
-                    Json::Object(vec![
-                        ("enable", true.into()),
-                        ("beginTime", "2025-01-01T00:00:00".into()),
-                        ("endTime", "2035-12-31T23:59:59".into()),
-                        ("timeType", "local".into()),
-                    ]),
-                ),
-                ("belongGroup", "".into()),
-                ("password", "".into()),
-                ("doorRight", "1".into()),
-                (
-                    "RightPlan",
-                    Json::List(vec![Json::Object(vec![
-                        ("doorNo", 1_u16.into()),
-                        ("planTemplateNo", "1".into()),
-                    ])]),
-                ),
-                ("userVerifyMode", "".into()),
-                ("gender", "unknown".into()),
-                ("numOfCard", u16::from(user.card_no.is_some()).into()),
-                ("numOfFP", 0_u16.into()),
-                ("numOfFace", 1_u16.into()),
-            ])
-        };
-        self.people_search("UserInfoSearch", "UserInfo", cond, faults, |user| {
-            Some(print(user))
-        })
-    }
-
-    fn card_count(&self) -> Json {
-        let cards = self
-            .log
-            .users
-            .iter()
-            .filter(|user| user.card_no.is_some())
-            .count();
-        let inner = Json::Object(vec![("cardNumber", cards.into())]);
-        Json::Object(vec![("CardInfoCount", inner)])
-    }
-
-    fn card_search(&self, cond: &Value, faults: &[Fault]) -> Result<Json, Refusal> {
-        self.people_search("CardInfoSearch", "CardInfo", cond, faults, |user| {
-            let card_no = user.card_no.as_ref()?;
-            Some(Json::Object(vec![
-                ("employeeNo", Json::text(&user.employee_no)),
-                ("cardNo", Json::text(card_no)),
-                ("cardType", "normalCard".into()),
-            ]))
-        })
-    }
-
-    /// One page of what `print` makes of each person, all of them or those in `EmployeeNoList`.
-    fn people_search(
-        &self,
-        root: &'static str,
-        list_name: &'static str,
-        cond: &Value,
-        faults: &[Fault],
-        print: impl Fn(&User) -> Option<Json>,
-    ) -> Result<Json, Refusal> {
-        let page = Page::read(cond)?;
-        let wanted: Option<Vec<&str>> = match cond.get("EmployeeNoList") {
-            None => None,
-            Some(Value::Array(list)) => Some(
-                list.iter()
-                    .filter_map(|entry| entry.get("employeeNo")?.as_str())
-                    .collect(),
-            ),
-            Some(_) => return Err(Refusal::BadParameters("EmployeeNoList")),
-        };
-        let found: Vec<Json> = self
-            .log
-            .users
-            .iter()
-            .filter(|user| {
-                wanted
-                    .as_ref()
-                    .is_none_or(|wanted| wanted.contains(&&*user.employee_no))
-            })
-            .filter_map(print)
-            .collect();
-        let total = found.len();
-        let repeats = faults.contains(&Fault::MoreForever);
-        let position = if repeats { 0 } else { page.position };
-        let size = self.page_size(page.max_results, faults);
-        let list: Vec<Json> = found.into_iter().skip(position).take(size).collect();
-        let more = position + list.len() < total || repeats || faults.contains(&Fault::EmptyPages);
-        Ok(search_result(
-            root, list_name, &page.id, list, total, more, faults,
-        ))
-    }
 }
 
-/// The three fields every search needs.
-struct Page {
-    id: String,
-    position: usize,
-    max_results: usize,
-}
-
-impl Page {
-    fn read(cond: &Value) -> Result<Self, Refusal> {
-        let id = text(cond, "searchID")?.ok_or(Refusal::ParametersLack("searchID"))?;
-        if id.is_empty() || id.len() > 64 {
-            return Err(Refusal::BadParameters("searchID"));
-        }
-        let needed = |key: &'static str| -> Result<usize, Refusal> {
-            let number = number(cond, key)?.ok_or(Refusal::ParametersLack(key))?;
-            usize::try_from(number).map_err(|_| Refusal::BadParameters(key))
-        };
-        let (position, max_results) = (needed("searchResultPosition")?, needed("maxResults")?);
-        if max_results == 0 {
-            return Err(Refusal::BadParameters("maxResults"));
-        }
-        Ok(Self {
-            id: id.to_owned(),
-            position,
-            max_results,
-        })
-    }
-}
-
-/// Which rows a condition means. Fields the firmware does not know, such as `eventAttribute`, are ignored.
-struct Filter {
-    major: u64,
-    minor: u64,
-    /// Inclusive.
-    serials: (u32, u32),
-    starts: Option<Bound>,
-    ends: Option<Bound>,
-    by_wall: bool,
-    employee_no: Option<String>,
-    card_no: Option<String>,
-    newest_first: bool,
-}
-
-/// One end of a time window, as an instant and as the digits that were sent.
-struct Bound {
-    instant: Timestamp,
-    wall: civil::DateTime,
-}
-
-impl Filter {
-    fn read(cond: &Value, device: &Device) -> Result<Self, Refusal> {
-        let zone = (device.clock)().time_zone().clone();
-        let needed = |key| number(cond, key)?.ok_or(Refusal::ParametersLack(key));
-        let bound = |key| -> Result<Option<Bound>, Refusal> {
-            text(cond, key)?
-                .map(|text| Bound::read(text, &zone).ok_or(Refusal::BadParameters(key)))
-                .transpose()
-        };
-        let serial = |key, default| -> Result<u32, Refusal> {
-            match number(cond, key)? {
-                Some(number) if number >= 1 => {
-                    u32::try_from(number).map_err(|_| Refusal::BadParameters(key))
-                }
-                Some(_) => Err(Refusal::BadParameters(key)),
-                None => Ok(default),
-            }
-        };
-        let serials = if device.ignores_serials {
-            (1, u32::MAX)
-        } else {
-            (
-                serial("beginSerialNo", 1)?,
-                serial("endSerialNo", u32::MAX)?,
-            )
-        };
-        Ok(Self {
-            major: needed("major")?,
-            minor: needed("minor")?,
-            serials,
-            starts: bound("startTime")?,
-            ends: bound("endTime")?,
-            by_wall: device.time_notation != TimeNotation::Offset,
-            employee_no: text(cond, "employeeNoString")?.map(str::to_owned),
-            card_no: text(cond, "cardNo")?.map(str::to_owned),
-            newest_first: cond.get("timeReverseOrder") == Some(&Value::Bool(true)),
-        })
-    }
-
-    fn matching<'a>(&'a self, log: &'a Log) -> impl DoubleEndedIterator<Item = &'a Row> + 'a {
-        let (first, last) = self.serials;
-        let begin = log.rows.partition_point(|row| row.serial_no < first);
-        let end = log.rows.partition_point(|row| row.serial_no <= last);
-        log.rows
-            .range(begin..end.max(begin))
-            .filter(|row| self.matches(row))
-    }
-
-    fn matches(&self, row: &Row) -> bool {
-        let in_window = if self.by_wall {
-            let wall = row.offset.to_datetime(row.instant);
-            self.starts.as_ref().is_none_or(|bound| wall >= bound.wall)
-                && self.ends.as_ref().is_none_or(|bound| wall <= bound.wall)
-        } else {
-            self.starts
-                .as_ref()
-                .is_none_or(|bound| row.instant >= bound.instant)
-                && self
-                    .ends
-                    .as_ref()
-                    .is_none_or(|bound| row.instant <= bound.instant)
-        };
-        in_window
-            && (self.major == 0 || self.major == u64::from(row.major))
-            && (self.minor == 0 || self.minor == u64::from(row.minor))
-            && (self.employee_no.is_none()
-                || self.employee_no.as_deref() == row.employee_no.as_deref())
-            && (self.card_no.is_none() || self.card_no.as_deref() == row.card_no.as_deref())
-    }
-}
-
-impl Bound {
-    /// `2026-09-01T17:27:53` with `Z`, an offset, or nothing for the terminal's own zone.
-    fn read(text: &str, zone: &TimeZone) -> Option<Self> {
-        let wall: civil::DateTime = text.get(..19)?.parse().ok()?;
-        let instant = match text.get(19..)? {
-            "" => zone.to_ambiguous_zoned(wall).compatible().ok()?.timestamp(),
-            _ => text.parse().ok()?,
-        };
-        Some(Self { instant, wall })
-    }
-}
-
-fn get(request: &Request, answer: impl FnOnce() -> Answer) -> Result<Answer, Refusal> {
+pub(super) fn get(request: &Request, answer: impl FnOnce() -> Answer) -> Result<Answer, Refusal> {
     match request.method.as_str() {
         "GET" => Ok(answer()),
-        _ => Err(Refusal::MethodNotAllowed),
+        _ => Err(Refusal::METHOD_NOT_ALLOWED),
     }
 }
 
-fn get_json(
+pub(super) fn get_json(
     request: &Request,
     body: impl FnOnce() -> Json,
     faults: &[Fault],
 ) -> Result<Answer, Refusal> {
     if !request.wants_json() {
-        return Err(Refusal::NotSupport);
+        return Err(Refusal::NOT_SUPPORT);
     }
     get(request, || json_answer(&body(), faults))
 }
 
+/// Does something and says that it is done.
+pub(super) fn put(
+    request: &Request,
+    device: &mut Device,
+    change: impl FnOnce(&mut Device) -> Result<(), Refusal>,
+) -> Result<Answer, Refusal> {
+    if request.method != "PUT" {
+        return Err(Refusal::METHOD_NOT_ALLOWED);
+    }
+    change(device).map(|()| refusal::done(request, device))
+}
+
+/// The picture of an event, always the same for the same path.
+fn picture(path: &str) -> Answer {
+    let serial_no = path
+        .rsplit('_')
+        .nth(1)
+        .and_then(|number| number.parse().ok());
+    Answer::new(200, "image/jpeg", jpeg(serial_no.unwrap_or(0), 4096))
+}
+
 /// A JSON body whose one key is `root`; its value is handed on.
-fn post(
+pub(super) fn post(
     request: &Request,
     root: &str,
     faults: &[Fault],
     answer: impl FnOnce(&Value) -> Result<Json, Refusal>,
 ) -> Result<Answer, Refusal> {
     if request.method != "POST" {
-        return Err(Refusal::MethodNotAllowed);
+        return Err(Refusal::METHOD_NOT_ALLOWED);
     }
     if !request.wants_json() {
-        return Err(Refusal::BadXmlFormat);
+        return Err(Refusal::BAD_XML_FORMAT);
     }
-    let body: Value = serde_json::from_slice(&request.body).map_err(|_| Refusal::BadJsonFormat)?;
-    let cond = body.get(root).ok_or(Refusal::ParametersLack("condition"))?;
+    let body: Value =
+        serde_json::from_slice(&request.body).map_err(|_| Refusal::BAD_JSON_FORMAT)?;
+    let cond = body.get(root).ok_or(Refusal::lacks("condition"))?;
     answer(cond).map(|json| json_answer(&json, faults))
 }
 
-fn json_answer(json: &Json, faults: &[Fault]) -> Answer {
-    let quirks = Quirks {
-        string_numbers: faults.contains(&Fault::StringNumbers),
-        bare_object: faults.contains(&Fault::BareObject),
-    };
-    Answer::new(200, JSON, json.print(quirks))
-}
-
-fn search_result(
-    root: &'static str,
-    list_name: &'static str,
-    id: &str,
-    list: Vec<Json>,
-    total: usize,
-    more: bool,
-    faults: &[Fault],
-) -> Json {
-    let more = more && (list.is_empty() || !faults.contains(&Fault::OkEarly));
-    let status = match (more, list.is_empty()) {
-        (true, _) => "MORE",
-        (false, true) => "NO MATCH",
-        (false, false) => "OK",
-    };
-    let total = total + usize::from(faults.contains(&Fault::HighTotal));
-    let mut fields = vec![("searchID", id.into()), ("totalMatches", total.into())];
-    if !faults.contains(&Fault::NoStatus) {
-        fields.push(("responseStatusStrg", status.into()));
-    }
-    fields.push(("numOfMatches", list.len().into()));
-    // An empty result has no list at all.
-    if !list.is_empty() {
-        fields.push((list_name, Json::List(list)));
-    }
-    Json::Object(vec![(root, Json::Object(fields))])
+pub(super) fn json_answer(json: &Json, faults: &[Fault]) -> Answer {
+    Answer::new(200, JSON, json.print(Quirks::of(faults)))
 }
 
 fn user_check() -> Answer {
@@ -747,46 +335,4 @@ fn user_check() -> Answer {
         XML,
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<userCheck>\n<statusValue>200</statusValue>\n<statusString>OK</statusString>\n</userCheck>\n",
     )
-}
-
-/// A name, or one that was cut in the middle of a letter and carries a stray byte.
-fn printed_name(user: &User, faults: &[Fault]) -> Json {
-    let spoiled = faults.iter().any(|fault| {
-        matches!(fault, Fault::InvalidUtf8Name(who)
-            if who.as_ref().is_none_or(|who| *who == user.employee_no))
-    });
-    if !spoiled {
-        return Json::text(&user.name);
-    }
-    let mut bytes = user.name.clone().into_bytes();
-    bytes.extend_from_slice(b"\xff\xd8");
-    Json::Bytes(bytes)
-}
-
-/// An absent field is `None`; numbers sent as text are refused, terminals are strict about what they are asked.
-fn number(cond: &Value, key: &'static str) -> Result<Option<u64>, Refusal> {
-    match cond.get(key) {
-        None => Ok(None),
-        Some(value) => value.as_u64().map(Some).ok_or(Refusal::BadParameters(key)),
-    }
-}
-
-fn text<'a>(cond: &'a Value, key: &'static str) -> Result<Option<&'a str>, Refusal> {
-    match cond.get(key) {
-        None => Ok(None),
-        Some(value) => value.as_str().map(Some).ok_or(Refusal::BadParameters(key)),
-    }
-}
-
-fn elements(fields: &[(&str, &str)]) -> String {
-    fields
-        .iter()
-        .map(|(name, text)| format!("<{name}>{}</{name}>\n", escape(text)))
-        .collect()
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
 }

@@ -2,6 +2,9 @@
 //!
 //! Only printing; request bodies are read with `serde_json`.
 
+use super::fault::Fault;
+use super::xml::escape;
+
 /// A value to print. Keys keep their order, which `serde_json`'s map would not.
 #[derive(Debug, Clone)]
 pub(super) enum Json {
@@ -21,6 +24,15 @@ pub(super) struct Quirks {
     pub(super) bare_object: bool,
 }
 
+impl Quirks {
+    pub(super) fn of(faults: &[Fault]) -> Self {
+        Self {
+            string_numbers: faults.contains(&Fault::StringNumbers),
+            bare_object: faults.contains(&Fault::BareObject),
+        }
+    }
+}
+
 impl Json {
     pub(super) fn text(text: impl Into<String>) -> Self {
         Self::Text(text.into())
@@ -31,6 +43,27 @@ impl Json {
         self.write(&mut out, 0, quirks);
         out.push(b'\n');
         out
+    }
+
+    /// The same as XML elements named like the keys; a list repeats its element.
+    pub(super) fn print_xml(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Int(number) => out.extend_from_slice(number.to_string().as_bytes()),
+            Self::Bool(value) => out.extend_from_slice(value.to_string().as_bytes()),
+            Self::Text(text) => out.extend_from_slice(escape(text).as_bytes()),
+            Self::Bytes(bytes) => out.extend_from_slice(bytes),
+            Self::List(items) => items.iter().for_each(|item| item.print_xml(out)),
+            Self::Object(fields) => {
+                for (key, value) in fields {
+                    out.extend_from_slice(format!("<{key}>").as_bytes());
+                    if matches!(value, Self::Object(_)) {
+                        out.push(b'\n');
+                    }
+                    value.print_xml(out);
+                    out.extend_from_slice(format!("</{key}>\n").as_bytes());
+                }
+            }
+        }
     }
 
     fn write(&self, out: &mut Vec<u8>, depth: usize, quirks: Quirks) {

@@ -159,6 +159,8 @@ pub(super) struct Log {
     /// Rows of doors, buttons and alarms around each punch.
     pub(super) noise: u32,
     noise_made: u32,
+    /// How often the log was emptied.
+    pub(super) resets: u32,
 }
 
 impl Default for Log {
@@ -172,6 +174,7 @@ impl Default for Log {
             capacity: 150_000,
             noise: 0,
             noise_made: 0,
+            resets: 0,
         }
     }
 }
@@ -224,6 +227,18 @@ impl Log {
     pub(super) fn reset(&mut self) {
         self.rows.clear();
         self.next_serial = 1;
+        self.resets += 1;
+    }
+
+    /// 0 when the log is empty.
+    pub(super) fn newest_serial(&self) -> u32 {
+        self.rows.back().map_or(0, |row| row.serial_no)
+    }
+
+    /// Rows with a higher serial number, ascending.
+    pub(super) fn after(&self, serial_no: u32) -> impl DoubleEndedIterator<Item = &Row> {
+        let begin = self.rows.partition_point(|row| row.serial_no <= serial_no);
+        self.rows.range(begin..)
     }
 
     fn append_noise(&mut self, place: u32, at: Moment, zone: &TimeZone) {

@@ -8,8 +8,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use attendance::{DeviceUserId, Punch, PunchState, VerifyMode};
 use hik_proto::{
-    AccessEvent, AttendanceStatus, EventClass, EventPage, EventRow, EventSearch, EventTime, Means,
-    SearchState, classify, decode_event_page, paths,
+    AccessEvent, AttendanceStatus, EventPage, EventRow, EventSearch, EventTime, Means, Says,
+    SearchState, decode_event_page, paths,
 };
 use jiff::civil::{DateTime, date};
 use jiff::tz::Offset;
@@ -176,7 +176,7 @@ impl Collected {
             return;
         }
         let json = row.row.json;
-        match row.row.value.and_then(|event| sort_out(event, row.serial)) {
+        match row.row.value.and_then(|event| sort_out(&event, row.serial)) {
             Ok(Sorted::Punch(punch)) => self.punches.push(punch),
             Ok(Sorted::Refused) => self.refused += 1,
             Ok(Sorted::Noise) => self.noise += 1,
@@ -197,33 +197,21 @@ impl Collected {
     }
 }
 
-enum Sorted {
+pub(super) enum Sorted {
     Punch(Punch),
     Refused,
     Noise,
 }
 
 /// A punch, something to count, or why the row has to wait for a later version of us.
-fn sort_out(event: AccessEvent, serial: Option<u64>) -> Result<Sorted, String> {
-    let means = match classify(event.major, event.minor) {
-        EventClass::Authenticated(means) => means,
-        EventClass::Refused => return Ok(Sorted::Refused),
-        EventClass::Unknown if event.employee_no.is_some() => {
-            return Err(format!(
-                "unknown access event {}/{} of a person",
-                event.major, event.minor
-            ));
-        }
-        EventClass::Unknown | EventClass::Noise => return Ok(Sorted::Noise),
-    };
-    let Some(employee_no) = event.employee_no else {
-        return match event.card_no {
-            Some(card) => Err(format!("card {card} without an employee number")),
-            None => Ok(Sorted::Noise),
-        };
+pub(super) fn sort_out(event: &AccessEvent, serial: Option<u64>) -> Result<Sorted, String> {
+    let (employee_no, means) = match event.says()? {
+        Says::Punch { employee_no, means } => (employee_no, means),
+        Says::Refused => return Ok(Sorted::Refused),
+        Says::Noise => return Ok(Sorted::Noise),
     };
     Ok(Sorted::Punch(Punch {
-        user: DeviceUserId::parse(&employee_no).ok_or("unusable employee number")?,
+        user: DeviceUserId::parse(employee_no).ok_or("unusable employee number")?,
         clock: event.time.clock,
         offset: event.time.offset,
         state: punch_state(event.attendance),

@@ -1,0 +1,246 @@
+//! A terminal on a port: what happens to it while it runs, and what it was asked.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::ToSocketAddrs;
+
+use super::clock::{Clock, Moment};
+use super::fault::{FaultRule, Stage};
+use super::isapi::Device;
+use super::log::{Event, User};
+use super::server::{self, BACKLOG, Line, Shared, bind};
+use super::sign_in::Gate;
+
+/// A virtual terminal on a port. Dropping it ends it and all its connections.
+pub struct RunningTerminal {
+    shared: Arc<Shared>,
+    runtime: tokio::runtime::Handle,
+    addr: SocketAddr,
+    serial_number: String,
+}
+
+impl RunningTerminal {
+    pub(super) async fn start(
+        device: Device,
+        gate: Gate,
+        keeps_alive: bool,
+        delay: Duration,
+        addr: impl ToSocketAddrs,
+    ) -> io::Result<Self> {
+        let addr = tokio::net::lookup_host(addr).await?.next().ok_or_else(|| {
+            io::Error::new(
+                io::ErrorKind::AddrNotAvailable,
+                "the address resolves to nothing",
+            )
+        })?;
+        let serial_number = device.serial_number.clone();
+        let (shared, addr) = server::open(device, gate, keeps_alive, delay, addr)?;
+        Ok(Self {
+            runtime: tokio::runtime::Handle::current(),
+            shared,
+            addr,
+            serial_number,
+        })
+    }
+
+    /// Stays the same while the terminal is offline.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// The full form, as `deviceInfo` answers it.
+    pub fn serial_number(&self) -> &str {
+        &self.serial_number
+    }
+
+    /// The last nine characters of the serial number: what the label says and people type.
+    pub fn label_serial(&self) -> &str {
+        let at = self.serial_number.len().saturating_sub(9);
+        self.serial_number.get(at..).unwrap_or(&self.serial_number)
+    }
+
+    /// Somebody is recognised by face, with the noise around it. Returns the serial number of the event.
+    pub fn punch(&self, employee_no: impl Into<String>, at: impl Into<Moment>) -> u32 {
+        self.push(Event::face(employee_no, at))
+    }
+
+    /// Adds an event, with the noise around it when it is a person's. Returns its serial number.
+    pub fn push(&self, event: Event) -> u32 {
+        let serial_no = self.shared.state().device.append(event);
+        self.shared.grown.send_replace(());
+        serial_no
+    }
+
+    /// All open streams say nothing more and stay open, as after a cable was pulled.
+    pub fn hang_streams(&self) {
+        self.shared.state().device.hang_streams();
+        self.shared.grown.send_replace(());
+    }
+
+    /// All open streams are closed.
+    pub fn end_streams(&self) {
+        self.shared.state().device.end_streams();
+        self.shared.grown.send_replace(());
+    }
+
+    /// Adds a person, or replaces the one with the same number.
+    pub fn add_user(&self, user: User) {
+        self.shared.state().device.log.put_user(user);
+    }
+
+    /// Whether there was such a person. Their events stay, without a name.
+    pub fn remove_user(&self, employee_no: &str) -> bool {
+        self.shared.state().device.log.remove_user(employee_no)
+    }
+
+    /// Events in the log, noise included.
+    pub fn event_count(&self) -> usize {
+        self.shared.state().device.log.rows.len()
+    }
+
+    /// Adds a fault to those that are set.
+    pub fn set_fault(&self, rule: impl Into<FaultRule>) {
+        let rule = rule.into();
+        if rule.fault.stage() == Stage::Line {
+            self.go_offline();
+        } else {
+            self.shared.state().faults.push(rule);
+        }
+    }
+
+    /// Ends all faults and brings the terminal back on its port if it was offline.
+    ///
+    /// # Panics
+    ///
+    /// Another process has taken the port meanwhile.
+    pub fn clear_faults(&self) {
+        self.shared.state().faults.clear();
+        self.go_online()
+            .expect("the port of the terminal is kept for it");
+    }
+
+    /// Closes the port and all connections: connecting is refused.
+    pub fn go_offline(&self) {
+        let _runtime = self.runtime.enter();
+        let mut line = self.shared.line();
+        if matches!(*line, Line::Up(_)) {
+            // The listener must be gone before its port can be kept by a socket that does not listen.
+            *line = Line::Down(None);
+            self.shared.changes.send_replace(());
+            *line = Line::Down(bind(self.addr).ok());
+        }
+    }
+
+    /// Comes back on the same port, with its log and without the nonces it gave out, as after a restart.
+    ///
+    /// # Errors
+    ///
+    /// Another process has taken the port meanwhile.
+    pub fn go_online(&self) -> io::Result<()> {
+        let _runtime = self.runtime.enter();
+        let mut line = self.shared.line();
+        if let Line::Down(kept) = &mut *line {
+            let socket = match kept.take() {
+                Some(socket) => socket,
+                None => bind(self.addr)?,
+            };
+            *line = Line::Up(socket.listen(BACKLOG)?);
+            self.shared.state().gate.restart();
+            self.shared.changes.send_replace(());
+        }
+        Ok(())
+    }
+
+    /// The clock jumps, or runs from now on otherwise. Events keep their times.
+    pub fn set_clock(&self, clock: Clock) {
+        self.shared.state().device.clock = clock;
+    }
+
+    pub fn set_password(&self, password: impl Into<String>) {
+        self.shared.state().gate.login.password = password.into();
+    }
+
+    /// Forgets all events; serial numbers begin at 1 again, as after a factory restore.
+    pub fn reset_serials(&self) {
+        self.shared.state().device.log.reset();
+        self.shared.grown.send_replace(());
+    }
+
+    /// What happened since the start or the last [`reset_counts`](Self::reset_counts).
+    pub fn counts(&self) -> Counts {
+        self.shared.state().counts.clone()
+    }
+
+    pub fn reset_counts(&self) {
+        let mut state = self.shared.state();
+        state.counts = Counts {
+            streams_open: state.counts.streams_open,
+            ..Counts::default()
+        };
+        state.asked.clear();
+    }
+
+    /// The last 64 requests, oldest first.
+    pub fn asked(&self) -> Vec<Asked> {
+        self.shared.state().asked.iter().cloned().collect()
+    }
+}
+
+impl std::fmt::Debug for RunningTerminal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RunningTerminal")
+            .field("serial_number", &self.serial_number)
+            .field("addr", &self.addr)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for RunningTerminal {
+    fn drop(&mut self) {
+        *self.shared.line() = Line::Ended;
+        self.shared.changes.send_replace(());
+    }
+}
+
+/// What a terminal was asked, and what became of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub connections: u64,
+    /// All requests, with those that only fetched a challenge.
+    pub requests: u64,
+    /// Requests by path, without the query.
+    pub by_path: BTreeMap<String, u64>,
+    /// Requests that were signed correctly and answered.
+    pub signed: u64,
+    /// Requests without credentials.
+    pub unsigned: u64,
+    /// Requests with the right password on a nonce that was no longer good.
+    pub stale: u64,
+    /// Wrong passwords, those that lock included. What a client must keep at one.
+    pub refused_sign_ins: u64,
+    /// Requests from an address that is locked out.
+    pub while_locked: u64,
+    /// The most requests that were under way at one time.
+    pub most_at_once: u64,
+    /// Streams that were opened.
+    pub streams: u64,
+    /// Streams that are open at present; a reset leaves it.
+    pub streams_open: u64,
+    pub bytes_in: u64,
+    pub bytes_out: u64,
+}
+
+/// One request and the status of its answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    pub method: String,
+    /// Path and query.
+    pub target: String,
+    pub body: String,
+    /// 0 when there was no answer.
+    pub status: u16,
+}
