@@ -8,6 +8,7 @@ mod body;
 mod capabilities;
 mod codes;
 mod device;
+mod envelope;
 mod events;
 mod hosts;
 mod multipart;
@@ -23,6 +24,7 @@ pub use body::DecodeError;
 pub use capabilities::EventCapabilities;
 pub use codes::{EventClass, Means, classify};
 pub use device::{DeviceInfo, serial_matches};
+pub use envelope::Envelope;
 pub use events::{
     AccessEvent, AttendanceStatus, EventPage, EventRow, EventSearch, Says, decode_event_page,
 };

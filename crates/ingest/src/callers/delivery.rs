@@ -20,7 +20,7 @@ use crate::{Accepted, Batch, Change};
 /// What one upload brings.
 #[derive(Clone, Debug, Default)]
 pub struct Delivery {
-    /// Of what, in the device's own word.
+    /// Of what, in the device's own word; empty for what is no upload, such as a look at its clock.
     pub content: String,
     /// Where the device is after it, in its own words; `None` leaves that as it was.
     pub cursor: Option<String>,
@@ -250,10 +250,18 @@ impl Inner {
                 false => stored.next().unwrap_or_default(),
             })
             .collect();
+        let is_upload = |arrived: &Arrived| !arrived.delivery.content.is_empty();
         let uploads: Vec<Upload<'_>> = (arrived.iter().zip(&accepted))
+            .filter(|(arrived, _)| is_upload(arrived))
             .map(|(arrived, accepted)| arrived.upload(accepted))
             .collect();
-        let repeated = tx.keep_uploads(&uploads).await?;
+        let mut repeated = tx.keep_uploads(&uploads).await?.into_iter();
+        let repeated: Vec<u64> = (arrived.iter())
+            .map(|arrived| match is_upload(arrived) {
+                true => repeated.next().unwrap_or(0),
+                false => arrived.caller.state().repeated,
+            })
+            .collect();
         for (arrived, accepted) in arrived.iter().zip(&accepted) {
             let (delivery, device) = (&arrived.delivery, arrived.caller.device);
             for event in &delivery.events {

@@ -528,6 +528,16 @@ impl Caller {
         self.state().delay_secs
     }
 
+    /// Whether it is known by the place where it calls.
+    pub fn has_place(&self) -> bool {
+        self.has_place
+    }
+
+    /// Whether it is read too.
+    pub fn is_read(&self) -> bool {
+        self.polled
+    }
+
     /// Whether a terminal of this kind that says its serial number can be it.
     fn says_its_serial(&self, kind: &str) -> bool {
         !self.has_place && self.kind.is_some_and(|ours| ours.as_str() == kind)

@@ -11,7 +11,7 @@ use store::entities::call_places;
 use store::secrets::Secret;
 use store::{Author, Store, StoreError, WriteTx};
 
-use super::{Caller, Callers, Event, State};
+use super::{Caller, Callers, Delivery, Event, State};
 
 /// A terminal that shows that it is there when something happens and not otherwise is away after three days without anything.
 const RARELY: i64 = 24 * 3600;
@@ -21,6 +21,8 @@ const LONGEST_BEAT: i64 = 3600;
 const READ_AGAIN: SignedDuration = SignedDuration::from_mins(1);
 /// What a terminal records it tells within that.
 const TELLS_WITHIN: SignedDuration = SignedDuration::from_mins(1);
+/// How often the clock of a terminal that nobody reads is compared.
+const HEAR_CLOCK: SignedDuration = SignedDuration::from_mins(5);
 /// So many readings in a row brought what the terminal had not told.
 const UNTOLD: u32 = 3;
 /// How long a terminal may take to tell a punch before that counts.
@@ -57,6 +59,7 @@ pub(super) struct PlaceState {
     /// It was last asked to be read because something is missing.
     read_asked: Option<Timestamp>,
     looked: Option<Timestamp>,
+    heard_clock: Option<Timestamp>,
     /// Readings bring what it does not tell.
     pub(super) tells_nothing: bool,
 }
@@ -168,6 +171,33 @@ impl Callers {
                 Ok(())
             }
         }
+    }
+
+    /// A terminal says what its clock shows now. It is looked at now and then, where no reading does.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn heard_clock(
+        &self,
+        caller: &Arc<Caller>,
+        clock: DateTime,
+    ) -> Result<(), StoreError> {
+        let now = self.0.clock.now();
+        {
+            let mut state = caller.state();
+            let heard = &mut state.place.heard_clock;
+            let is_due = heard.is_none_or(|heard| now.duration_since(heard) >= HEAR_CLOCK);
+            if caller.polled || !is_due {
+                return Ok(());
+            }
+            *heard = Some(now);
+        }
+        let delivery = Delivery {
+            unasked: true,
+            clock: Some(clock),
+            ..Delivery::default()
+        };
+        self.deliver(caller, delivery).await.map(drop)
     }
 
     /// Whether this may be the terminal that calls at this place: the first one, or one that was read there, is from then on.
