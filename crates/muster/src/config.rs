@@ -28,6 +28,7 @@ const KEYS: &[(&str, &str)] = &[
     ("push.unknown", "MUSTER_PUSH_UNKNOWN"),
     ("push.path_secret", "MUSTER_PUSH_PATH_SECRET"),
     ("push.networks", "MUSTER_PUSH_NETWORKS"),
+    ("push.advertise", "MUSTER_PUSH_ADVERTISE"),
     ("push.delay_secs", "MUSTER_PUSH_DELAY_SECS"),
     ("push.keep", "MUSTER_PUSH_KEEP"),
     ("fingerprints.purpose", "MUSTER_FINGERPRINTS_PURPOSE"),
@@ -94,6 +95,9 @@ pub struct Push {
     /// From where terminals may call; empty: from everywhere.
     #[serde(deserialize_with = "push_networks")]
     pub networks: Vec<Network>,
+    /// What terminals that can be told are told to call, e.g. http://muster.example.com:8081. Empty: the address from which they are
+    /// reached, and the first port of `listen`.
+    pub advertise: String,
     /// Seconds between two polls of a terminal, and with that how long a command waits.
     pub delay_secs: u32,
     /// What is stored of uploads beside punches and people.
@@ -183,6 +187,7 @@ impl Default for Push {
             unknown: UnknownTerminals::Hold,
             path_secret: String::new(),
             networks: Vec::new(),
+            advertise: String::new(),
             delay_secs: 10,
             keep: Vec::new(),
         }
@@ -213,6 +218,36 @@ impl Push {
                 UnknownTerminals::Refuse => Unknown::Refuse,
             },
             delay_secs: self.delay_secs,
+        }
+    }
+
+    /// The host and the port of `advertise`; `None` when it is empty.
+    ///
+    /// # Errors
+    /// When it is no `http://host:port`: terminals cannot be told anything else.
+    pub fn advertised(&self) -> anyhow::Result<Option<(String, u16)>> {
+        let text = self.advertise.trim();
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let place = text
+            .strip_prefix("http://")
+            .map(|place| place.trim_end_matches('/'));
+        let parts = place.and_then(|place| place.rsplit_once(':'));
+        let parts = parts.and_then(|(host, port)| Some((host, port.parse().ok()?)));
+        let plain = |host: &str| {
+            let host = host
+                .strip_prefix('[')
+                .and_then(|host| host.strip_suffix(']'))
+                .unwrap_or(host);
+            let is_one = !host.is_empty() && !host.contains(['/', '@', '?', '#', '[', ' ']);
+            is_one.then(|| host.to_owned())
+        };
+        match parts.and_then(|(host, port): (&str, u16)| Some((plain(host)?, port))) {
+            Some((host, port)) if port != 0 => Ok(Some((host, port))),
+            _ => bail!(
+                "push.advertise: {text:?} is no address that a terminal can call, like http://10.0.0.5:8081"
+            ),
         }
     }
 
@@ -443,6 +478,7 @@ impl Config {
                 self.push.delay_secs
             );
         }
+        self.push.advertised()?;
         let secret = &self.push.path_secret;
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
         if !secret.is_empty() && (secret.len() < SHORTEST_PATH_SECRET || !secret.bytes().all(fits))

@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use anyhow::Context;
 use attendance::AccountId;
-use ingest::{CallerOptions, Clock, Engine, LocatorOptions, PollerOptions};
+use ingest::{CallerOptions, CallsTo, Clock, Engine, LocatorOptions, PollerOptions};
 use store::accounts::{NewAccount, Role};
 use store::secrets::{SecretKey, random_token};
 use store::{Author, Store};
 use tokio::net::TcpListener;
 use tracing::info;
-use web::push::{PushListener, PushListenerOptions, ZkPush, ZkPushOptions, beside_pages};
+use web::push::{
+    Brands, HikPush, PushListener, PushListenerOptions, ZkPush, ZkPushOptions, beside_pages,
+};
 use web::{WebConfig, WebState};
 
 use crate::commands;
@@ -65,6 +67,24 @@ pub struct Push {
     pub listener: PushListener,
     pub limits: PushListenerOptions,
     pub zk: ZkPushOptions,
+    /// What terminals are told to call instead of where we listen.
+    pub advertise: Option<(String, u16)>,
+}
+
+impl Push {
+    /// Where terminals that can be told are told to call.
+    fn calls(&self) -> Option<CallsTo> {
+        if let Some((host, port)) = &self.advertise {
+            let (host, port) = (Some(host.clone()), *port);
+            return Some(CallsTo { host, port });
+        }
+        let address = *self.listener.addresses().first()?;
+        let host = (!address.ip().is_unspecified()).then(|| address.ip().to_string());
+        Some(CallsTo {
+            host,
+            port: address.port(),
+        })
+    }
 }
 
 pub async fn run(args: Args, mut config: Config) -> anyhow::Result<()> {
@@ -112,6 +132,10 @@ pub async fn run(args: Args, mut config: Config) -> anyhow::Result<()> {
             push_addresses: push
                 .as_ref()
                 .map_or(Vec::new(), |push| push.listener.addresses()),
+            push_advertise: config
+                .push
+                .advertised()?
+                .map(|(host, port)| format!("{host}:{port}")),
             push_has_path_secret: !config.push.path_secret.is_empty(),
             ..WebConfig::default()
         },
@@ -170,6 +194,7 @@ async fn listen_for_terminals(config: &Config) -> anyhow::Result<Option<Push>> {
         listener,
         limits,
         zk: config.push.zk(),
+        advertise: config.push.advertised()?,
     }))
 }
 
@@ -204,7 +229,9 @@ pub async fn run_until_stopped(
     listener: TcpListener,
     options: Options,
 ) -> anyhow::Result<()> {
-    let engine = Engine::new(store.clone(), clock.clone(), options.poller)
+    let mut poller = options.poller;
+    poller.calls = options.push.as_ref().and_then(Push::calls);
+    let engine = Engine::new(store.clone(), clock.clone(), poller)
         .searching(options.locator)
         .answering(options.callers);
     let watching = engine.watch().await?;
@@ -223,7 +250,10 @@ pub async fn run_until_stopped(
         let state = state.clone();
         let stopped = async move { state.closed().await };
         let watching = callers.watch();
-        let protocol = ZkPush::new(callers, clock.clone(), push.zk);
+        let protocol = Brands {
+            hik: HikPush::new(callers.clone(), push.zk.keep_photos),
+            zk: ZkPush::new(callers, clock.clone(), push.zk),
+        };
         let networks = push.limits.networks.clone();
         let beside = std::mem::take(&mut pages);
         pages = beside_pages(beside, protocol.clone(), networks, clock.clone());

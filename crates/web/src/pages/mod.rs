@@ -29,6 +29,7 @@ pub(crate) fn routes() -> Router<WebState> {
         .merge(people::routes())
         .merge(devices::operations::routes())
         .merge(devices::orders::routes())
+        .merge(devices::place::routes())
         .merge(devices::parked::routes())
         .merge(devices::waiting::routes())
         .route("/day", get(day::today))
