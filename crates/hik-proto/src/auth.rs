@@ -234,9 +234,9 @@ pub enum Sent {
 pub enum Challenged {
     /// Send the request once more; it will be signed with the new nonce.
     Again,
-    /// The password is wrong. Nothing more is signed.
+    /// The password is wrong. Nothing more may be signed with it.
     Refused,
-    /// The terminal calls even a nonce it has just given stale. Nothing more is signed, but the password is not the reason.
+    /// The terminal calls even a nonce it has just given stale. The password need not be the reason.
     NeverFresh,
     /// Only Basic is offered.
     OnlyBasic,
@@ -244,49 +244,68 @@ pub enum Challenged {
     NoChallenge,
 }
 
-/// The digest state of one terminal: user, password and the nonces at hand.
+/// Who signs. Never printed.
+#[derive(Clone, Copy)]
+pub struct Login<'a> {
+    pub user: &'a str,
+    pub password: &'a str,
+}
+
+impl fmt::Debug for Login<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Login")
+            .field("user", &self.user)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The digest state of one terminal: the nonces at hand and how it lets them be used. It outlives connections, and holds no
+/// password.
 ///
 /// A challenge is kept per path, because some firmware binds a nonce to the path it was given for. When a kept nonce fails
 /// twice in a row the terminal does not let nonces be used again, and every request is made in two steps from then on.
+#[derive(Debug)]
 pub struct DigestSession {
-    user: String,
-    password: String,
     kept: HashMap<String, Kept>,
     reuse: bool,
     failed_reuses: u8,
     /// A stale nonce may be renewed once for each request, not for ever.
     renewed: bool,
-    refused: bool,
     proven: bool,
 }
 
+#[derive(Debug)]
 struct Kept {
     challenge: Challenge,
     count: u32,
+    /// Not used since a long pause: it may have expired meanwhile.
+    rested: bool,
 }
 
-impl fmt::Debug for DigestSession {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DigestSession")
-            .field("user", &self.user)
-            .field("reuse", &self.reuse)
-            .field("refused", &self.refused)
-            .finish_non_exhaustive()
-    }
-}
+/// Paths whose challenge is kept. We ask for far fewer; those of a terminal's own picture URLs are not worth more.
+const KEPT_PATHS: usize = 64;
 
-impl DigestSession {
-    pub fn new(user: &str, password: &str) -> Self {
+impl Default for DigestSession {
+    fn default() -> Self {
         Self {
-            user: user.to_owned(),
-            password: password.to_owned(),
             kept: HashMap::new(),
             reuse: true,
             failed_reuses: 0,
             renewed: false,
-            refused: false,
             proven: false,
         }
+    }
+}
+
+impl DigestSession {
+    /// A request begins, which may be sent more than once.
+    pub fn begin(&mut self) {
+        self.renewed = false;
+    }
+
+    /// Nothing was asked for so long that nonces may have expired: that says nothing about using them again.
+    pub fn rested(&mut self) {
+        self.kept.values_mut().for_each(|kept| kept.rested = true);
     }
 
     /// The terminal did what a request sent so asked for.
@@ -299,16 +318,15 @@ impl DigestSession {
         self.proven
     }
 
-    /// Whether the terminal has refused the password; nothing may be sent any more.
-    pub fn is_refused(&self) -> bool {
-        self.refused
+    /// Another password, or nothing came back to this one: it has to prove itself, with a fresh nonce, so that a wrong one
+    /// is sent only once.
+    pub fn doubt(&mut self) {
+        self.proven = false;
+        self.kept.clear();
     }
 
     /// Signs a request if a nonce for it is at hand. Call it for every sending, also the repeated one.
-    pub fn sign(&mut self, method: &str, uri: &str) -> (Sent, Option<String>) {
-        if self.refused {
-            return (Sent::Unsigned, None);
-        }
+    pub fn sign(&mut self, login: Login<'_>, method: &str, uri: &str) -> (Sent, Option<String>) {
         let Some(kept) = self.kept.get_mut(path_of(uri)) else {
             return (Sent::Unsigned, None);
         };
@@ -318,18 +336,20 @@ impl DigestSession {
         } else {
             Sent::Reused
         };
+        let Login { user, password } = login;
         let header = kept
             .challenge
-            .sign(&self.user, &self.password, method, uri, kept.count, None);
+            .sign(user, password, method, uri, kept.count, None);
         (sent, Some(header))
     }
 
-    /// Decides what a 401 means for a request that went out as `sent`.
+    /// Decides what a 401 means for a request that went out as `sent`. What is `Refused` or `NeverFresh` must not be signed again.
     pub fn challenged(&mut self, sent: Sent, uri: &str, offers: &Offers) -> Challenged {
-        self.kept.remove(path_of(uri));
+        let used = self.kept.remove(path_of(uri));
         let challenge = offers.strongest();
         match sent {
             Sent::Unsigned => {}
+            Sent::Reused if used.is_some_and(|used| used.rested) => {}
             Sent::Reused => {
                 self.failed_reuses = self.failed_reuses.saturating_add(1);
                 if self.failed_reuses >= 2 {
@@ -338,14 +358,15 @@ impl DigestSession {
             }
             Sent::Fresh => {
                 let stale = challenge.is_some_and(|challenge| challenge.stale);
-                // Some firmware answers a bare 401 when it is busy.
+                // Some firmware answers a bare 401 when it is busy. Twice in a row it is no accident.
                 let busy = self.proven && challenge.is_none() && !offers.basic;
-                if !stale && !busy {
-                    self.refused = true;
-                    return Challenged::Refused;
+                if !stale {
+                    self.doubt();
+                    if !busy {
+                        return Challenged::Refused;
+                    }
                 }
                 if stale && self.renewed {
-                    self.refused = true;
                     return Challenged::NeverFresh;
                 }
                 self.renewed |= stale;
@@ -353,11 +374,15 @@ impl DigestSession {
         }
         match challenge {
             Some(challenge) => {
+                if self.kept.len() >= KEPT_PATHS {
+                    self.kept.clear();
+                }
                 self.kept.insert(
                     path_of(uri).to_owned(),
                     Kept {
                         challenge: challenge.clone(),
                         count: 0,
+                        rested: false,
                     },
                 );
                 Challenged::Again
@@ -369,18 +394,15 @@ impl DigestSession {
 
     /// The request was answered with anything but 401.
     pub fn accepted(&mut self, sent: Sent, uri: &str) {
-        self.renewed = false;
         if sent == Sent::Reused {
             self.failed_reuses = 0;
+        }
+        if let Some(kept) = self.kept.get_mut(path_of(uri)) {
+            kept.rested = false;
         }
         if !self.reuse {
             self.kept.remove(path_of(uri));
         }
-    }
-
-    /// The terminal said in a body that the password is wrong, or that the account is locked.
-    pub fn refuse(&mut self) {
-        self.refused = true;
     }
 }
 
@@ -497,12 +519,17 @@ mod tests {
     }
 
     const URI: &str = "/ISAPI/System/time";
+    const LOGIN: Login<'_> = Login {
+        user: "admin",
+        password: "topsecret",
+    };
 
     /// One request through the session: how each sending went out, until it is accepted or given up.
     fn request(session: &mut DigestSession, answers: &[Option<&str>]) -> (Vec<Sent>, Challenged) {
         let mut sent = Vec::new();
+        session.begin();
         for answer in answers {
-            let (how, _) = session.sign("GET", URI);
+            let (how, _) = session.sign(LOGIN, "GET", URI);
             sent.push(how);
             match answer {
                 None => {
@@ -522,37 +549,36 @@ mod tests {
 
     #[test]
     fn a_kept_nonce_saves_the_second_step() {
-        let mut session = DigestSession::new("admin", "pw");
+        let mut session = DigestSession::default();
         let (sent, _) = request(&mut session, &[Some(FIRST), None]);
         assert_eq!(sent, [Sent::Unsigned, Sent::Fresh]);
         assert_eq!(request(&mut session, &[None]).0, [Sent::Reused]);
-        assert_eq!(session.sign("GET", "/ISAPI/other").0, Sent::Unsigned);
+        assert_eq!(session.sign(LOGIN, "GET", "/ISAPI/other").0, Sent::Unsigned);
     }
 
     #[test]
     fn a_wrong_password_is_signed_once() {
-        let mut session = DigestSession::new("admin", "wrong");
+        let mut session = DigestSession::default();
         let (sent, end) = request(&mut session, &[Some(FIRST), Some(FIRST)]);
         assert_eq!((sent.len(), end), (2, Challenged::Refused));
-        assert!(session.is_refused());
-        assert_eq!(session.sign("GET", URI), (Sent::Unsigned, None));
+        assert_eq!(session.sign(LOGIN, "GET", URI), (Sent::Unsigned, None));
     }
 
     #[test]
     fn a_stale_nonce_is_no_refusal_but_renewed_only_once() {
-        let mut session = DigestSession::new("admin", "pw");
+        let mut session = DigestSession::default();
         let (sent, end) = request(&mut session, &[Some(FIRST), Some(STALE), None]);
         assert_eq!(sent, [Sent::Unsigned, Sent::Fresh, Sent::Fresh]);
         assert_eq!(end, Challenged::Again);
-        let mut session = DigestSession::new("admin", "wrong");
+        let mut session = DigestSession::default();
         let (sent, end) = request(&mut session, &[Some(FIRST), Some(STALE), Some(STALE)]);
         assert_eq!((sent.len(), end), (3, Challenged::NeverFresh));
-        assert_eq!(session.sign("GET", URI), (Sent::Unsigned, None));
+        assert_eq!(session.sign(LOGIN, "GET", URI), (Sent::Unsigned, None));
     }
 
     #[test]
     fn single_use_nonces_are_noticed_after_two_failures() {
-        let mut session = DigestSession::new("admin", "pw");
+        let mut session = DigestSession::default();
         request(&mut session, &[Some(FIRST), None]);
         for _ in 0..2 {
             let (sent, _) = request(&mut session, &[Some(FIRST), None]);
@@ -563,8 +589,20 @@ mod tests {
     }
 
     #[test]
+    fn nonces_that_expire_in_a_pause_are_used_again() {
+        let mut session = DigestSession::default();
+        request(&mut session, &[Some(FIRST), None]);
+        for _ in 0..5 {
+            session.rested();
+            let (sent, _) = request(&mut session, &[Some(FIRST), None]);
+            assert_eq!(sent, [Sent::Reused, Sent::Fresh]);
+            assert_eq!(request(&mut session, &[None]).0, [Sent::Reused]);
+        }
+    }
+
+    #[test]
     fn no_challenge_and_basic_alone_sign_nothing() {
-        let mut session = DigestSession::new("admin", "pw");
+        let mut session = DigestSession::default();
         assert_eq!(
             request(&mut session, &[Some("")]).1,
             Challenged::NoChallenge
@@ -578,23 +616,23 @@ mod tests {
 
     #[test]
     fn a_bare_401_refuses_a_password_that_was_never_accepted() {
-        let mut session = DigestSession::new("admin", "pw");
+        let mut session = DigestSession::default();
         let (_, end) = request(&mut session, &[Some(FIRST), Some("")]);
         assert_eq!(end, Challenged::Refused);
-        let mut session = DigestSession::new("admin", "pw");
+        let mut session = DigestSession::default();
         session.succeeded(Sent::Unsigned);
         assert!(!session.is_proven(), "nothing was signed");
         session.succeeded(Sent::Fresh);
         let (_, end) = request(&mut session, &[Some(FIRST), Some("")]);
         assert_eq!(end, Challenged::NoChallenge);
-        assert!(!session.is_refused());
+        assert!(!session.is_proven(), "twice in a row it is no accident");
+        session.succeeded(Sent::Reused);
         let (_, end) = request(&mut session, &[Some(FIRST), Some(FIRST)]);
         assert_eq!(end, Challenged::Refused, "it was changed");
     }
 
     #[test]
     fn debug_hides_the_password() {
-        let session = DigestSession::new("admin", "topsecret");
-        assert!(!format!("{session:?}").contains("topsecret"));
+        assert!(!format!("{LOGIN:?}").contains("topsecret"));
     }
 }

@@ -122,6 +122,12 @@ impl Fields {
         self.text(name)?.parse().ok()
     }
 
+    /// Whether the first leaf of that name is true; one that is missing is not.
+    pub(crate) fn flag(&self, name: &str) -> bool {
+        self.text(name)
+            .is_some_and(|value| value.eq_ignore_ascii_case("true") || value == "1")
+    }
+
     fn find(&self, wanted: impl Fn(&Leaf) -> bool) -> Option<&str> {
         self.leaves
             .iter()

@@ -19,9 +19,9 @@ mod search;
 mod status;
 mod time;
 
-pub use auth::{Algorithm, Challenge, Challenged, DigestSession, Offers, Sent};
+pub use auth::{Algorithm, Challenge, Challenged, DigestSession, Login, Offers, Sent};
 pub use body::DecodeError;
-pub use capabilities::EventCapabilities;
+pub use capabilities::{AccessCapabilities, EventCapabilities, SystemCapabilities};
 pub use codes::{EventClass, Means, classify};
 pub use device::{DeviceInfo, serial_matches};
 pub use envelope::Envelope;
@@ -36,12 +36,14 @@ pub use multipart::{Content, MOST_OF_PART, Part, PartSplitter, Piece};
 pub use notification::{Notification, Subscription, Told, decode_listeners};
 pub use people::{PeoplePage, PeopleSearch, Person, decode_people_count, decode_people_page};
 pub use search::{Row, SearchState};
-pub use status::{LoginState, ResponseStatus};
+pub use status::{Condition, LoginState, ResponseStatus};
 pub use time::{DeviceTime, EventTime, TimeError};
 
 /// The paths this crate knows the bodies of, as they go on the request line.
 pub mod paths {
     pub const DEVICE_INFO: &str = "/ISAPI/System/deviceInfo";
+    pub const SYSTEM_CAPABILITIES: &str = "/ISAPI/System/capabilities";
+    pub const ACCESS_CAPABILITIES: &str = "/ISAPI/AccessControl/capabilities";
     pub const TIME: &str = "/ISAPI/System/time";
     pub const EVENT_CAPABILITIES: &str = "/ISAPI/AccessControl/AcsEvent/capabilities?format=json";
     pub const EVENTS: &str = "/ISAPI/AccessControl/AcsEvent?format=json";

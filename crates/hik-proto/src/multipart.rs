@@ -153,6 +153,14 @@ impl PartSplitter {
         self.rest().len()
     }
 
+    /// Bytes that have been dropped of a part that is too large and has not ended.
+    pub fn dropped(&self) -> u64 {
+        match &self.state {
+            State::Dropping { dropped, .. } => *dropped,
+            _ => 0,
+        }
+    }
+
     /// The next part; `None` when more bytes are needed.
     pub fn next_piece(&mut self) -> Option<Piece> {
         loop {

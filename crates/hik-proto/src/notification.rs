@@ -116,7 +116,7 @@ fn whole_number(text: &str) -> Option<u64> {
 }
 
 /// `POST /ISAPI/Event/notification/subscribeEvent`, for terminals whose stream tells no access events. Firmware differs in the
-/// body it takes; all access events are asked for, because a filter makes holes in the serial numbers.
+/// body it takes. All codes are asked for: a list of them would make holes in the serial numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subscription {
     Xml,
@@ -145,7 +145,7 @@ impl Subscription {
                 "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
                  <SubscribeEvent version=\"2.0\" xmlns=\"http://www.isapi.org/ver20/XMLSchema\">\n\
                  <heartbeat>{heartbeat}</heartbeat>\n\
-                 <eventMode>list</eventMode>\n\
+                 <eventMode>all</eventMode>\n\
                  <EventList><Event><type>{ACCESS}</type><pictureURLType>localURL</pictureURLType></Event></EventList>\n\
                  </SubscribeEvent>\n"
             ),
@@ -175,7 +175,7 @@ impl Subscription {
                 encode_json(&Body {
                     subscribe_event: Wishes {
                         heartbeat,
-                        event_mode: "list",
+                        event_mode: "all",
                         events: [Event {
                             kind: ACCESS,
                             pictures: "localURL",

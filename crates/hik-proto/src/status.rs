@@ -13,7 +13,65 @@ pub struct ResponseStatus {
     pub text: String,
 }
 
+/// What a terminal says no for, as far as somebody can do something about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Condition {
+    /// It has other work, or no memory left for this.
+    Busy,
+    /// Something is broken inside.
+    Fault,
+    /// From the factory: nobody has set its first password.
+    NotActivated,
+    LowPrivilege,
+    /// Its firmware has no such thing.
+    NotSupported,
+    /// As many people, cards or faces as it can hold.
+    Full,
+    /// As many listeners as it serves.
+    TooManyListeners,
+    RebootRequired,
+    /// It does not understand the request: another dialect, or our mistake.
+    NotUnderstood,
+}
+
+/// Sub codes in lower case. The status code alone decides where the sub code is not among them.
+const CONDITIONS: &[(&str, Condition)] = &[
+    ("devicebusy", Condition::Busy),
+    ("nomemory", Condition::Busy),
+    ("serviceunavailable", Condition::Busy),
+    ("upgrading", Condition::Busy),
+    ("nosearchidresource", Condition::Busy),
+    ("deviceerror", Condition::Fault),
+    ("searchdatabaseerror", Condition::Fault),
+    ("notactivated", Condition::NotActivated),
+    ("lowprivilege", Condition::LowPrivilege),
+    ("notsupport", Condition::NotSupported),
+    ("methodnotallowed", Condition::NotSupported),
+    ("eventnotsupport", Condition::NotSupported),
+    ("deviceuserfull", Condition::Full),
+    ("devicefacefull", Condition::Full),
+    ("deployexceedmax", Condition::TooManyListeners),
+    ("rebootrequired", Condition::RebootRequired),
+    ("badxmlformat", Condition::NotUnderstood),
+    ("badjsonformat", Condition::NotUnderstood),
+];
+
 impl ResponseStatus {
+    /// What is the matter; `None` for success, for what concerns the sign-in, and for what only its words say.
+    pub fn condition(&self) -> Option<Condition> {
+        let sub_code = self.sub_code.to_ascii_lowercase();
+        let named = CONDITIONS.iter().find(|(code, _)| *code == sub_code);
+        match (named, self.code) {
+            _ if self.is_ok() || self.is_lock() || self.is_bad_sign_in() => None,
+            (Some((_, condition)), _) => Some(*condition),
+            (None, 2) => Some(Condition::Busy),
+            (None, 3) if sub_code.is_empty() => Some(Condition::Fault),
+            (None, 5) => Some(Condition::NotUnderstood),
+            (None, 7) => Some(Condition::RebootRequired),
+            (None, _) => None,
+        }
+    }
+
     /// The status a body carries; `None` for every other body.
     pub fn find(body: &[u8]) -> Option<Self> {
         let fields = Fields::parse(body).ok()?;

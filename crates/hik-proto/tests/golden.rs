@@ -1,8 +1,8 @@
 //! Every example body of docs/devices/hikvision.md. The first line of each file in `testdata/` names its source.
 
 use hik_proto::{
-    AttendanceStatus, DeviceInfo, DeviceTime, EventCapabilities, EventPage, EventSearch,
-    LoginState, PeopleSearch, ResponseStatus, SearchState, decode_event_page, decode_people_count,
+    AccessCapabilities, AttendanceStatus, Condition, DeviceInfo, DeviceTime, EventCapabilities, EventPage, EventSearch,
+    LoginState, PeopleSearch, ResponseStatus, SearchState, SystemCapabilities, decode_event_page, decode_people_count,
     decode_people_page,
 };
 
@@ -53,6 +53,59 @@ fn statuses() {
         (6, "employeeNoAlreadyExist")
     );
     assert_eq!(ResponseStatus::find(golden!("people_count.json")), None);
+}
+
+#[test]
+fn what_a_terminal_can_do() {
+    let can = AccessCapabilities::decode(golden!("access_capabilities.xml")).expect("a list");
+    let all = AccessCapabilities {
+        events: true,
+        event_total: true,
+        people: true,
+        people_delete: true,
+        cards: true,
+        fingerprints: false,
+        faces: true,
+        door: true,
+        attendance_status: true,
+        listeners: true,
+        employee_no_max: Some(32),
+    };
+    assert_eq!(can, all);
+    let system = SystemCapabilities::decode(golden!("system_capabilities.xml"));
+    assert!(system.expect("a list").subscribe_events);
+    let nothing = AccessCapabilities::decode(b"<AccessControl/>").expect("a list");
+    assert_eq!(nothing, AccessCapabilities::default());
+}
+
+#[test]
+fn conditions_have_names() {
+    let condition = |code: u32, sub_code: &str| {
+        let body = format!(r#"{{"statusCode":{code},"subStatusCode":"{sub_code}"}}"#);
+        let status = ResponseStatus::find(body.as_bytes()).expect("a status");
+        status.condition()
+    };
+    for (code, sub_code, expected) in [
+        (1, "ok", None),
+        (1, "riskPassword", None),
+        (2, "deviceBusy", Some(Condition::Busy)),
+        (2, "", Some(Condition::Busy)),
+        (3, "deviceError", Some(Condition::Fault)),
+        (4, "notSupport", Some(Condition::NotSupported)),
+        (4, "LowPrivilege", Some(Condition::LowPrivilege)),
+        (4, "notActivated", Some(Condition::NotActivated)),
+        (4, "userNameLocked", None),
+        (4, "loginNumExceedLimit", None),
+        (4, "badAuthorization", None),
+        (4, "invalidOperation", None),
+        (5, "badXmlFormat", Some(Condition::NotUnderstood)),
+        (6, "employeeNoAlreadyExist", None),
+        (6, "deviceUserFull", Some(Condition::Full)),
+        (6, "deployExceedMax", Some(Condition::TooManyListeners)),
+        (7, "rebootRequired", Some(Condition::RebootRequired)),
+    ] {
+        assert_eq!(condition(code, sub_code), expected, "{code} {sub_code}");
+    }
 }
 
 #[test]

@@ -127,7 +127,7 @@ fn subscriptions_in_every_dialect() {
     assert_eq!(Subscription::Bare.encode(), "<SubscribeEvent/>");
     assert_eq!(
         Subscription::Json.encode(),
-        r#"{"SubscribeEvent":{"heartbeat":20,"eventMode":"list","EventList":[{"type":"AccessControllerEvent","pictureURLType":"localURL"}]}}"#
+        r#"{"SubscribeEvent":{"heartbeat":20,"eventMode":"all","EventList":[{"type":"AccessControllerEvent","pictureURLType":"localURL"}]}}"#
     );
 }
 

@@ -21,8 +21,8 @@ use store::failures::Outage;
 use store::polling::{Cycle, ReadOutcome, ReadState};
 use store::{Store, StoreError, WriteTx};
 use terminals::{
-    Credentials, Deadline, DeviceKind, Identity, ReadPosition, Reading, Retry, Step, Target,
-    Terminal, TerminalError, Transport,
+    CertificateTrust, Credentials, Deadline, DeviceKind, Identity, ReadPosition, Reading, Retry,
+    Step, Target, Terminal, TerminalError, Transport,
 };
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -527,7 +527,9 @@ impl Poller {
                 comm_key,
                 username: sealed.username,
                 password: sealed.password.map(|password| password.expose().to_owned()),
+                ..Credentials::default()
             },
+            certificate: CertificateTrust::default(),
             serial: Some(row.serial_number.clone()),
         })
     }

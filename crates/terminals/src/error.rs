@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::WriteError;
+use crate::{CertificatePin, WriteError};
 
 /// The step of a conversation with a terminal. Failures are shown with it ("no answer at: connect").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -10,6 +10,8 @@ pub enum Step {
     /// Host name to address.
     Resolve,
     Connect,
+    /// The handshake that encrypts the connection.
+    Tls,
     /// Comm key, or user name and password.
     SignIn,
     /// Serial number and device information.
@@ -30,6 +32,7 @@ impl Step {
     pub const ALL: &'static [Self] = &[
         Self::Resolve,
         Self::Connect,
+        Self::Tls,
         Self::SignIn,
         Self::Identify,
         Self::Clock,
@@ -46,6 +49,7 @@ impl Step {
         match self {
             Self::Resolve => "resolve",
             Self::Connect => "connect",
+            Self::Tls => "tls",
             Self::SignIn => "sign_in",
             Self::Identify => "identify",
             Self::Clock => "clock",
@@ -120,6 +124,37 @@ pub enum TerminalError {
     /// The password was sent as asked for, and again as asked for, and not accepted.
     #[error("the terminal asks for the sign-in again and again")]
     SignInRepeated,
+    /// Nothing was sent: the terminal has refused this password before.
+    #[error(
+        "the terminal has refused these credentials before: they are not sent again unless somebody asks for it"
+    )]
+    RefusedBefore,
+    /// Nothing was signed: another wrong password or two would lock the account, and this one has not been accepted yet.
+    #[error(
+        "the terminal allows {left} more wrong passwords before it locks, and this one was never accepted"
+    )]
+    FewAttempts { left: u32 },
+    /// It wants a sign-in and offers none: busy, or it has locked us out. Left alone for so long.
+    #[error(
+        "the terminal wants a sign-in and offers none: it is busy or has locked us out, and is left alone for {for_secs} s"
+    )]
+    Resting { for_secs: u64 },
+    /// Its TLS, or what answers there instead, and ours have nothing in common.
+    #[error("no TLS with {address}")]
+    Tls {
+        address: String,
+        #[source]
+        source: std::io::Error,
+    },
+    /// It has TLS, but only versions or ciphers that protect nothing any more.
+    #[error("the terminal at {address} speaks only TLS that is too old: {detail}")]
+    TlsTooOld { address: String, detail: String },
+    /// Another terminal, a new certificate after a factory reset, or somebody in between.
+    #[error("the terminal shows the certificate {found}, expected {expected}")]
+    OtherCertificate {
+        expected: CertificatePin,
+        found: CertificatePin,
+    },
     #[error("the terminal at {address} answers with serial number {found}, expected {expected}")]
     WrongSerial {
         address: String,
@@ -136,6 +171,12 @@ pub enum TerminalError {
     /// Another product family, on the same port.
     #[error("this is an access panel, not an attendance terminal")]
     AccessPanel { step: Step },
+    /// A terminal tells its punches to a few at once.
+    #[error("all places of its live stream are taken{}", holders(.held_by))]
+    StreamFull { held_by: Vec<String> },
+    /// Neither its stream nor a subscription brought the punches that its log has.
+    #[error("it does not tell its punches as they are made")]
+    StreamMute,
     /// It answered, and said no.
     #[error("the terminal refused step {step}: {detail}")]
     Refused { step: Step, detail: String },
@@ -195,7 +236,12 @@ impl TerminalError {
                 step: Step::Write, ..
             } => "write_unsure",
             Self::Timeout { .. } | Self::Cut { .. } => "silent",
-            Self::AuthRefused | Self::SignInRepeated => "credentials",
+            Self::AuthRefused | Self::RefusedBefore | Self::SignInRepeated => "credentials",
+            Self::FewAttempts { .. } => "few_attempts",
+            Self::Resting { .. } => "sign_in_refused",
+            Self::Tls { .. } => "no_tls",
+            Self::TlsTooOld { .. } => "tls_too_old",
+            Self::OtherCertificate { .. } => "other_certificate",
             Self::KeyRequired => "key_required",
             Self::Locked { .. } | Self::LockedOut { .. } => "locked",
             Self::SignInUnanswered { .. } => "sign_in_unanswered",
@@ -206,6 +252,8 @@ impl TerminalError {
                 Lacking::LargeAnswers => "no_large_answers",
             },
             Self::AccessPanel { .. } => "access_panel",
+            Self::StreamFull { .. } => "stream_full",
+            Self::StreamMute => "stream_mute",
             Self::Refused {
                 step: Step::SignIn, ..
             } => "sign_in_refused",
@@ -217,9 +265,12 @@ impl TerminalError {
 
     pub fn retry(&self) -> Retry {
         match self {
-            Self::AuthRefused | Self::KeyRequired | Self::Locked { .. } | Self::SignInRepeated => {
-                Retry::AfterEdit
-            }
+            Self::AuthRefused
+            | Self::RefusedBefore
+            | Self::KeyRequired
+            | Self::Locked { .. }
+            | Self::SignInRepeated => Retry::AfterEdit,
+            Self::Resting { for_secs } => Retry::After(Duration::from_secs(*for_secs)),
             Self::LockedOut { for_secs } => Retry::After(lock_lasts(*for_secs)),
             // Some terminals answer a wrong key with silence.
             Self::Timeout {
@@ -233,12 +284,36 @@ impl TerminalError {
             | Self::Unreachable { .. }
             | Self::WrongSerial { .. }
             | Self::SignInUnanswered { .. }
+            | Self::FewAttempts { .. }
+            | Self::Tls { .. }
+            | Self::TlsTooOld { .. }
+            | Self::OtherCertificate { .. }
             | Self::NotOffered { .. }
             | Self::AccessPanel { .. }
+            | Self::StreamFull { .. }
+            | Self::StreamMute
             | Self::Refused { .. }
             | Self::Malformed { .. }
             | Self::TooLarge { .. }
             | Self::Write(_) => Retry::NextPoll,
+        }
+    }
+
+    /// Nothing came from there, and it may be back any moment.
+    pub fn is_absence(&self) -> bool {
+        match self {
+            Self::Resolve { .. } | Self::Unreachable { .. } => true,
+            Self::Timeout { step, .. } | Self::Cut { step, .. } => *step != Step::SignIn,
+            _ => false,
+        }
+    }
+
+    /// Only telling punches as they are made is refused: the terminal can be read all the same.
+    pub fn is_of_live_only(&self) -> bool {
+        match self {
+            Self::StreamFull { .. } | Self::StreamMute => true,
+            Self::Refused { step, .. } => *step == Step::Live,
+            _ => false,
         }
     }
 
@@ -252,8 +327,13 @@ impl TerminalError {
             | Self::Locked { .. }
             | Self::LockedOut { .. }
             | Self::SignInUnanswered { .. }
+            | Self::RefusedBefore
+            | Self::FewAttempts { .. }
+            | Self::Resting { .. }
             | Self::SignInRepeated => Step::SignIn,
+            Self::Tls { .. } | Self::TlsTooOld { .. } | Self::OtherCertificate { .. } => Step::Tls,
             Self::WrongSerial { .. } => Step::Identify,
+            Self::StreamFull { .. } | Self::StreamMute => Step::Live,
             Self::Write(_) => Step::Write,
             Self::Timeout { step, .. }
             | Self::Cut { step, .. }
@@ -268,10 +348,17 @@ impl TerminalError {
 
 /// A minute longer than the terminal says; half an hour, the factory setting, where it does not. A day at most: no lock lasts
 /// longer, and a number can be nonsense.
-fn lock_lasts(for_secs: Option<u32>) -> Duration {
+pub(crate) fn lock_lasts(for_secs: Option<u32>) -> Duration {
     match for_secs {
         Some(secs) => Duration::from_secs(u64::from(secs.min(86_400)) + 60),
         None => Duration::from_secs(1800),
+    }
+}
+
+fn holders(addresses: &[String]) -> String {
+    match addresses {
+        [] => String::new(),
+        _ => format!(", by {}", addresses.join(" and ")),
     }
 }
 

@@ -1,13 +1,15 @@
 //! The Hikvision driver: sign in, identify, read clock, people and event log over ISAPI. Never changes anything on a terminal.
 //!
 //! Owns the order of requests and what a position means. Bodies and the sign-in policy are `hik-proto`'s, one HTTP exchange is
-//! `http.rs`, paging through the event log is `log.rs`. Live events, push and finding are not here.
+//! `http.rs`, paging through the event log is `log.rs`, punches as they are made are `stream.rs`. Push and finding are not here.
 
 mod arming;
+mod gate;
 mod http;
 mod log;
 mod people;
 mod position;
+mod stream;
 
 use std::time::Duration;
 
@@ -19,10 +21,11 @@ use jiff::Timestamp;
 use self::http::{Answer, Http};
 use self::log::{Collected, Start};
 use self::position::Position;
+use self::stream::Stream;
 use crate::steps::Steps;
 use crate::{
-    Deadline, DeviceUser, Identity, LogRead, OnStep, ReadPosition, Reading, Step, Target,
-    TerminalError,
+    CertificatePin, Deadline, DeviceUser, Identity, LogRead, OnStep, ReadPosition, Reading, Step,
+    Target, TerminalError,
 };
 
 /// How long and how much one request may take. The vendor advises 10 s for the event search.
@@ -33,6 +36,9 @@ pub struct HikLimits {
     pub answer: Duration,
     /// Bytes of one answer; a page of 30 events is about 20 kB.
     pub body: u64,
+    /// A live stream with heartbeats may say nothing for three of them, at least and at most for so long.
+    pub silence_least: Duration,
+    pub silence_most: Duration,
 }
 
 impl Default for HikLimits {
@@ -41,6 +47,8 @@ impl Default for HikLimits {
             connect: Duration::from_secs(5),
             answer: Duration::from_secs(10),
             body: 1 << 20,
+            silence_least: Duration::from_secs(40),
+            silence_most: Duration::from_secs(90),
         }
     }
 }
@@ -63,6 +71,8 @@ pub struct HikTerminal {
     identity: Identity,
     /// Its hardware address, where it says it.
     hardware: Option<String>,
+    /// It tells its punches while they are made.
+    stream: Option<Stream>,
 }
 
 impl HikTerminal {
@@ -141,6 +151,7 @@ impl HikTerminal {
                 firmware: info.firmware,
                 ..Identity::default()
             },
+            stream: None,
         })
     }
 
@@ -182,6 +193,10 @@ impl HikTerminal {
             other = log.noise,
             "event log read"
         );
+        if log.complete {
+            let newest = position.last.as_ref().and_then(|last| last.serial);
+            self.compare(&log.punches, newest).await;
+        }
 
         // The people come last: punches carry their numbers, and a list that takes long must not keep them from being read.
         let mut parked = log.parked;
@@ -275,6 +290,11 @@ impl HikTerminal {
         )
         .await?;
         Ok(read)
+    }
+
+    /// The certificate the terminal showed; none without TLS.
+    pub fn certificate(&self) -> Option<CertificatePin> {
+        self.http.certificate()
     }
 
     /// Ends the conversation. ISAPI has no sign-out: dropping the connection frees the session.

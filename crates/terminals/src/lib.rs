@@ -14,6 +14,7 @@ mod steps;
 mod subnet;
 mod target;
 mod terminal;
+mod tls;
 mod writing;
 mod zk;
 
@@ -26,6 +27,7 @@ pub use steps::OnStep;
 pub use subnet::{Subnet, SubnetError};
 pub use target::{Credentials, DeviceKind, Target, Transport, same_serial};
 pub use terminal::{ClockSet, Terminal, read};
+pub use tls::{CertificatePin, CertificateTrust, NoPin};
 pub use writing::{
     Effect, FingerKind, Fingerprint, Fingerprints, Privilege, UserChange, UserDetails, WriteError,
     Written,

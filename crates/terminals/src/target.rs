@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::{CertificateTrust, NoPin};
+
 /// The brands we speak to. A third brand adds a variant here and in `Terminal`; the compiler lists the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DeviceKind {
@@ -35,8 +37,7 @@ impl DeviceKind {
     /// Whether [`crate::Terminal::listen`] works with it.
     pub fn tells_live(self) -> bool {
         match self {
-            Self::Zk => true,
-            Self::Hik => false,
+            Self::Zk | Self::Hik => true,
         }
     }
 
@@ -166,6 +167,10 @@ pub struct Credentials {
     pub comm_key: Option<u32>,
     pub username: Option<String>,
     pub password: Option<String>,
+    /// Grows whenever somebody edits them, or asks that they be tried again: what was refused before is not sent without.
+    pub version: i64,
+    /// They are sent although the terminal allows few wrong passwords more: it has accepted them before, or a person insists.
+    pub confirmed: bool,
 }
 
 impl fmt::Debug for Credentials {
@@ -185,6 +190,8 @@ pub struct Target {
     pub port: u16,
     pub transport: Transport,
     pub credentials: Credentials,
+    /// Which certificate it may show, where the transport is TLS.
+    pub certificate: CertificateTrust,
     /// The serial number the terminal must have; `None` accepts any and is for talking to a terminal outside the registry.
     pub serial: Option<String>,
 }
@@ -219,13 +226,18 @@ pub enum TargetError {
     User,
     #[error("unknown option {0:?} in the terminal URL")]
     Option(String),
+    #[error("the option {0:?} of the terminal URL: {NoPin}")]
+    Certificate(String),
+    #[error("fingerprint and insecure=1 contradict each other in the terminal URL")]
+    Trust,
 }
 
 impl FromStr for Target {
     type Err = TargetError;
 
     /// Reads `zk://[COMMKEY@]host[:4370][?transport=tcp|udp]`, `hik://user:password@host[:80]` and
-    /// `hiks://user:password@host[:443]`. The password may be percent-encoded. Without a transport it is found out.
+    /// `hiks://user:password@host[:443][?fingerprint=sha256:…|insecure=1]`. The password may be percent-encoded. Without a
+    /// transport it is found out.
     fn from_str(url: &str) -> Result<Self, Self::Err> {
         let (scheme, rest) = url.split_once("://").ok_or(TargetError::Scheme)?;
         let (kind, mut transport, default_port) = match scheme {
@@ -240,13 +252,28 @@ impl FromStr for Target {
             None => (None, rest.trim_end_matches('/')),
         };
         let (host, port) = split_host_port(place)?;
+        let mut certificate = CertificateTrust::FirstUse;
         for option in options.split('&').filter(|option| !option.is_empty()) {
-            let named = option
-                .strip_prefix("transport=")
-                .and_then(Transport::from_name);
-            transport = named
-                .filter(|named| kind.transports().contains(named))
-                .ok_or_else(|| TargetError::Option(option.to_owned()))?;
+            let unknown = || TargetError::Option(option.to_owned());
+            let trust = match option.split_once('=').ok_or_else(unknown)? {
+                ("transport", name) => {
+                    let named = Transport::from_name(name);
+                    let named = named.filter(|named| kind.transports().contains(named));
+                    transport = named.ok_or_else(unknown)?;
+                    continue;
+                }
+                ("fingerprint", pin) if transport == Transport::Tls => {
+                    let pin = percent_decoded(pin).parse();
+                    let wrong = |_| TargetError::Certificate(option.to_owned());
+                    CertificateTrust::Pinned(pin.map_err(wrong)?)
+                }
+                ("insecure", "1") if transport == Transport::Tls => CertificateTrust::Any,
+                _ => return Err(unknown()),
+            };
+            if !matches!(certificate, CertificateTrust::FirstUse) {
+                return Err(TargetError::Trust);
+            }
+            certificate = trust;
         }
         let credentials = match (kind, sign_in) {
             (DeviceKind::Zk, None) => Credentials::default(),
@@ -257,9 +284,9 @@ impl FromStr for Target {
             (DeviceKind::Hik, Some(pair)) => {
                 let (user, password) = pair.split_once(':').ok_or(TargetError::User)?;
                 Credentials {
-                    comm_key: None,
                     username: Some(percent_decoded(user)),
                     password: Some(percent_decoded(password)),
+                    ..Credentials::default()
                 }
             }
             (DeviceKind::Hik, None) => return Err(TargetError::User),
@@ -270,6 +297,7 @@ impl FromStr for Target {
             port: port.unwrap_or(default_port),
             transport,
             credentials,
+            certificate,
             serial: None,
         })
     }
@@ -362,6 +390,30 @@ mod tests {
         assert_eq!(DeviceKind::Zk.transport(4370, udp), Transport::Udp);
         assert_eq!(DeviceKind::Hik.transport(443, udp), Transport::Tls);
         assert_eq!(DeviceKind::Hik.transport(80, udp), Transport::Tcp);
+    }
+
+    #[test]
+    fn which_certificate_a_url_trusts() {
+        let trust = |url: &str| url.parse::<Target>().map(|target| target.certificate);
+        assert_eq!(trust("hiks://a:b@h"), Ok(CertificateTrust::FirstUse));
+        assert_eq!(trust("hiks://a:b@h?insecure=1"), Ok(CertificateTrust::Any));
+        let pin = format!("sha256:{}", "0a".repeat(32));
+        assert_eq!(
+            trust(&format!("hiks://a:b@h?fingerprint={pin}")),
+            Ok(CertificateTrust::Pinned(pin.parse().expect("a pin")))
+        );
+        let short = "fingerprint=sha256:0a";
+        assert_eq!(
+            trust(&format!("hiks://a:b@h?{short}")),
+            Err(TargetError::Certificate(short.into()))
+        );
+        assert_eq!(
+            trust(&format!("hiks://a:b@h?fingerprint={pin}&insecure=1")),
+            Err(TargetError::Trust)
+        );
+        for url in ["hik://a:b@h?insecure=1", "hiks://a:b@h?insecure=0"] {
+            assert!(matches!(trust(url), Err(TargetError::Option(_))), "{url}");
+        }
     }
 
     #[test]

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 
 use crate::{
-    Armed, CallHere, Deadline, DeviceKind, DeviceUser, HikTerminal, Identity, Live, LogRead,
-    OnStep, ReadPosition, Reading, Step, Target, TerminalError, Transport, ZkTerminal,
+    Armed, CallHere, CertificatePin, Deadline, DeviceKind, DeviceUser, HikTerminal, Identity, Live,
+    LogRead, OnStep, ReadPosition, Reading, Step, Target, TerminalError, Transport, ZkTerminal,
 };
 
 /// A signed-in connection to a device whose serial number has been checked.
@@ -69,6 +69,14 @@ impl Terminal {
         match self {
             Self::Zk(terminal) => Some(terminal.transport()),
             Self::Hik(_) => None,
+        }
+    }
+
+    /// The certificate it showed; none without TLS.
+    pub fn certificate(&self) -> Option<CertificatePin> {
+        match self {
+            Self::Zk(_) => None,
+            Self::Hik(terminal) => terminal.certificate(),
         }
     }
 
@@ -153,11 +161,11 @@ impl Terminal {
     /// Asks the terminal to tell each punch when it is made; see [`Self::next_live`].
     ///
     /// # Errors
-    /// See [`TerminalError`]; `Refused` by terminals that are only polled.
+    /// See [`TerminalError`]; one that [`TerminalError::is_of_live_only`] leaves it to be read.
     pub async fn listen(&mut self) -> Result<(), TerminalError> {
         match self {
             Self::Zk(terminal) => terminal.listen().await,
-            Self::Hik(_) => Err(only_polled()),
+            Self::Hik(terminal) => terminal.listen().await,
         }
     }
 
@@ -168,7 +176,7 @@ impl Terminal {
     pub async fn next_live(&mut self, quiet: Duration) -> Result<Option<Live>, TerminalError> {
         match self {
             Self::Zk(terminal) => terminal.next_live(quiet).await,
-            Self::Hik(_) => Err(only_polled()),
+            Self::Hik(terminal) => terminal.next_live(quiet).await,
         }
     }
 
@@ -179,7 +187,24 @@ impl Terminal {
     pub async fn acknowledge(&mut self) -> Result<(), TerminalError> {
         match self {
             Self::Zk(terminal) => terminal.acknowledge().await,
-            Self::Hik(_) => Err(only_polled()),
+            Self::Hik(_) => Ok(()), // a stream is not answered
+        }
+    }
+
+    /// Whether an answer shows that everything recorded before has been told. Not where it comes by another connection.
+    pub fn tells_before_it_answers(&self) -> bool {
+        match self {
+            Self::Zk(_) => true,
+            Self::Hik(_) => false,
+        }
+    }
+
+    /// How long a terminal may be quiet before it is asked for its clock, where `usual` is usual. One that answers by other
+    /// connections is asked less often.
+    pub fn quiet(&self, usual: Duration) -> Duration {
+        match self {
+            Self::Zk(_) => usual,
+            Self::Hik(_) => usual * 2,
         }
     }
 
@@ -234,13 +259,6 @@ pub(crate) fn checked(shows: DateTime, should: DateTime) -> Result<ClockSet, Ter
         });
     }
     Ok(ClockSet { shows, should })
-}
-
-fn only_polled() -> TerminalError {
-    TerminalError::Refused {
-        step: Step::Live,
-        detail: "Hikvision terminals are polled, not listened to".to_owned(),
-    }
 }
 
 /// One poll: connect, read, close, all within `deadline`; the goodbye may take half a second more. A time-out names the step

@@ -15,6 +15,7 @@ use super::notice::Pictures;
 use super::running::RunningTerminal;
 use super::sign_in::{self, ChallengeForm, Gate, LockOut, Login, Nonces, Offer};
 use super::stream::Stream;
+use super::tls::Certificate;
 
 /// What a virtual terminal is: identity, account, firmware habits, people, events. [`start`](Self::start) puts it
 /// on a port.
@@ -27,6 +28,7 @@ pub struct VirtualTerminal {
     realm: Option<String>,
     events: Vec<Event>,
     faults: Vec<FaultRule>,
+    https: bool,
     keeps_alive: bool,
     delay: Duration,
 }
@@ -74,6 +76,7 @@ impl VirtualTerminal {
             realm: None,
             events: Vec::new(),
             faults: Vec::new(),
+            https: false,
             keeps_alive: false,
             delay: Duration::ZERO,
         }
@@ -196,6 +199,18 @@ impl VirtualTerminal {
         self
     }
 
+    /// Speaks HTTPS on its port and no HTTP, with a certificate of its own.
+    pub fn https(mut self) -> Self {
+        self.https = true;
+        self
+    }
+
+    /// Speaks HTTPS with this certificate.
+    pub fn certificate(mut self, certificate: Certificate) -> Self {
+        self.device.certificate = Some(certificate);
+        self
+    }
+
     /// How it streams events.
     pub fn stream(mut self, stream: Stream) -> Self {
         self.device.stream = stream;
@@ -260,7 +275,8 @@ impl VirtualTerminal {
     ///
     /// # Errors
     ///
-    /// `addr` does not resolve or cannot be bound, or the password is empty.
+    /// `addr` does not resolve or cannot be bound, the password is empty, or there are no random numbers for a
+    /// certificate.
     pub async fn start(self, addr: impl ToSocketAddrs) -> io::Result<RunningTerminal> {
         let Self {
             mut device,
@@ -270,6 +286,7 @@ impl VirtualTerminal {
             realm,
             events,
             faults,
+            https,
             keeps_alive,
             delay,
         } = self;
@@ -285,6 +302,9 @@ impl VirtualTerminal {
         });
         gate.realm = realm.unwrap_or_else(|| sign_in::realm_of(&device.serial_number));
         device.mac = mac_of(&gate.realm);
+        if https && device.certificate.is_none() {
+            device.certificate = Some(Certificate::self_signed(&device.serial_number)?);
+        }
         for event in events {
             device.append(event);
         }

@@ -17,6 +17,12 @@ pub enum Fault {
     RefuseConnection,
     /// `silent`: takes the connection and the request, and never answers.
     Silent,
+    /// `tls10`: HTTPS is answered as by a unit that speaks TLS 1.0 only: the handshake fails with `protocol_version`.
+    OldTls,
+    /// `cbc-only`: HTTPS is answered as by a unit with nothing but CBC: the handshake fails with `handshake_failure`.
+    OldCiphers,
+    /// `tls-silent`: HTTPS takes the greeting of a client and never answers it.
+    SilentTls,
     /// `slow=3s`: waits this long before each answer.
     Slow(Duration),
     /// `dribble=20ms`: sends each answer byte by byte, with this pause between two bytes.
@@ -117,6 +123,9 @@ pub enum Fault {
 const PLAIN: &[(&str, Fault)] = &[
     ("refuse", Fault::RefuseConnection),
     ("silent", Fault::Silent),
+    ("tls10", Fault::OldTls),
+    ("cbc-only", Fault::OldCiphers),
+    ("tls-silent", Fault::SilentTls),
     ("cut", Fault::CutMidBody),
     ("stall", Fault::StallMidBody),
     ("garbage", Fault::Garbage),
@@ -176,6 +185,8 @@ const VALUED: &[&str] = &[
 pub(super) enum Stage {
     /// The listening socket.
     Line,
+    /// The handshake of HTTPS.
+    Handshake,
     /// Before the sign-in is looked at.
     Early,
     /// Only a request that is signed correctly.
@@ -205,6 +216,7 @@ impl Fault {
     pub(super) fn stage(&self) -> Stage {
         match self {
             Self::RefuseConnection => Stage::Line,
+            Self::OldTls | Self::OldCiphers | Self::SilentTls => Stage::Handshake,
             Self::Silent
             | Self::AlwaysStale
             | Self::Locked

@@ -17,6 +17,7 @@ use super::notice::{PICTURES, Pictures, jpeg};
 use super::refusal::{self, Refusal};
 use super::search::KeptSearch;
 use super::stream::{self, Armed, Deploy, Stream, Subscriptions};
+use super::tls::Certificate;
 use super::xml::elements;
 
 /// What a search does that asks for more rows than the firmware returns at once.
@@ -51,7 +52,7 @@ pub(super) struct Device {
     pub(super) kept_searches: VecDeque<KeptSearch>,
     /// Where it listens.
     pub(super) addr: SocketAddr,
-    pub(super) certificate: Option<()>,
+    pub(super) certificate: Option<Certificate>,
     pub(super) pictures: Pictures,
     pub(super) stream: Stream,
     /// Who listens to streams.

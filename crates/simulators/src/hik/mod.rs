@@ -45,6 +45,7 @@ mod sign_in;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod xml;
 
 pub use builder::VirtualTerminal;
@@ -56,3 +57,4 @@ pub use notice::{EventForm, Heartbeat, Pictures};
 pub use running::{Asked, Counts, RunningTerminal};
 pub use sign_in::{ChallengeForm, LockOut, LockedAnswer, Login, Nonces, Offer};
 pub use stream::{Replays, Stream, Subscriptions};
+pub use tls::Certificate;

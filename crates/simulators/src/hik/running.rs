@@ -14,6 +14,7 @@ use super::isapi::Device;
 use super::log::{Event, User};
 use super::server::{self, BACKLOG, Line, Shared, bind};
 use super::sign_in::Gate;
+use super::tls::Certificate;
 
 /// A virtual terminal on a port. Dropping it ends it and all its connections.
 pub struct RunningTerminal {
@@ -158,6 +159,24 @@ impl RunningTerminal {
     /// The clock jumps, or runs from now on otherwise. Events keep their times.
     pub fn set_clock(&self, clock: Clock) {
         self.shared.state().device.clock = clock;
+    }
+
+    /// SHA-256 of the certificate it shows, in lower-case hexadecimal; `None` without HTTPS.
+    pub fn fingerprint(&self) -> Option<String> {
+        let state = self.shared.state();
+        let certificate = state.device.certificate.as_ref();
+        certificate.map(|certificate| certificate.fingerprint().to_owned())
+    }
+
+    /// Shows another certificate from now on, as after a factory restore; connections that are open go on.
+    ///
+    /// # Errors
+    ///
+    /// The system has no random numbers.
+    pub fn change_certificate(&self) -> io::Result<()> {
+        let certificate = Certificate::self_signed(&self.serial_number)?;
+        self.shared.state().device.certificate = Some(certificate);
+        Ok(())
     }
 
     pub fn set_password(&self, password: impl Into<String>) {

@@ -19,6 +19,7 @@ use super::refusal::Refusal;
 use super::running::{Asked, Counts};
 use super::sign_in::{Gate, Verdict};
 use super::stream::{self, Opened, Place};
+use super::tls;
 
 pub(super) const BACKLOG: u32 = 1024;
 const ASKED_KEPT: usize = 64;
@@ -324,14 +325,33 @@ async fn connection(
     peer: SocketAddr,
     mut changes: watch::Receiver<()>,
 ) {
-    if stream.set_nodelay(true).is_err() {
-        return;
-    }
     tokio::select! {
         biased;
         _ = changes.changed() => {}
-        _ = converse(&shared, stream, peer) => {}
+        _ = greet(&shared, stream, peer) => {}
     }
+}
+
+/// Plain HTTP, or HTTPS on a terminal that has a certificate.
+async fn greet(shared: &Arc<Shared>, mut stream: TcpStream, peer: SocketAddr) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let (certificate, faults) = {
+        let mut state = shared.state();
+        let certificate = state.device.certificate.clone();
+        let faults = match &certificate {
+            Some(_) => state.take_faults(Stage::Handshake, ""),
+            None => Vec::new(),
+        };
+        (certificate, faults)
+    };
+    let Some(certificate) = certificate else {
+        return converse(shared, stream, peer).await;
+    };
+    if let Some(fault) = faults.first() {
+        return tls::fail_handshake(&mut stream, fault).await;
+    }
+    let stream = certificate.acceptor().accept(stream).await?;
+    converse(shared, stream, peer).await
 }
 
 async fn converse<S>(shared: &Arc<Shared>, stream: S, peer: SocketAddr) -> io::Result<()>

@@ -4,7 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use hik_proto::{CallHost, HostCapabilities, HostSlot, decode_hosts, encode_free_host, paths};
 
-use super::http::Answer;
+use reqwest::Method;
+
+use super::http::{Answer, Content};
 use super::{HikTerminal, malformed};
 use crate::{Armed, CallHere, Step, TerminalError, Told};
 
@@ -94,7 +96,11 @@ impl HikTerminal {
 
     async fn write(&mut self, id: &str, body: String) -> Result<(), TerminalError> {
         let uri = format!("{}/{id}", paths::HTTP_HOSTS);
-        let answer = self.http.put(STEP, &uri, body).await?;
+        let content = Content::of(body);
+        let answer = self
+            .http
+            .call(STEP, Method::PUT, &uri, Some(content))
+            .await?;
         answer.required(STEP).map(drop)
     }
 

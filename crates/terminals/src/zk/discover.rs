@@ -8,7 +8,9 @@ use zk_proto::options;
 use super::ZkTerminal;
 use super::connection::Connection;
 use crate::discover::{Answer, Pace, ScanKeys, ScanLimits};
-use crate::{Credentials, Deadline, DeviceKind, Target, TerminalError, Transport};
+use crate::{
+    CertificateTrust, Credentials, Deadline, DeviceKind, Target, TerminalError, Transport,
+};
 
 /// In bytes. What is longer is no serial number and no model.
 const LONGEST: usize = 64;
@@ -51,6 +53,7 @@ fn stranger(place: SocketAddr) -> Target {
         port: place.port(),
         transport: Transport::Tcp,
         credentials: Credentials::default(),
+        certificate: CertificateTrust::default(),
         serial: None,
     }
 }

@@ -17,8 +17,8 @@ use simulators::zk::{
     VirtualTerminal, stopped,
 };
 use terminals::{
-    Credentials, DeviceKind, ReadPosition, Reading, Retry, Step, Target, Terminal, TerminalError,
-    Transport,
+    CertificateTrust, Credentials, DeviceKind, ReadPosition, Reading, Retry, Step, Target,
+    Terminal, TerminalError, Transport,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -50,6 +50,7 @@ fn target_at(addr: std::net::SocketAddr) -> Target {
         port: addr.port(),
         transport: Transport::Tcp,
         credentials: Credentials::default(),
+        certificate: CertificateTrust::default(),
         serial: Some(SERIAL.to_owned()),
     }
 }

@@ -15,6 +15,7 @@ mod line;
 mod reading;
 mod sign_in;
 mod stream;
+mod tls;
 
 use super::sign_in::{Algorithm, base64, digest_response, parse_digest};
 use super::*;

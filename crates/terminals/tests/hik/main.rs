@@ -1,5 +1,7 @@
 //! The Hikvision driver against virtual terminals with scripted faults.
 
+mod live;
+
 use std::time::{Duration, Instant};
 
 use attendance::{Punch, PunchState, VerifyMode};
@@ -10,8 +12,8 @@ use simulators::hik::{
     RunningTerminal, TimeNotation, User, VirtualTerminal, stopped,
 };
 use terminals::{
-    Credentials, Deadline, DeviceKind, HikLimits, HikTerminal, ReadPosition, Reading, Retry, Step,
-    Target, TerminalError, Transport,
+    CertificateTrust, Credentials, Deadline, DeviceKind, HikLimits, HikTerminal, ReadPosition,
+    Reading, Retry, Step, Target, TerminalError, Transport,
 };
 
 const EVENTS: &str = "/ISAPI/AccessControl/AcsEvent";
@@ -59,10 +61,11 @@ fn target(terminal: &RunningTerminal) -> Target {
         port: terminal.addr().port(),
         transport: Transport::Tcp,
         credentials: Credentials {
-            comm_key: None,
             username: Some("operator".to_owned()),
             password: Some("Abc12345".to_owned()),
+            ..Credentials::default()
         },
+        certificate: CertificateTrust::default(),
         serial: Some("GB9637211".to_owned()),
     }
 }
@@ -72,6 +75,8 @@ const IMPATIENT: HikLimits = HikLimits {
     connect: Duration::from_secs(5),
     answer: Duration::from_secs(1),
     body: 1 << 20,
+    silence_least: Duration::from_millis(300),
+    silence_most: Duration::from_millis(900),
 };
 
 fn instant() -> Timestamp {
@@ -205,7 +210,7 @@ async fn an_unchanged_log_costs_four_small_requests() {
     assert_eq!(second.users, None);
     assert_eq!(second.position, first.position);
     let counts = terminal.counts();
-    assert_eq!((counts.signed, counts.unsigned), (4, 4));
+    assert_eq!((counts.signed, counts.unsigned), (4, 0));
     assert_eq!((counts.connections, counts.most_at_once), (1, 1));
 
     let serial = terminal.punch("1042", date(2026, 3, 2).at(11, 59, 0, 0));
@@ -335,10 +340,12 @@ async fn single_use_nonces_are_not_tried_for_ever() {
 
 #[tokio::test]
 async fn a_wrong_password_is_sent_once() {
-    for offer in [Offer::Md5, Offer::Sha256, Offer::Both] {
+    let offers = [Offer::Md5, Offer::Sha256, Offer::Both];
+    for (version, offer) in (0..).zip(offers) {
         let terminal = start(virtual_terminal().offer(offer)).await;
         let mut target = target(&terminal);
         target.credentials.password = Some("wrong".to_owned());
+        target.credentials.version = version;
         let error = read(&target, &ReadPosition::default())
             .await
             .expect_err("a wrong password");
@@ -348,6 +355,117 @@ async fn a_wrong_password_is_sent_once() {
         let counts = terminal.counts();
         assert_eq!((counts.refused_sign_ins, counts.requests), (1, 2));
     }
+}
+
+/// Poller, live, doctor and operations meet at the gate, whatever connections they have.
+#[tokio::test]
+async fn workers_share_one_refusal_and_one_line() {
+    let terminal = start(virtual_terminal().events(punches(40))).await;
+    let mut wrong = target(&terminal);
+    wrong.credentials.password = Some("wrong".to_owned());
+    let mut workers = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let wrong = wrong.clone();
+        workers.spawn(async move { read(&wrong, &ReadPosition::default()).await });
+    }
+    for result in workers.join_all().await {
+        let error = result.expect_err("a wrong password");
+        assert_eq!(error.retry(), Retry::AfterEdit, "{error:?}");
+    }
+    let counts = terminal.counts();
+    assert_eq!((counts.refused_sign_ins, counts.most_at_once), (1, 1));
+
+    // The right password is not meant, and the wrong one again only if somebody asks.
+    read_all(&terminal).await.expect("a good read");
+    terminal.reset_counts();
+    let error = read(&wrong, &ReadPosition::default()).await;
+    assert!(matches!(error, Err(TerminalError::RefusedBefore)));
+    assert_eq!(terminal.counts().requests, 0);
+    wrong.credentials.version += 1;
+    let error = read(&wrong, &ReadPosition::default()).await;
+    assert!(matches!(error, Err(TerminalError::AuthRefused)));
+    assert_eq!(terminal.counts().refused_sign_ins, 1);
+}
+
+/// The serial number stays refused where the address changes.
+#[tokio::test]
+async fn a_refused_password_does_not_follow_to_another_address() {
+    let terminal = start(virtual_terminal()).await;
+    let mut wrong = target(&terminal);
+    wrong.credentials.password = Some("wrong".to_owned());
+    let error = read(&wrong, &ReadPosition::default()).await;
+    assert!(matches!(error, Err(TerminalError::AuthRefused)));
+    let elsewhere = start(virtual_terminal()).await;
+    wrong.port = elsewhere.addr().port();
+    let error = read(&wrong, &ReadPosition::default()).await;
+    assert!(matches!(error, Err(TerminalError::RefusedBefore)));
+    assert_eq!(elsewhere.counts().requests, 0);
+}
+
+#[tokio::test]
+async fn connections_take_turns() {
+    let terminal = virtual_terminal().answers_after(Duration::from_millis(30));
+    let terminal = start(terminal.events(punches(70))).await;
+    let target = target(&terminal);
+    let mut workers = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let target = target.clone();
+        workers.spawn(async move { read(&target, &ReadPosition::default()).await });
+    }
+    for reading in workers.join_all().await {
+        assert_eq!(clocks(&reading.expect("a good read")), minutes(0..70));
+    }
+    let counts = terminal.counts();
+    assert_eq!(counts.most_at_once, 1, "one request in flight");
+    assert_eq!(counts.unsigned, 6, "one challenge for each path");
+}
+
+/// With two attempts left a password that never was accepted is kept back, until a person says otherwise.
+#[tokio::test]
+async fn the_last_attempts_are_left_to_people() {
+    let terminal = start(virtual_terminal()).await;
+    for version in 0..3 {
+        let mut wrong = target(&terminal);
+        wrong.credentials.password = Some("wrong".to_owned());
+        wrong.credentials.version = version;
+        let error = read(&wrong, &ReadPosition::default()).await;
+        assert!(matches!(error, Err(TerminalError::AuthRefused)));
+    }
+    let error = read_all(&terminal).await.expect_err("two left");
+    assert!(
+        matches!(error, TerminalError::FewAttempts { left: 2 }),
+        "{error:?}"
+    );
+    assert_eq!(terminal.counts().refused_sign_ins, 3);
+    let mut insisting = target(&terminal);
+    insisting.credentials.confirmed = true;
+    read(&insisting, &ReadPosition::default())
+        .await
+        .expect("a good read");
+    read_all(&terminal).await.expect("it is proven now");
+}
+
+#[tokio::test]
+async fn a_lock_is_waited_out_by_everybody() {
+    let terminal = start(virtual_terminal().fault(Fault::Locked)).await;
+    for _ in 0..5 {
+        let error = read_all(&terminal).await.expect_err("locked");
+        assert!(
+            matches!(error.retry(), Retry::After(wait) if wait > Duration::from_secs(1768)),
+            "{error:?}"
+        );
+    }
+    assert_eq!(terminal.counts().requests, 1);
+    let error = read(&asked_again(&terminal), &ReadPosition::default()).await;
+    assert!(matches!(error, Err(TerminalError::LockedOut { .. })));
+    assert_eq!(terminal.counts().requests, 2, "one single attempt");
+    terminal.clear_faults();
+    let mut later = asked_again(&terminal);
+    later.credentials.version += 1;
+    read(&later, &ReadPosition::default())
+        .await
+        .expect("a good read");
+    read_all(&terminal).await.expect("open for everybody");
 }
 
 /// A second try with MD5 would be a second failed login for a terminal whose password has really changed.
@@ -366,12 +484,14 @@ async fn a_password_changed_during_a_read_is_signed_once_more() {
         .await
         .expect("signed in");
     terminal.set_password("Xyz98765");
-    for _ in 0..3 {
+    for n in 0..3 {
         let error = connected
             .read(&ReadPosition::default(), &instant)
             .await
             .expect_err("the old password");
-        assert!(matches!(error, TerminalError::AuthRefused), "{error:?}");
+        assert_eq!(matches!(error, TerminalError::AuthRefused), n == 0);
+        assert_eq!(matches!(error, TerminalError::RefusedBefore), n != 0);
+        assert_eq!(error.retry(), Retry::AfterEdit);
     }
     assert_eq!(terminal.counts().refused_sign_ins, 1);
 }
@@ -435,7 +555,9 @@ async fn the_attempt_that_locks_is_told_as_lock() {
             ..LockOut::default()
         };
         let terminal = start(virtual_terminal().lock_out(lock_out)).await;
-        let mut target = target(&terminal);
+        let mut target = asked_again(&terminal);
+        target.credentials.version = i64::from(answer == LockedAnswer::Forbidden);
+        target.credentials.confirmed = true;
         target.credentials.password = Some("wrong".to_owned());
         let error = read(&target, &ReadPosition::default())
             .await
@@ -455,6 +577,7 @@ async fn a_sign_in_that_is_dropped_is_not_repeated_soon() {
     };
     let terminal = start(virtual_terminal().lock_out(lock_out)).await;
     let mut target = target(&terminal);
+    target.credentials.confirmed = true;
     target.credentials.password = Some("wrong".to_owned());
     let error = read(&target, &ReadPosition::default())
         .await
@@ -470,27 +593,32 @@ async fn a_sign_in_that_is_dropped_is_not_repeated_soon() {
     assert_eq!(terminal.counts().refused_sign_ins, 1);
 }
 
+/// The same once somebody has asked for another try, or the wait is over.
+fn asked_again(terminal: &RunningTerminal) -> Target {
+    let mut target = target(terminal);
+    target.credentials.version += 1;
+    target
+}
+
 #[tokio::test]
 async fn a_401_without_challenge_is_no_wrong_password() {
+    let a_minute = Retry::After(Duration::from_secs(60));
     let terminal = start(virtual_terminal().fault(Fault::BareUnauthorized)).await;
-    let error = read_all(&terminal).await.expect_err("busy");
-    assert_eq!(
-        (error.step(), error.retry()),
-        (Step::SignIn, Retry::NextPoll)
-    );
-    assert_eq!(terminal.counts().requests, 1);
+    for _ in 0..3 {
+        let error = read_all(&terminal).await.expect_err("busy");
+        assert_eq!((error.step(), error.retry()), (Step::SignIn, a_minute));
+        assert_eq!(error.reason(), "sign_in_refused");
+    }
+    assert_eq!(terminal.counts().requests, 1, "it is left alone");
 
     // In the middle of a read, when the password has been accepted.
     let terminal = start(virtual_terminal().events(punches(40))).await;
     terminal.set_fault(Fault::BareUnauthorized.on(EVENTS).after(1));
     let error = read_all(&terminal).await.expect_err("busy");
-    assert_eq!(
-        (error.step(), error.retry()),
-        (Step::SignIn, Retry::NextPoll)
-    );
+    assert_eq!((error.step(), error.retry()), (Step::SignIn, a_minute));
     terminal.clear_faults();
-    let reading = read_all(&terminal).await.expect("a good read");
-    assert_eq!(clocks(&reading), minutes(0..40));
+    let reading = read(&asked_again(&terminal), &ReadPosition::default()).await;
+    assert_eq!(clocks(&reading.expect("a good read")), minutes(0..40));
 
     // To the first password it may be the answer to a wrong one.
     let terminal = start(virtual_terminal()).await;
@@ -512,7 +640,9 @@ async fn stale_for_ever_ends() {
 
     let terminal = start(virtual_terminal()).await;
     terminal.set_fault(Fault::AlwaysStale.on(EVENTS));
-    let error = read_all(&terminal).await.expect_err("never accepted");
+    let error = read(&asked_again(&terminal), &ReadPosition::default())
+        .await
+        .expect_err("never accepted");
     assert_eq!(
         (error.step(), error.retry()),
         (Step::SignIn, Retry::NextPoll),
@@ -870,8 +1000,8 @@ async fn firmware_that_ignores_serial_numbers_is_read_by_time() {
     assert!(third.punches.len() < 10, "only the last hour again");
     assert_eq!(
         terminal.counts().by_path[EVENTS],
-        2,
-        "a challenge and a page"
+        1,
+        "a page, with the challenge of the read before"
     );
 }
 
