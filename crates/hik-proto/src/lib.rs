@@ -23,7 +23,7 @@ pub use auth::{Algorithm, Challenge, Challenged, DigestSession, Login, Offers, S
 pub use body::DecodeError;
 pub use capabilities::{AccessCapabilities, EventCapabilities, SystemCapabilities};
 pub use codes::{EventClass, Means, classify};
-pub use device::{DeviceInfo, serial_matches};
+pub use device::{DeviceInfo, is_activated, serial_matches};
 pub use envelope::Envelope;
 pub use events::{
     AccessEvent, AttendanceStatus, EventPage, EventRow, EventSearch, Says, decode_event_page,

@@ -2,7 +2,7 @@
 //!
 //! Precedence: flag, environment variable, file, default. Paths in the file are relative to the file.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use anyhow::{Context, bail};
 use ingest::{CallerOptions, LocatorOptions, PollerOptions, Unknown};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
+use terminals::discover::LinkSearch;
 use terminals::{Subnet, SubnetError};
 use web::push::{Network, NetworkError, ZkPushOptions};
 
@@ -23,6 +24,7 @@ const KEYS: &[(&str, &str)] = &[
     ("poll.deadline_secs", "MUSTER_POLL_DEADLINE_SECS"),
     ("poll.concurrency", "MUSTER_POLL_CONCURRENCY"),
     ("discover.subnets", "MUSTER_DISCOVER_SUBNETS"),
+    ("discover.sadp", "MUSTER_DISCOVER_SADP"),
     ("discover.every", "MUSTER_DISCOVER_EVERY"),
     ("push.listen", "MUSTER_PUSH_LISTEN"),
     ("push.unknown", "MUSTER_PUSH_UNKNOWN"),
@@ -77,6 +79,10 @@ pub struct Discover {
     /// Where missing devices may be searched for, and nowhere else. Without any, nothing is.
     #[serde(deserialize_with = "subnets")]
     pub subnets: Vec<Subnet>,
+    /// Addresses of this machine on the networks where Hikvision terminals are asked, by SADP, where they are; 0.0.0.0 is the network
+    /// that the system prefers. Empty: nobody is asked.
+    #[serde(deserialize_with = "interfaces")]
+    pub sadp: Vec<Ipv4Addr>,
     /// Seconds between two searches.
     pub every: u32,
 }
@@ -175,6 +181,7 @@ impl Default for Discover {
     fn default() -> Self {
         Self {
             subnets: Vec::new(),
+            sadp: Vec::new(),
             every: 300,
         }
     }
@@ -264,6 +271,10 @@ impl Discover {
     pub fn locator(&self) -> LocatorOptions {
         LocatorOptions {
             subnets: self.subnets.clone(),
+            links: LinkSearch {
+                interfaces: self.sadp.clone(),
+                ..LinkSearch::default()
+            },
             every: Duration::from_secs(self.every.into()),
             ..LocatorOptions::default()
         }
@@ -282,6 +293,14 @@ fn subnets<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Subnet>, D:
     let what = ("discover.subnets", "subnets", "10.0.0.0/24");
     list(deserializer, what, |text| {
         text.parse().map_err(|e: SubnetError| e.to_string())
+    })
+}
+
+fn interfaces<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Ipv4Addr>, D::Error> {
+    let what = ("discover.sadp", "addresses of this machine", "10.0.0.5");
+    list(deserializer, what, |text| {
+        let address = text.parse();
+        address.map_err(|_| format!("{text:?} is no IPv4 address"))
     })
 }
 

@@ -4,6 +4,7 @@
 //! `http.rs`, paging through the event log is `log.rs`, punches as they are made are `stream.rs`. Push and finding are not here.
 
 mod arming;
+pub(crate) mod discover;
 mod gate;
 mod http;
 mod log;

@@ -81,6 +81,22 @@ impl DeviceKind {
         }
     }
 
+    /// Whether [`crate::discover::ask_links`] finds it by its serial number.
+    pub fn answers_links(self) -> bool {
+        match self {
+            Self::Zk => false,
+            Self::Hik => true,
+        }
+    }
+
+    /// Whether the serial number that a terminal tells is the one that somebody has entered.
+    pub fn is_serial(self, told: &str, entered: &str) -> bool {
+        match self {
+            Self::Zk => same_serial(told, entered),
+            Self::Hik => hik_proto::serial_matches(told, entered),
+        }
+    }
+
     /// Whether people, door, screen and log of its terminals can be changed.
     pub fn can_be_changed(self) -> bool {
         match self {

@@ -976,7 +976,9 @@ fn calls(device: &DeviceRow) -> bool {
 /// Whether a server finds a device of this kind that has no address.
 fn is_searched_for(kind: &str, config: &Config) -> bool {
     let kind = DeviceKind::from_name(kind);
-    !config.discover.subnets.is_empty() && kind.is_some_and(DeviceKind::can_be_found)
+    let by_subnet = !config.discover.subnets.is_empty();
+    let by_link = !config.discover.sadp.is_empty();
+    kind.is_some_and(|kind| by_subnet && kind.can_be_found() || by_link && kind.answers_links())
 }
 
 fn at_site(ms: i64, device: &DeviceRow) -> String {
