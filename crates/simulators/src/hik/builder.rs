@@ -9,10 +9,13 @@ use tokio::net::ToSocketAddrs;
 
 use super::clock::{Clock, TimeNotation, ZoneNotation};
 use super::fault::FaultRule;
+use super::hosts::{HttpHost, Slot};
 use super::isapi::{Device, OverCap};
 use super::log::{Event, Log, User};
 use super::notice::Pictures;
+use super::push::Push;
 use super::running::RunningTerminal;
+use super::sadp::Sadp;
 use super::sign_in::{self, ChallengeForm, Gate, LockOut, Login, Nonces, Offer};
 use super::stream::Stream;
 use super::tls::Certificate;
@@ -29,6 +32,7 @@ pub struct VirtualTerminal {
     events: Vec<Event>,
     faults: Vec<FaultRule>,
     https: bool,
+    hosts: Vec<HttpHost>,
     keeps_alive: bool,
     delay: Duration,
 }
@@ -67,6 +71,16 @@ impl VirtualTerminal {
             stream: Stream::default(),
             armed: Vec::new(),
             armed_ever: 0,
+            push: Push::default(),
+            slots: Vec::new(),
+            pushes: true,
+            push_runs: false,
+            sadp: None,
+            people_capacity: 1500,
+            digits_only: false,
+            deletion: None,
+            time_mode: "NTP".to_owned(),
+            door_commands: Vec::new(),
         };
         Self {
             device,
@@ -77,6 +91,7 @@ impl VirtualTerminal {
             events: Vec::new(),
             faults: Vec::new(),
             https: false,
+            hosts: Vec::new(),
             keeps_alive: false,
             delay: Duration::ZERO,
         }
@@ -217,6 +232,24 @@ impl VirtualTerminal {
         self
     }
 
+    /// How it calls servers.
+    pub fn push(mut self, push: Push) -> Self {
+        self.device.push = push;
+        self
+    }
+
+    /// Puts a server into its next free slot, as somebody did before.
+    pub fn http_host(mut self, host: HttpHost) -> Self {
+        self.hosts.push(host);
+        self
+    }
+
+    /// Lets itself be found.
+    pub fn sadp(mut self, sadp: Sadp) -> Self {
+        self.device.sadp = Some(sadp);
+        self
+    }
+
     /// What it does with the picture of somebody who was recognised; nothing, if not said.
     pub fn pictures(mut self, pictures: Pictures) -> Self {
         self.device.pictures = pictures;
@@ -245,6 +278,18 @@ impl VirtualTerminal {
         for user in users {
             self.device.log.put_user(user);
         }
+        self
+    }
+
+    /// How many people, and how many faces, fit in; 1,500 if not said.
+    pub fn people_capacity(mut self, people: usize) -> Self {
+        self.device.people_capacity = people;
+        self
+    }
+
+    /// Takes employee numbers of digits only, as some controllers do.
+    pub fn digits_only(mut self) -> Self {
+        self.device.digits_only = true;
         self
     }
 
@@ -287,6 +332,7 @@ impl VirtualTerminal {
             events,
             faults,
             https,
+            hosts,
             keeps_alive,
             delay,
         } = self;
@@ -307,6 +353,12 @@ impl VirtualTerminal {
         }
         for event in events {
             device.append(event);
+        }
+        device.slots = vec![Slot::empty(); device.push.slots.max(hosts.len())];
+        for (index, host) in hosts.into_iter().enumerate() {
+            device
+                .fill_slot(index, host, None)
+                .map_err(|_| io::Error::other("there is no slot for this server"))?;
         }
         let running = RunningTerminal::start(device, gate, keeps_alive, delay, addr).await?;
         for rule in faults {

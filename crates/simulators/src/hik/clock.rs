@@ -117,6 +117,25 @@ impl ZoneNotation {
     }
 }
 
+/// A zone from either notation; `None` for what is neither.
+pub(super) fn read_zone(text: &str) -> Option<TimeZone> {
+    let Some((standard, summer)) = text.split_once("DST") else {
+        return TimeZone::posix(text).ok();
+    };
+    // POSIX gives the offset of the summer, terminals by how much it differs.
+    let (shift, rule) = summer.split_once(',')?;
+    let mut parts = shift.split(':').map(|part| part.parse::<i32>().ok());
+    let mut next = || parts.next().unwrap_or(Some(0));
+    let shift = next()? * 3600 + next()? * 60 + next()?;
+    let offset = TimeZone::posix(standard)
+        .ok()?
+        .to_offset(Timestamp::UNIX_EPOCH);
+    let summer = Offset::from_seconds(offset.seconds().checked_add(shift)?).ok()?;
+    let (sign, hours, minutes, seconds) = posix_parts(summer);
+    let posix = format!("{standard}DST{sign}{hours}:{minutes:02}:{seconds:02},{rule}");
+    TimeZone::posix(&posix).ok()
+}
+
 fn posix_parts(offset: Offset) -> (char, i32, i32, i32) {
     let seconds = offset.seconds();
     let sign = if seconds >= 0 { '-' } else { '+' };
@@ -201,6 +220,16 @@ mod tests {
     fn check(now: &str, full: &str, short: &str) {
         let now: Zoned = now.parse().unwrap();
         assert_eq!(ZoneNotation::Full.write(&now), full);
+        for text in [full, short] {
+            let zone = read_zone(text).unwrap();
+            let read = now.with_time_zone(zone);
+            assert_eq!(read.offset(), now.offset(), "{text}");
+            let written = match text == full {
+                true => ZoneNotation::Full.write(&read),
+                false => ZoneNotation::Short.write(&read),
+            };
+            assert_eq!(written, text);
+        }
         assert_eq!(ZoneNotation::Short.write(&now), short);
     }
 

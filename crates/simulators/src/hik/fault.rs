@@ -4,6 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use jiff::SignedDuration;
+
+use super::rights::Right;
 use super::stream;
 
 /// One way in which a terminal, its network or its firmware misbehaves.
@@ -80,6 +83,51 @@ pub enum Fault {
     Busy,
     /// `error-in-200`: status 200 with a body that says `deviceError`.
     ErrorInOk,
+    /// `not-activated`: answers as a unit from the factory that nobody has given a password.
+    NotActivated,
+    /// `lacks=door`: the account lacks this right, see [`Right`]: 403 with `lowPrivilege`.
+    Lacks(Right),
+    /// `write-ignored`: every change is answered with OK and not made.
+    WriteIgnored,
+    /// `full`: there is no room for another person, card or face.
+    Full,
+    /// `no-setup`: the `SetUp` of people, cards and faces is not known, and the capabilities do not name it.
+    NoSetUp,
+    /// `user-info-list`: the list of people is called `UserInfoList`.
+    UserInfoList,
+    /// `name-cut=32`: names that are longer are cut to so many bytes, silently.
+    NameCut(usize),
+    /// `face-score`: no picture shows a face well enough.
+    FaceScore,
+    /// `delete-slow=5`: deleting a person with everything is `processing` so often before it is done.
+    SlowDelete(u32),
+    /// `delete-fails`: deleting a person with everything ends as `failed`.
+    DeleteFails,
+    /// `zero-host`: a server that is set is stored as 0.0.0.0, port 80, and answered with OK.
+    ZeroHost,
+    /// `strict-order`: a server is refused unless its elements have the order of the manuals.
+    StrictOrder,
+    /// `test-fails`: the test of a server is answered 500, without meaning anything.
+    TestFails,
+    /// `push-mute`: the slots are filled and nothing is sent.
+    PushMute,
+    /// `push-twice`: each POST is sent twice.
+    PushTwice,
+    /// `push-cut`: each POST ends in the middle.
+    PushCut,
+    /// `push-garbage`: each POST has a body that is nothing.
+    PushGarbage,
+    /// `time-refused`: setting the clock is answered with `invalidOperation`.
+    TimeRefused,
+    /// `time-ignored`: setting the clock is answered with OK and the clock goes on as before.
+    TimeIgnored,
+    /// `offset-refused`: setting the clock takes wall time only; a time with an offset is `badXmlContent`.
+    OffsetRefused,
+    /// `clock-jump=-12h`: the clock jumps, once, before the request that meets this is answered, and 3/1029 is logged.
+    ClockJump(SignedDuration),
+    /// `serial-reset`: the log is emptied and serial numbers begin at 1 again, once, before the request that meets
+    /// this is answered.
+    SerialReset,
     /// `stream-full`: opening a stream is answered 403 `deployExceedMax`, as if others had all its places.
     StreamFull,
     /// `quick-reopen=1s`: a stream that is asked for within this of the last request for one gets 400, so also when
@@ -150,6 +198,24 @@ const PLAIN: &[(&str, Fault)] = &[
     ("bare-401", Fault::BareUnauthorized),
     ("busy", Fault::Busy),
     ("error-in-200", Fault::ErrorInOk),
+    ("not-activated", Fault::NotActivated),
+    ("write-ignored", Fault::WriteIgnored),
+    ("full", Fault::Full),
+    ("no-setup", Fault::NoSetUp),
+    ("user-info-list", Fault::UserInfoList),
+    ("face-score", Fault::FaceScore),
+    ("delete-fails", Fault::DeleteFails),
+    ("zero-host", Fault::ZeroHost),
+    ("strict-order", Fault::StrictOrder),
+    ("test-fails", Fault::TestFails),
+    ("push-mute", Fault::PushMute),
+    ("push-twice", Fault::PushTwice),
+    ("push-cut", Fault::PushCut),
+    ("push-garbage", Fault::PushGarbage),
+    ("time-refused", Fault::TimeRefused),
+    ("time-ignored", Fault::TimeIgnored),
+    ("offset-refused", Fault::OffsetRefused),
+    ("serial-reset", Fault::SerialReset),
     ("stream-full", Fault::StreamFull),
     ("mute-stream", Fault::MuteStream),
     ("stream-twice", Fault::StreamTwice),
@@ -171,6 +237,10 @@ const VALUED: &[&str] = &[
     "no-employee=SERIAL",
     "impossible-time=SERIAL",
     "bad-name=EMPLOYEE",
+    "lacks=door",
+    "name-cut=32",
+    "delete-slow=5",
+    "clock-jump=-12h",
     "quick-reopen=1s",
     "no-deploy-id=404",
     "stream-ends=5s",
@@ -187,6 +257,8 @@ pub(super) enum Stage {
     Line,
     /// The handshake of HTTPS.
     Handshake,
+    /// A POST to a server.
+    Push,
     /// Before the sign-in is looked at.
     Early,
     /// Only a request that is signed correctly.
@@ -217,10 +289,12 @@ impl Fault {
         match self {
             Self::RefuseConnection => Stage::Line,
             Self::OldTls | Self::OldCiphers | Self::SilentTls => Stage::Handshake,
+            Self::PushMute | Self::PushTwice | Self::PushCut | Self::PushGarbage => Stage::Push,
             Self::Silent
             | Self::AlwaysStale
             | Self::Locked
             | Self::BareUnauthorized
+            | Self::NotActivated
             | Self::Busy => Stage::Early,
             _ => Stage::Late,
         }
@@ -253,7 +327,7 @@ impl Fault {
 
 /// A fault and the requests it concerns; a plain [`Fault`] concerns all of them.
 ///
-/// `Silent`, `AlwaysStale`, `Locked`, `BareUnauthorized` and `Busy` meet every request. All other faults meet, and
+/// `Silent`, `AlwaysStale`, `Locked`, `BareUnauthorized`, `NotActivated` and `Busy` meet every request. All other faults meet, and
 /// count, only requests that are signed correctly: the challenge before them is always clean, so
 /// `Fault::CutMidBody.on("/ISAPI/AccessControl/AcsEvent").after(1).times(1)` cuts the second page of a search and
 /// nothing else, whether or not the client signs ahead.
@@ -302,11 +376,12 @@ impl FaultRule {
 
 impl From<Fault> for FaultRule {
     fn from(fault: Fault) -> Self {
+        let happens_once = matches!(fault, Fault::ClockJump(_) | Fault::SerialReset);
         Self {
             fault,
             path: String::new(),
             skip: 0,
-            times: None,
+            times: happens_once.then_some(1),
         }
     }
 }
@@ -323,6 +398,10 @@ impl fmt::Display for Fault {
             Self::MissingEmployeeNo(Some(serial)) => write!(f, "no-employee={serial}"),
             Self::ImpossibleTime(Some(serial)) => write!(f, "impossible-time={serial}"),
             Self::InvalidUtf8Name(Some(employee)) => write!(f, "bad-name={employee}"),
+            Self::Lacks(right) => write!(f, "lacks={right}"),
+            Self::NameCut(bytes) => write!(f, "name-cut={bytes}"),
+            Self::SlowDelete(polls) => write!(f, "delete-slow={polls}"),
+            Self::ClockJump(by) => write!(f, "clock-jump={}s", by.as_secs()),
             Self::QuickReopen(within) => millis(f, "quick-reopen", within),
             Self::NoDeployId(status) => write!(f, "no-deploy-id={status}"),
             Self::StreamEnds(after) => millis(f, "stream-ends", after),
@@ -382,6 +461,17 @@ impl FromStr for Fault {
             "no-employee" => Self::MissingEmployeeNo(Some(parse(needed()?).ok_or_else(unknown)?)),
             "impossible-time" => Self::ImpossibleTime(Some(parse(needed()?).ok_or_else(unknown)?)),
             "bad-name" => Self::InvalidUtf8Name(Some(needed()?.to_owned())),
+            "lacks" => Self::Lacks(parse(needed()?).ok_or_else(unknown)?),
+            "name-cut" => Self::NameCut(parse(or("32")).ok_or_else(unknown)?),
+            "delete-slow" => Self::SlowDelete(parse(or("5")).ok_or_else(unknown)?),
+            "clock-jump" => {
+                let (text, sign) = match or("-12h").strip_prefix('-') {
+                    Some(text) => (text, -1),
+                    None => (or("-12h"), 1),
+                };
+                let by = parse_duration(text).ok_or_else(unknown)?;
+                Self::ClockJump(SignedDuration::from_secs(sign * by.as_secs() as i64))
+            }
             "quick-reopen" => Self::QuickReopen(time("1s")?),
             "no-deploy-id" => Self::NoDeployId(parse(or("404")).ok_or_else(unknown)?),
             "stream-ends" => Self::StreamEnds(time("5s")?),
@@ -398,16 +488,13 @@ fn parse<T: FromStr>(text: &str) -> Option<T> {
     text.parse().ok()
 }
 
-/// `250ms` or `3s`.
+/// `250ms`, `3s`, `5m` or `12h`.
 fn parse_duration(text: &str) -> Option<Duration> {
-    if let Some(millis) = text.strip_suffix("ms") {
-        millis.parse().ok().map(Duration::from_millis)
-    } else {
-        text.strip_suffix('s')?
-            .parse()
-            .ok()
-            .map(Duration::from_secs)
-    }
+    let (number, millis) = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)]
+        .into_iter()
+        .find_map(|(unit, millis)| Some((text.strip_suffix(unit)?, millis)))?;
+    let number: u32 = number.parse().ok()?;
+    Some(Duration::from_millis(u64::from(number) * millis))
 }
 
 #[cfg(test)]

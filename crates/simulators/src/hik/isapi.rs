@@ -8,13 +8,20 @@ use std::net::SocketAddr;
 
 use serde_json::Value;
 
-use super::clock::{Clock, TimeNotation, ZoneNotation, iso_offset};
+use super::clock::{Clock, TimeNotation, ZoneNotation};
+use super::door::DOORS;
+use super::faces::ENROLLED;
 use super::fault::Fault;
+use super::hosts::{HOSTS, Slot};
 use super::http::{Answer, JSON, Request, XML};
 use super::json::{Json, Quirks};
 use super::log::{Event, Log};
 use super::notice::{PICTURES, Pictures, jpeg};
+use super::people::Deletion;
+use super::push::Push;
 use super::refusal::{self, Refusal};
+use super::rights::is_change;
+use super::sadp::Sadp;
 use super::search::KeptSearch;
 use super::stream::{self, Armed, Deploy, Stream, Subscriptions};
 use super::tls::Certificate;
@@ -58,14 +65,33 @@ pub(super) struct Device {
     /// Who listens to streams.
     pub(super) armed: Vec<Armed>,
     pub(super) armed_ever: u32,
+    pub(super) time_mode: String,
+    pub(super) push: Push,
+    pub(super) slots: Vec<Slot>,
+    pub(super) push_runs: bool,
+    pub(super) sadp: Option<Sadp>,
+    /// Not so on a terminal that has to be told again after it started.
+    pub(super) pushes: bool,
+    pub(super) people_capacity: usize,
+    /// Takes employee numbers of digits only.
+    pub(super) digits_only: bool,
+    pub(super) deletion: Option<Deletion>,
+    /// What the door was told, oldest first.
+    pub(super) door_commands: Vec<String>,
 }
 
 impl Device {
     /// Answers a request that is signed in.
     pub(super) fn answer(&mut self, request: &Request, faults: &[Fault]) -> Answer {
+        if faults.contains(&Fault::WriteIgnored) && is_change(request) {
+            return refusal::done(request, self);
+        }
         let answer = match request.path() {
             "/ISAPI/System/deviceInfo" => get(request, || self.device_info(faults)),
+            "/ISAPI/System/time" if request.method == "PUT" => self.set_time(request, faults),
             "/ISAPI/System/time" => get(request, || self.time()),
+            "/ISAPI/System/time/timeZone" => get(request, || self.time_zone()),
+            "/ISAPI/System/time/capabilities" => get(request, || self.time_capabilities()),
             "/ISAPI/System/capabilities" => get(request, || self.system_capabilities()),
             "/ISAPI/Security/userCheck" => get(request, user_check),
             "/ISAPI/AccessControl/capabilities" => get(request, || self.capabilities()),
@@ -88,6 +114,30 @@ impl Device {
                     self.user_search(cond, faults)
                 })
             }
+            "/ISAPI/AccessControl/UserInfo/capabilities" => {
+                get_json(request, || self.user_capabilities(faults), faults)
+            }
+            "/ISAPI/AccessControl/UserInfo/Record" => self.record_user(request, faults),
+            "/ISAPI/AccessControl/UserInfo/Modify" => self.modify_user(request, faults),
+            "/ISAPI/AccessControl/UserInfo/SetUp" => self.set_up_user(request, faults),
+            "/ISAPI/AccessControl/UserInfo/Delete" => self.delete_users(request),
+            "/ISAPI/AccessControl/UserInfoDetail/Delete" => self.delete_details(request, faults),
+            "/ISAPI/AccessControl/UserInfoDetail/DeleteProcess" => {
+                get_json(request, || self.delete_process(), faults)
+            }
+            "/ISAPI/AccessControl/CardInfo/Record" => self.record_card(request, faults),
+            "/ISAPI/AccessControl/CardInfo/Modify" => self.modify_card(request, faults),
+            "/ISAPI/AccessControl/CardInfo/SetUp" => self.set_up_card(request, faults),
+            "/ISAPI/AccessControl/CardInfo/Delete" => self.delete_cards(request),
+            "/ISAPI/Intelligent/FDLib/FaceDataRecord" => self.record_face(request, faults),
+            "/ISAPI/Intelligent/FDLib/FDSetUp" => self.set_up_face(request, faults),
+            "/ISAPI/Intelligent/FDLib/FDSearch" => {
+                let cond = body(request, "POST");
+                let found = cond.and_then(|cond| self.search_faces(&cond));
+                found.map(|json| json_answer(&json, faults))
+            }
+            "/ISAPI/Intelligent/FDLib/FDSearch/Delete" => self.delete_faces(request),
+            path if path.starts_with(ENROLLED) => get(request, || self.enrolled_picture(path)),
             "/ISAPI/AccessControl/CardInfo/Count" => {
                 get_json(request, || self.card_count(), faults)
             }
@@ -96,13 +146,22 @@ impl Device {
                     self.card_search(cond, faults)
                 })
             }
+            "/ISAPI/AccessControl/AcsWorkStatus" => {
+                get_json(request, || self.work_status(), faults)
+            }
+            path if path.starts_with(DOORS) => {
+                command(request, "PUT", self, |device| device.control_door(request))
+            }
             "/ISAPI/AccessControl/DeployInfo" => get(request, || self.deploy_info()),
             "/ISAPI/Event/notification/subscribeEventCap"
                 if self.stream.subscriptions != Subscriptions::None =>
             {
                 get(request, || self.subscription_capabilities())
             }
-            stream::UNSUBSCRIBE => put(request, self, |device| device.unsubscribe(request)),
+            path if path.starts_with(HOSTS) => self.http_hosts(request, faults),
+            stream::UNSUBSCRIBE => {
+                command(request, "PUT", self, |device| device.unsubscribe(request))
+            }
             path if path.starts_with(PICTURES) => get(request, || picture(path)),
             path if !path.starts_with("/ISAPI/") => {
                 let page = "<html><head><title>Document Error: Not Found</title></head></html>\n";
@@ -161,21 +220,10 @@ impl Device {
         self.xml("DeviceInfo", &elements(&fields))
     }
 
-    fn time(&self) -> Answer {
-        let now = (self.clock)();
-        let wall = now.strftime("%Y-%m-%dT%H:%M:%S");
-        let local = match self.time_notation {
-            TimeNotation::Bare => wall.to_string(),
-            TimeNotation::Offset | TimeNotation::WallMarkedUtc => {
-                format!("{wall}{}", iso_offset(now.offset()))
-            }
-        };
-        let fields = [
-            ("timeMode", "NTP"),
-            ("localTime", &local),
-            ("timeZone", &self.zone_notation.write(&now)),
-        ];
-        self.xml("Time", &elements(&fields))
+    /// What everybody is told, without signing in.
+    pub(super) fn activation(&self, is_active: bool) -> Answer {
+        let inner = elements(&[("Activated", if is_active { "true" } else { "false" })]);
+        self.xml("ActivateStatus", &inner)
     }
 
     /// A node that is missing means "not supported".
@@ -192,10 +240,16 @@ impl Device {
             ("isSupportAcsEvent", "true"),
             ("isSupportAcsEventTotalNum", "true"),
             ("isSupportUserInfo", "true"),
+            ("isSupportUserInfoDetailDelete", "true"),
             ("isSupportCardInfo", "true"),
+            ("isSupportFDLib", "true"),
+            ("isSupportRemoteControlDoor", "true"),
+            ("isSupportDeployInfo", "true"),
         ];
         let inner = elements(&supported)
-            + "<EmployeeNoInfo>\n<employeeNo min=\"1\" max=\"32\"></employeeNo>\n<characterType opt=\"any\"></characterType>\n</EmployeeNoInfo>\n";
+            + "<EmployeeNoInfo>\n<employeeNo min=\"1\" max=\"32\"></employeeNo>\n<characterType opt=\"CHARACTERS\"></characterType>\n</EmployeeNoInfo>\n";
+        let characters = if self.digits_only { "digit" } else { "any" };
+        let inner = inner.replace("CHARACTERS", characters);
         self.xml("AccessControl", &inner)
     }
 
@@ -287,12 +341,13 @@ pub(super) fn get_json(
 }
 
 /// Does something and says that it is done.
-pub(super) fn put(
+pub(super) fn command(
     request: &Request,
+    method: &str,
     device: &mut Device,
     change: impl FnOnce(&mut Device) -> Result<(), Refusal>,
 ) -> Result<Answer, Refusal> {
-    if request.method != "PUT" {
+    if request.method != method {
         return Err(Refusal::METHOD_NOT_ALLOWED);
     }
     change(device).map(|()| refusal::done(request, device))
@@ -307,6 +362,23 @@ fn picture(path: &str) -> Answer {
     Answer::new(200, "image/jpeg", jpeg(serial_no.unwrap_or(0), 4096))
 }
 
+fn body(request: &Request, method: &str) -> Result<Value, Refusal> {
+    if request.method != method {
+        return Err(Refusal::METHOD_NOT_ALLOWED);
+    }
+    if !request.wants_json() {
+        return Err(Refusal::BAD_XML_FORMAT);
+    }
+    serde_json::from_slice(&request.body).map_err(|_| Refusal::BAD_JSON_FORMAT)
+}
+
+/// What stands under `root` in the body of a command.
+pub(super) fn body_of(request: &Request, root: &'static str) -> Result<Value, Refusal> {
+    let mut body = body(request, &request.method)?;
+    let inner = body.get_mut(root).ok_or(Refusal::lacks(root))?;
+    Ok(inner.take())
+}
+
 /// A JSON body whose one key is `root`; its value is handed on.
 pub(super) fn post(
     request: &Request,
@@ -314,14 +386,7 @@ pub(super) fn post(
     faults: &[Fault],
     answer: impl FnOnce(&Value) -> Result<Json, Refusal>,
 ) -> Result<Answer, Refusal> {
-    if request.method != "POST" {
-        return Err(Refusal::METHOD_NOT_ALLOWED);
-    }
-    if !request.wants_json() {
-        return Err(Refusal::BAD_XML_FORMAT);
-    }
-    let body: Value =
-        serde_json::from_slice(&request.body).map_err(|_| Refusal::BAD_JSON_FORMAT)?;
+    let body = body(request, "POST")?;
     let cond = body.get(root).ok_or(Refusal::lacks("condition"))?;
     answer(cond).map(|json| json_answer(&json, faults))
 }

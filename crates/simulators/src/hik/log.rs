@@ -14,23 +14,59 @@ pub struct User {
     /// Text: `"007"` and `"7"` are different people.
     pub employee_no: String,
     pub name: String,
-    pub card_no: Option<String>,
+    pub cards: Vec<String>,
     /// `normal`, `visitor`, `blackList` or `administrators`.
     pub user_type: String,
+    /// Whether the validity is looked at, from when and until when, as texts without an offset.
+    pub valid: (bool, String, String),
+    /// The doors, such as `1`; empty when the person is recognised and refused.
+    pub door_right: String,
+    /// `planTemplateNo` of the door.
+    pub right_plan: String,
+    /// The picture a face was enrolled from.
+    pub face: Option<Arc<[u8]>>,
 }
 
+/// What a face that was enrolled at the terminal itself was taken from.
+const OWN_PICTURE: &[u8] = b"\xff\xd8\xff\xe0 taken at the terminal \xff\xd9";
+
 impl User {
+    /// Somebody who was enrolled at the terminal with a face.
     pub fn new(employee_no: impl Into<String>, name: impl Into<String>) -> Self {
         Self {
             employee_no: employee_no.into(),
             name: name.into(),
-            card_no: None,
+            cards: Vec::new(),
             user_type: "normal".to_owned(),
+            valid: (
+                true,
+                "2025-01-01T00:00:00".to_owned(),
+                "2035-12-31T23:59:59".to_owned(),
+            ),
+            door_right: "1".to_owned(),
+            right_plan: "1".to_owned(),
+            face: Some(Arc::from(OWN_PICTURE)),
         }
     }
 
+    /// Somebody of whom only the number is known so far.
+    pub(super) fn enrolled_remotely(employee_no: &str) -> Self {
+        Self {
+            door_right: String::new(),
+            right_plan: String::new(),
+            face: None,
+            ..Self::new(employee_no, "")
+        }
+    }
+
+    /// One more card.
     pub fn card(mut self, card_no: impl Into<String>) -> Self {
-        self.card_no = Some(card_no.into());
+        self.cards.push(card_no.into());
+        self
+    }
+
+    pub fn without_face(mut self) -> Self {
+        self.face = None;
         self
     }
 
@@ -204,6 +240,16 @@ impl Log {
         true
     }
 
+    pub(super) fn remove_all_users(&mut self) {
+        self.users.clear();
+        self.user_index.clear();
+    }
+
+    /// Changes people, but not their numbers.
+    pub(super) fn change_users(&mut self, change: impl FnMut(&mut User)) {
+        self.users.iter_mut().for_each(change);
+    }
+
     pub(super) fn user(&self, employee_no: &str) -> Option<&User> {
         self.user_index.get(employee_no).map(|&at| &self.users[at])
     }
@@ -228,6 +274,11 @@ impl Log {
         self.rows.clear();
         self.next_serial = 1;
         self.resets += 1;
+    }
+
+    /// Another pair when a row was added or the log emptied.
+    pub(super) fn state(&self) -> (u32, u32) {
+        (self.next_serial, self.resets)
     }
 
     /// 0 when the log is empty.
@@ -258,7 +309,11 @@ impl Log {
         let serial_no = event.serial_no.unwrap_or(0).max(self.next_serial);
         self.next_serial = serial_no.saturating_add(1);
         let card_no = event.card_no.or_else(|| match (event.major, event.minor) {
-            (5, 1) => self.user(event.employee_no.as_deref()?)?.card_no.clone(),
+            (5, 1) => self
+                .user(event.employee_no.as_deref()?)?
+                .cards
+                .first()
+                .cloned(),
             _ => None,
         });
         let row = Row {

@@ -29,32 +29,44 @@
 //! ```
 
 mod builder;
+mod cards;
 mod clock;
+mod door;
+mod faces;
 mod fault;
+mod hosts;
 mod http;
 mod isapi;
 mod json;
 mod log;
 mod notice;
 mod people;
+mod push;
 mod refusal;
+mod rights;
 mod running;
+mod sadp;
 mod search;
 mod server;
 mod sign_in;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod time;
 mod tls;
 mod xml;
 
 pub use builder::VirtualTerminal;
 pub use clock::{Clock, Moment, TimeNotation, ZoneNotation, stopped};
 pub use fault::{Fault, FaultRule, UnknownFault};
+pub use hosts::HttpHost;
 pub use isapi::OverCap;
 pub use log::{Event, User};
 pub use notice::{EventForm, Heartbeat, Pictures};
+pub use push::{AfterReboot, Push};
+pub use rights::Right;
 pub use running::{Asked, Counts, RunningTerminal};
+pub use sadp::{Answers, Inquiries, SADP_GROUP, SADP_PORT, Sadp};
 pub use sign_in::{ChallengeForm, LockOut, LockedAnswer, Login, Nonces, Offer};
 pub use stream::{Replays, Stream, Subscriptions};
 pub use tls::Certificate;

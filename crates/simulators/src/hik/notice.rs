@@ -222,15 +222,19 @@ impl Device {
     }
 
     pub(super) fn picture_url(&self, serial_no: u32) -> String {
+        format!(
+            "{}{PICTURES}202609_00/01_172753_{serial_no}_0.jpeg@WEB000000000011",
+            self.base_url()
+        )
+    }
+
+    pub(super) fn base_url(&self) -> String {
         let scheme = if self.certificate.is_some() {
             "https"
         } else {
             "http"
         };
-        format!(
-            "{scheme}://{}{PICTURES}202609_00/01_172753_{serial_no}_0.jpeg@WEB000000000011",
-            self.addr
-        )
+        format!("{scheme}://{}", self.addr)
     }
 }
 

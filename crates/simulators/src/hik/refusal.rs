@@ -21,8 +21,27 @@ impl Refusal {
     pub(super) const DEVICE_ERROR_IN_OK: Self = Self::new(200, 3, "deviceError", 0x3000_0001);
     pub(super) const NOT_SUPPORT: Self = Self::new(403, 4, "notSupport", 0x4000_0001);
     pub(super) const METHOD_NOT_ALLOWED: Self = Self::new(405, 4, "methodNotAllowed", 0x4000_0004);
+    pub(super) const LOW_PRIVILEGE: Self = Self::new(403, 4, "lowPrivilege", 0x4000_0002);
+    pub(super) const INVALID_OPERATION: Self = Self::new(403, 4, "invalidOperation", 0x4000_0006);
+    pub(super) const NOT_ACTIVATED: Self = Self::new(403, 4, "notActivated", 0x4000_0007);
     pub(super) const BAD_XML_FORMAT: Self = Self::new(400, 5, "badXmlFormat", 0x5000_0001);
     pub(super) const BAD_JSON_FORMAT: Self = Self::new(400, 5, "badJsonFormat", 0x5000_0002);
+    pub(super) const PICTURE_TOO_LARGE: Self =
+        Self::new(400, 3, "pictureSizeExceedLimit", 0x3000_000c);
+    pub(super) const EMPLOYEE_MISSING: Self = Self::new(400, 6, "employeeNoNotExist", 0x6000_601f);
+    pub(super) const EMPLOYEE_EXISTS: Self =
+        Self::new(400, 6, "employeeNoAlreadyExist", 0x6000_6020);
+    pub(super) const CARD_EXISTS: Self = Self::new(400, 6, "cardNoAlreadyExist", 0x6000_6033);
+    pub(super) const ILLEGAL_EMPLOYEE_NO: Self =
+        Self::new(400, 6, "illegalEmployeeNo", 0x6000_6036);
+    pub(super) const PEOPLE_FULL: Self = Self::new(400, 6, "deviceUserFull", 0x6000_7000);
+    pub(super) const FACES_FULL: Self = Self::new(400, 6, "deviceFaceFull", 0x6000_7001);
+    pub(super) const USER_MISSING: Self = Self::new(400, 6, "deviceUserNotExist", 0x6000_7003);
+    pub(super) const FACE_EXISTS: Self =
+        Self::new(400, 6, "deviceUserAlreadyExistFace", 0x6000_7004);
+    // The manuals name these two without their numbers.
+    pub(super) const NO_FACE: Self = Self::new(400, 6, "SubpicAnalysisModelingError", 0);
+    pub(super) const FACE_SCORE: Self = Self::new(400, 6, "faceScoreFailure", 0);
     pub(super) const BAD_XML_CONTENT: Self = Self::new(400, 6, "badXmlContent", 0x6000_0003);
     pub(super) const DEPLOY_EXCEED_MAX: Self = Self::new(403, 6, "deployExceedMax", 0x6000_6018);
 
@@ -85,7 +104,9 @@ impl Refusal {
                 ("subStatusCode", sub.into()),
             ];
             if code != 1 {
-                fields.push(("errorCode", error.into()));
+                if error != 0 {
+                    fields.push(("errorCode", error.into()));
+                }
                 fields.push(("errorMsg", field.unwrap_or(sub).into()));
             }
             return Answer::new(http, JSON, Json::Object(fields).print(Quirks::default()));

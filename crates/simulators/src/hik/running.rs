@@ -10,8 +10,11 @@ use tokio::net::ToSocketAddrs;
 
 use super::clock::{Clock, Moment};
 use super::fault::{FaultRule, Stage};
+use super::hosts::{HttpHost, Slot};
 use super::isapi::Device;
 use super::log::{Event, User};
+use super::push::AfterReboot;
+use super::sadp::{self, Sadp};
 use super::server::{self, BACKLOG, Line, Shared, bind};
 use super::sign_in::Gate;
 use super::tls::Certificate;
@@ -22,6 +25,7 @@ pub struct RunningTerminal {
     runtime: tokio::runtime::Handle,
     addr: SocketAddr,
     serial_number: String,
+    sadp_addr: Option<SocketAddr>,
 }
 
 impl RunningTerminal {
@@ -39,18 +43,34 @@ impl RunningTerminal {
             )
         })?;
         let serial_number = device.serial_number.clone();
+        let sadp = device.sadp.clone();
         let (shared, addr) = server::open(device, gate, keeps_alive, delay, addr)?;
-        Ok(Self {
+        let mut running = Self {
             runtime: tokio::runtime::Handle::current(),
             shared,
             addr,
             serial_number,
-        })
+            sadp_addr: None,
+        };
+        if let Some(sadp) = sadp {
+            running.sadp_addr = Some(sadp::open(&running.shared, sadp)?);
+        }
+        Ok(running)
     }
 
     /// Stays the same while the terminal is offline.
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// Where it listens to those who look for terminals.
+    pub fn sadp_addr(&self) -> Option<SocketAddr> {
+        self.sadp_addr
+    }
+
+    /// From now on it is found otherwise; where it listens stays.
+    pub fn set_sadp(&self, sadp: Sadp) {
+        self.shared.state().device.sadp = Some(sadp);
     }
 
     /// The full form, as `deviceInfo` answers it.
@@ -96,6 +116,11 @@ impl RunningTerminal {
     /// Whether there was such a person. Their events stay, without a name.
     pub fn remove_user(&self, employee_no: &str) -> bool {
         self.shared.state().device.log.remove_user(employee_no)
+    }
+
+    /// The people on it, in the order in which they were enrolled.
+    pub fn users(&self) -> Vec<User> {
+        self.shared.state().device.log.users.clone()
     }
 
     /// Events in the log, noise included.
@@ -156,9 +181,44 @@ impl RunningTerminal {
         Ok(())
     }
 
+    /// Starts again: all connections end, streams and nonces are forgotten, and the slots of servers are what
+    /// [`Push::after_reboot`] says.
+    ///
+    /// # Errors
+    ///
+    /// Another process has taken the port meanwhile.
+    pub fn reboot(&self) -> io::Result<()> {
+        self.go_offline();
+        {
+            let mut state = self.shared.state();
+            let device = &mut state.device;
+            match device.push.after_reboot {
+                AfterReboot::Resumes => {}
+                AfterReboot::Forgets => device.slots.fill(Slot::empty()),
+                AfterReboot::StaysMute => device.pushes = false,
+            }
+            let now = (device.clock)();
+            device.append(Event::new(3, 123, &now));
+            device.append(Event::new(2, 1024, &now));
+        }
+        self.go_online()
+    }
+
+    /// What stands in the slots of servers.
+    pub fn http_hosts(&self) -> Vec<Option<HttpHost>> {
+        let state = self.shared.state();
+        let slots = state.device.slots.iter();
+        slots.map(|slot| slot.host.clone()).collect()
+    }
+
     /// The clock jumps, or runs from now on otherwise. Events keep their times.
     pub fn set_clock(&self, clock: Clock) {
         self.shared.state().device.clock = clock;
+    }
+
+    /// What the door was told over the network, oldest first: `open`, `close`, `alwaysOpen`, `alwaysClose`.
+    pub fn door_commands(&self) -> Vec<String> {
+        self.shared.state().device.door_commands.clone()
     }
 
     /// SHA-256 of the certificate it shows, in lower-case hexadecimal; `None` without HTTPS.
@@ -249,6 +309,13 @@ pub struct Counts {
     pub streams: u64,
     /// Streams that are open at present; a reset leaves it.
     pub streams_open: u64,
+    /// POSTs to servers, and those that were answered with 200.
+    pub posts: u64,
+    pub posts_taken: u64,
+    /// Who looked for terminals over SADP and was answered.
+    pub sadp_inquiries: u64,
+    /// SADP datagrams that would have changed the terminal. What everybody must keep at zero.
+    pub sadp_commands: u64,
     pub bytes_in: u64,
     pub bytes_out: u64,
 }

@@ -13,8 +13,10 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::fault::{Fault, FaultRule, Stage};
+use super::hosts::HOSTS;
 use super::http::{self, Answer, Delivery, Request, RequestReader};
 use super::isapi::Device;
+use super::push;
 use super::refusal::Refusal;
 use super::running::{Asked, Counts};
 use super::sign_in::{Gate, Verdict};
@@ -70,12 +72,16 @@ impl Shared {
     }
 
     /// Answers, and tells the streams what the answer did to the log.
-    fn answer(&self, request: &Request, peer: SocketAddr) -> Reply {
+    fn answer(self: &Arc<Self>, request: &Request, peer: SocketAddr) -> Reply {
         let mut state = self.state();
-        let before = state.device.log.next_serial;
+        let before = state.device.log.state();
+        let path = request.path();
+        let told = path == stream::UNSUBSCRIBE || path.starts_with(HOSTS);
         let reply = state.reply(request, peer);
-        let changed =
-            state.device.log.next_serial != before || request.path() == stream::UNSUBSCRIBE;
+        let changed = told || state.device.log.state() != before;
+        if state.device.must_push() {
+            tokio::spawn(push::run(self.clone()));
+        }
         drop(state);
         if changed {
             self.grown.send_replace(());
@@ -123,6 +129,13 @@ impl State {
         }
         if early.contains(&Fault::Busy) {
             return self.device.refuse(Refusal::BUSY, request).into();
+        }
+        let is_new = early.contains(&Fault::NotActivated);
+        if request.path() == "/SDK/activateStatus" {
+            return self.device.activation(!is_new).into();
+        }
+        if is_new {
+            return self.device.refuse(Refusal::NOT_ACTIVATED, request).into();
         }
         if early.contains(&Fault::BareUnauthorized) {
             let page = "<html><head><title>Document Error: Unauthorized</title></head></html>\n";
@@ -172,8 +185,20 @@ impl State {
         since_asked: Option<Duration>,
         faults: &[Fault],
     ) -> Reply {
+        for fault in faults {
+            match fault {
+                Fault::ClockJump(by) => self.device.jump_clock(*by),
+                Fault::SerialReset => self.device.log.reset(),
+                _ => {}
+            }
+        }
+        let lacks = faults
+            .iter()
+            .any(|fault| matches!(fault, Fault::Lacks(right) if right.is_needed(request)));
         let mut stream = None;
-        let mut answer = if faults.contains(&Fault::ErrorInOk) {
+        let mut answer = if lacks {
+            self.device.refuse(Refusal::LOW_PRIVILEGE, request)
+        } else if faults.contains(&Fault::ErrorInOk) {
             self.device.refuse(Refusal::DEVICE_ERROR_IN_OK, request)
         } else if stream::is_path(request.path()) {
             match self.device.open_stream(request, peer, since_asked, faults) {
@@ -212,7 +237,7 @@ impl State {
         }
     }
 
-    fn take_faults(&mut self, stage: Stage, path: &str) -> Vec<Fault> {
+    pub(super) fn take_faults(&mut self, stage: Stage, path: &str) -> Vec<Fault> {
         self.faults
             .iter_mut()
             .filter_map(|rule| rule.meets(stage, path).then(|| rule.fault.clone()))
@@ -275,6 +300,9 @@ pub(super) fn open(
         keeps_alive,
         delay,
     });
+    if shared.state().device.must_push() {
+        tokio::spawn(push::run(shared.clone()));
+    }
     tokio::spawn(accept(shared.clone(), shared.changes.subscribe()));
     Ok((shared, addr))
 }

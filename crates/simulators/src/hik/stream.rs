@@ -125,10 +125,10 @@ pub(super) struct Opened {
 
 /// Codes of `minorEvent`, `minorOperation` and the like, by major.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Chosen(Vec<(u16, Vec<u16>)>);
+pub(super) struct Chosen(Vec<(u16, Vec<u16>)>);
 
 impl Chosen {
-    fn has(&self, row: &Row) -> bool {
+    pub(super) fn has(&self, row: &Row) -> bool {
         let listed = self.0.iter().find(|(major, _)| *major == row.major);
         listed.is_some_and(|(_, minors)| minors.contains(&row.minor))
     }
@@ -455,7 +455,7 @@ impl Wishes {
         };
         let chosen = match xml::text(&fields, "eventMode").as_deref() {
             None | Some("all") => None,
-            Some("list") => Some(chosen(&fields)?),
+            Some("list") => chosen(&fields)?,
             Some(_) => return Err(Refusal::BAD_XML_CONTENT),
         };
         Ok(Self {
@@ -467,12 +467,15 @@ impl Wishes {
     }
 }
 
-/// The lists of codes, in hexadecimal, of the event type that terminals have.
-fn chosen(fields: &str) -> Result<Chosen, Refusal> {
+/// The lists of codes, in hexadecimal, of the event type that terminals have; `None` when it is named without any.
+pub(super) fn chosen(fields: &str) -> Result<Option<Chosen>, Refusal> {
     let mut chosen = Vec::new();
     for event in xml::all(fields, "Event") {
         if xml::text(event, "type").as_deref() != Some("AccessControllerEvent") {
             continue;
+        }
+        if !event.contains("minor") {
+            return Ok(None);
         }
         for (major, name) in [
             (1, "minorAlarm"),
@@ -491,7 +494,7 @@ fn chosen(fields: &str) -> Result<Chosen, Refusal> {
             chosen.push((major, codes.ok_or(Refusal::BAD_XML_CONTENT)?));
         }
     }
-    Ok(Chosen(chosen))
+    Ok(Some(Chosen(chosen)))
 }
 
 /// JSON as the elements of the XML form; a list repeats its element.

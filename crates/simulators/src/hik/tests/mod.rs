@@ -10,9 +10,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+mod changing;
 mod firmware;
 mod line;
+mod people;
+mod push;
 mod reading;
+mod sadp;
 mod sign_in;
 mod stream;
 mod tls;
@@ -157,6 +161,23 @@ async fn get(terminal: &RunningTerminal, target: &str) -> Response {
 
 async fn post(terminal: &RunningTerminal, target: &str, body: &Value) -> Response {
     response(&signed_bytes(terminal, &login(), "POST", target, &body.to_string()).await)
+}
+
+async fn put(terminal: &RunningTerminal, target: &str, body: &str) -> Response {
+    response(&signed_bytes(terminal, &login(), "PUT", target, body).await)
+}
+
+/// HTTP status and sub-status of an answer in either form.
+fn said(answer: &Response) -> (u16, String) {
+    let text = answer.text();
+    let sub = match serde_json::from_str::<Value>(&text) {
+        Ok(json) => json["subStatusCode"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned(),
+        Err(_) => xml::text(&text, "subStatusCode").unwrap_or_default(),
+    };
+    (answer.status, sub)
 }
 
 /// One page of a search for major 5, with more conditions.
