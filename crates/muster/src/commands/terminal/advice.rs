@@ -17,6 +17,7 @@ fn step_name(step: Step) -> &'static str {
     match step {
         Step::Resolve => "finding the address",
         Step::Connect => "connecting",
+        Step::Tls => "encrypting the connection",
         Step::SignIn => "signing in",
         Step::Identify => "reading the serial number",
         Step::Clock => "reading the clock",
