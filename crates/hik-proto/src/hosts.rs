@@ -284,7 +284,8 @@ impl HostCapabilities {
                 .collect(),
             heartbeat: (number("heartbeat", "@min"), number("heartbeat", "@max")),
             resends: fields.text("httpBroken").is_some()
-                || fields.text_in("httpBroken", "@opt").is_some(),
+                || fields.text_in("httpBroken", "@opt").is_some()
+                || fields.text("isSupportHttpBroken") == Some("true"),
         })
     }
 

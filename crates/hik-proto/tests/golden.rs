@@ -1,9 +1,9 @@
 //! Every example body of docs/devices/hikvision.md. The first line of each file in `testdata/` names its source.
 
 use hik_proto::{
-    AccessCapabilities, AttendanceStatus, Condition, DeviceInfo, DeviceTime, EventCapabilities, EventPage, EventSearch,
-    LoginState, PeopleSearch, ResponseStatus, SearchState, SystemCapabilities, decode_event_page, decode_people_count,
-    decode_people_page,
+    AccessCapabilities, AttendanceStatus, Condition, DeviceInfo, DeviceTime, EventCapabilities,
+    EventPage, EventSearch, LoginState, PeopleSearch, ResponseStatus, SearchState,
+    SystemCapabilities, decode_event_page, decode_people_count, decode_people_page,
 };
 
 macro_rules! golden {

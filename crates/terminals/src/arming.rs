@@ -12,6 +12,8 @@ pub struct CallHere {
     pub former: Option<String>,
     /// It should show so often that it is there.
     pub heartbeat_secs: u32,
+    /// It is told even if it was told already: it does not call, as some do not after a restart.
+    pub again: bool,
 }
 
 impl std::fmt::Debug for CallHere {

@@ -27,6 +27,7 @@ use terminals::DeviceKind;
 pub use commands::{Answer, Handed, Order};
 pub use delivery::{Delivered, Delivery, Event};
 pub use places::Link;
+pub(crate) use places::untold;
 pub use strangers::Stranger;
 pub(crate) use watch::OF_CALLS;
 pub use watch::has_missed_calls;

@@ -346,10 +346,8 @@ impl Callers {
             }) else {
                 continue;
             };
-            let within = (armed, now - TELLS_LATE);
-            let newest = self.0.store.told_of_newest(caller.device, within, UNTOLD);
-            let (all, told) = newest.await?;
-            caller.state().place.tells_nothing = all >= UNTOLD && told == 0;
+            let tells_nothing = untold(&self.0.store, caller.device, armed, now).await?;
+            caller.state().place.tells_nothing = tells_nothing;
         }
         Ok(())
     }
@@ -370,6 +368,18 @@ impl Callers {
             reads,
         })
     }
+}
+
+/// Whether the newest punches of a terminal came by readings only, although it was told to call before they were made.
+pub(crate) async fn untold(
+    store: &Store,
+    device: attendance::DeviceId,
+    armed: Timestamp,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let within = (armed, now - TELLS_LATE);
+    let (all, told) = store.told_of_newest(device, within, UNTOLD).await?;
+    Ok(all >= UNTOLD && told == 0)
 }
 
 /// Keeps how the events of an upload follow each other, in its transaction: what is missing is read where the device is read, and

@@ -6,14 +6,16 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use attendance::{DeviceId, Way};
+use jiff::SignedDuration;
 use store::StoreError;
 use store::call_places::Armed as Kept;
-use store::entities::devices;
+use store::entities::{call_places, devices};
 use terminals::{Armed, CallHere, Deadline, DeviceKind, Retry, Terminal, TerminalError, Told};
 
 use super::taken::to_the_end;
 use super::{Poller, lock};
 use crate::background::Background;
+use crate::callers::untold;
 use crate::error::story;
 use crate::{Change, Watching};
 
@@ -200,7 +202,24 @@ impl Poller {
             path: format!("{path}{}", token.expose()),
             former: former.map(|former| format!("{path}{}", former.expose())),
             heartbeat_secs: HEARTBEAT_SECS,
+            again: self.does_not_call(&place).await?,
         }))
+    }
+
+    /// Whether a terminal that was told to call does not: its heartbeats have stopped, or its newest punches came by readings
+    /// only. Some call again once they are told again.
+    async fn does_not_call(&self, place: &call_places::Model) -> Result<bool, StoreError> {
+        let inner = &self.0;
+        let (Some(armed), now) = (place.armed_ms, inner.clock.now()) else {
+            return Ok(false);
+        };
+        let armed = store::times::instant(armed);
+        let patience = SignedDuration::from_secs(place.heartbeat_s.unwrap_or(0).max(10) * 3);
+        let heard = place.last_heartbeat_ms.map(store::times::instant);
+        if heard.is_some_and(|heard| now.duration_since(heard.max(armed)) > patience) {
+            return Ok(true);
+        }
+        untold(&inner.store, DeviceId(place.device_id), armed, now).await
     }
 
     /// Tells terminals that no reading comes to, for as long as the value lives: those that only call, and those that are to

@@ -11,10 +11,12 @@ use super::{HikTerminal, malformed};
 use crate::{Armed, CallHere, Step, TerminalError, Told};
 
 const STEP: Step = Step::Arm;
+/// More than any terminal has.
+const MOST_SLOTS: u32 = 64;
 
 impl HikTerminal {
     /// Has the terminal post its events to us: in the slot that has our path already, or in a free one. Nothing is written when
-    /// it is so already.
+    /// it is so already, unless that is asked for.
     ///
     /// # Errors
     /// See [`TerminalError`]; `Refused` when no slot is free, naming who has them, or when the terminal stored something else
@@ -27,7 +29,7 @@ impl HikTerminal {
             Some(host) => host.clone(),
             None => self.our_address().await?.to_string(),
         };
-        let slot = find(&slots, here)?;
+        let slot = find(&slots, can.slots, here)?;
         let meant = CallHost {
             id: &slot.id,
             path: &here.path,
@@ -37,7 +39,7 @@ impl HikTerminal {
             heartbeat_secs,
             resends: can.resends,
         };
-        let was_told = !slot.differences(&meant).is_empty();
+        let was_told = here.again || !slot.differences(&meant).is_empty();
         if was_told {
             self.write(&slot.id, meant.encode()).await?;
             self.check(&meant).await?;
@@ -47,7 +49,7 @@ impl HikTerminal {
             false => format!("{host}:{}", here.port),
         };
         Ok(Armed::Told(Told {
-            slot: slot.id.clone(),
+            slot: slot.id,
             calls_to,
             heartbeat_secs,
             hardware: self.hardware.clone(),
@@ -152,10 +154,22 @@ fn is_ours(slot: &HostSlot, here: &CallHere) -> bool {
 }
 
 /// Ours before a free one, so that a terminal never calls us twice.
-fn find<'s>(slots: &'s [HostSlot], here: &CallHere) -> Result<&'s HostSlot, TerminalError> {
+fn find(
+    slots: &[HostSlot],
+    there_are: Option<u32>,
+    here: &CallHere,
+) -> Result<HostSlot, TerminalError> {
     let ours = slots.iter().find(|slot| is_ours(slot, here));
     if let Some(slot) = ours.or_else(|| slots.iter().find(|slot| slot.is_free())) {
-        return Ok(slot);
+        return Ok(slot.clone());
+    }
+    // Some firmware lists only those that are taken.
+    let mut ids = (1..=there_are.unwrap_or(0).min(MOST_SLOTS)).map(|id| id.to_string());
+    if let Some(id) = ids.find(|id| slots.iter().all(|slot| slot.id != *id)) {
+        return Ok(HostSlot {
+            id,
+            ..HostSlot::default()
+        });
     }
     if slots.is_empty() {
         return Err(refused(

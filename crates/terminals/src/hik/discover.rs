@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use hik_proto::sadp::{self, SadpAnswer};
@@ -55,10 +55,7 @@ pub(crate) async fn ask_links(
 ) -> io::Result<()> {
     let mut sockets = Vec::new();
     for interface in &search.interfaces {
-        let socket = UdpSocket::bind(SocketAddrV4::new(*interface, 0)).await?;
-        socket.set_broadcast(true)?;
-        socket.set_multicast_loop_v4(true)?;
-        sockets.push(socket);
+        sockets.push(open(*interface)?);
     }
     // Answers may go to the group. Where another program holds the port alone, those to us have to do.
     let group = match listen_to_group(search) {
@@ -89,6 +86,18 @@ pub(crate) async fn ask_links(
     };
     tokio::join!(asking, hearing);
     Ok(())
+}
+
+fn open(interface: Ipv4Addr) -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_nonblocking(true)?;
+    socket.set_broadcast(true)?;
+    socket.set_multicast_loop_v4(true)?;
+    if !interface.is_unspecified() {
+        socket.set_multicast_if_v4(&interface)?;
+    }
+    socket.bind(&SocketAddr::from((interface, 0)).into())?;
+    UdpSocket::from_std(socket.into())
 }
 
 fn listen_to_group(search: &LinkSearch) -> io::Result<UdpSocket> {
