@@ -464,7 +464,7 @@ impl Poller {
             }
         };
         // A terminal does not wait for our disk, unless it is asked for something afterwards.
-        if !row.set_clock && !arming::is_told(row) {
+        if !row.set_clock && !arming::is_to_call(row) {
             terminal.close().await;
             return self.keep_reading(row, began, reading, None).await;
         }

@@ -22,13 +22,6 @@ pub struct Armed<'a> {
     pub was_told: bool,
 }
 
-/// A device whose terminal still has our address although it is not to call any more.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ToDisarm {
-    pub device: DeviceId,
-    pub slot: String,
-}
-
 /// Whether the events of a device follow each other: each names the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Chain {
@@ -287,22 +280,20 @@ impl Store {
         token_hash(token)
     }
 
-    /// Devices that were told to call and are not to call any more: removed ones, and those to which another way leads now.
-    pub async fn devices_to_disarm(&self) -> Result<Vec<ToDisarm>, StoreError> {
+    /// Devices that no reading tells whom to call, with their kinds: those that were told to call and are not to any more, because
+    /// they were removed or another way leads to them now, and those with an address that nobody reads.
+    pub async fn devices_to_tell(&self) -> Result<Vec<(DeviceId, String)>, StoreError> {
         let rows = sql::all(
             self.read(),
-            "SELECT p.device_id, p.slot FROM call_places p JOIN devices d ON d.id = p.device_id WHERE p.slot IS NOT NULL \
-             AND (d.retired_ms IS NOT NULL OR (',' || d.mode || ',') NOT LIKE '%,push,%') ORDER BY p.device_id",
+            "SELECT d.id, d.kind FROM devices d LEFT JOIN call_places p ON p.device_id = d.id \
+             WHERE (p.slot IS NOT NULL AND (d.retired_ms IS NOT NULL OR (',' || d.mode || ',') NOT LIKE '%,push,%')) \
+             OR (d.retired_ms IS NULL AND d.enabled AND NOT d.needs_edit AND COALESCE(d.address, '') <> '' \
+             AND (',' || d.mode || ',') LIKE '%,push,%' AND (',' || d.mode || ',') NOT LIKE '%,poll,%') ORDER BY d.id",
             [],
         )
         .await?;
         rows.iter()
-            .map(|row| {
-                Ok(ToDisarm {
-                    device: DeviceId(row.try_get_by_index(0)?),
-                    slot: row.try_get_by_index(1)?,
-                })
-            })
+            .map(|row| Ok((DeviceId(row.try_get_by_index(0)?), row.try_get_by_index(1)?)))
             .collect()
     }
 

@@ -1,7 +1,8 @@
 //! The Hikvision driver: sign in, identify, read clock, people and event log over ISAPI. Never changes anything on a terminal.
 //!
 //! Owns the order of requests and what a position means. Bodies and the sign-in policy are `hik-proto`'s, one HTTP exchange is
-//! `http.rs`, paging through the event log is `log.rs`, punches as they are made are `stream.rs`. Push and finding are not here.
+//! `http.rs`, paging through the event log is `log.rs`, punches as they are made are `stream.rs`, whom it calls is `arming.rs`, finding it
+//! is `discover.rs`.
 
 mod arming;
 pub(crate) mod discover;

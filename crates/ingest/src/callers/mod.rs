@@ -450,9 +450,14 @@ impl Inner {
         row: &CallerRow,
         state: Option<Arc<Mutex<State>>>,
     ) -> Result<Caller, StoreError> {
+        let kind = DeviceKind::from_name(&row.kind);
+        let has_place = kind.and_then(DeviceKind::call_path).is_some();
         let state = state.unwrap_or_else(|| Arc::new(Mutex::new(State::of(row))));
         {
             let mut state = lock(&state);
+            if has_place && row.failed_at.is_none() {
+                state.trouble = None; // whoever reads it has ended its failure
+            }
             state.has_commands |= row.has_commands;
             // Another node may have been called.
             state.last = state.last.max(row.last_ms.map(store::times::instant));
@@ -460,10 +465,9 @@ impl Inner {
             state.counts = row.counts.unwrap_or(true);
             state.one_by_one = row.one_by_one.unwrap_or(false);
         }
-        let kind = DeviceKind::from_name(&row.kind);
         Ok(Caller {
             kind,
-            has_place: kind.and_then(DeviceKind::call_path).is_some(),
+            has_place,
             polled: row.polled,
             device: DeviceId(row.id),
             serial_number: row.serial_number.clone(),

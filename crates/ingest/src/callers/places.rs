@@ -274,7 +274,10 @@ impl Callers {
             let caller = callers.iter().find(|c| c.device.0 == place.device_id);
             if let Some(caller) = caller.filter(|caller| caller.has_place) {
                 is_new |= !self.0.known().places.contains_key(&place.token_hash);
-                caller.state().place.renew(place);
+                let mut state = caller.state();
+                state.place.renew(place);
+                // A failure that lasts may have been taken for another one, and ended with it.
+                is_new |= state.trouble.is_some();
             }
         }
         match is_new {

@@ -46,18 +46,9 @@ impl Poller {
         terminal: &mut Terminal,
         row: &devices::Model,
     ) -> Result<(), StoreError> {
-        if !is_told(row) {
-            return Ok(());
-        }
-        match pushes(row) {
+        match is_to_call(row) {
             true => self.arm(terminal, row).await,
-            false => {
-                let place = self.0.store.call_place(DeviceId(row.id)).await?;
-                match place.is_some_and(|place| place.slot.is_some()) {
-                    true => self.disarm(terminal, row).await.map(drop),
-                    false => Ok(()),
-                }
-            }
+            false => Ok(()),
         }
     }
 
@@ -189,10 +180,14 @@ impl Poller {
             return Ok(None);
         };
         let to = inner.options.calls.as_ref();
-        let tx = inner.store.begin_write().await?;
-        tx.call_token(device, inner.clock.now()).await?;
-        tx.commit_quietly().await?;
-        let Some(place) = inner.store.call_place(device).await? else {
+        let mut place = inner.store.call_place(device).await?;
+        if place.is_none() {
+            let tx = inner.store.begin_write().await?;
+            tx.call_token(device, inner.clock.now()).await?;
+            tx.commit_quietly().await?;
+            place = inner.store.call_place(device).await?;
+        }
+        let Some(place) = place else {
             return Ok(None);
         };
         let (token, former) = inner.store.call_tokens(&place)?;
@@ -238,18 +233,9 @@ impl Poller {
     /// # Errors
     /// When the database refuses.
     pub async fn tell_others_once(&self) -> Result<(), StoreError> {
-        let mut wanted: Vec<DeviceId> = Vec::new();
-        for to_disarm in self.0.store.devices_to_disarm().await? {
-            wanted.push(to_disarm.device);
-        }
-        for row in self.0.store.devices().await? {
-            let only_calls = pushes(&row) && !row.mode.split(',').any(|way| way == "poll");
-            let has_address = row.address.as_ref().is_some_and(|host| !host.is_empty());
-            if is_told(&row) && row.enabled && only_calls && has_address && !row.needs_edit {
-                wanted.push(DeviceId(row.id));
-            }
-        }
-        for device in wanted {
+        let to_tell = self.0.store.devices_to_tell().await?;
+        let wanted = to_tell.into_iter().filter(|(_, kind)| is_told(kind));
+        for (device, _) in wanted {
             if self.is_time_for(device) {
                 self.tell(device).await?;
             }
@@ -287,7 +273,7 @@ impl Poller {
                     Err(error) if error.retry() == Retry::AfterEdit => {
                         return poller.keep_refusal(&row, &error).await;
                     }
-                    Err(error) if pushes(&row) && row.retired_ms.is_none() => {
+                    Err(error) if is_to_call(&row) => {
                         return poller.keep_not_armed(&row, what_fails(&error)).await;
                     }
                     Err(error) => {
@@ -295,7 +281,7 @@ impl Poller {
                         return Ok(());
                     }
                 };
-            let told = match pushes(&row) && row.retired_ms.is_none() {
+            let told = match is_to_call(&row) {
                 true => poller.arm(&mut terminal, &row).await,
                 false => poller.disarm(&mut terminal, &row).await.map(drop),
             };
@@ -306,15 +292,17 @@ impl Poller {
     }
 }
 
-/// Whether its terminal is told by us whom to call.
-pub(super) fn is_told(row: &devices::Model) -> bool {
-    let kind = DeviceKind::from_name(&row.kind);
+/// Whether terminals of this kind are told by us whom to call.
+fn is_told(kind: &str) -> bool {
+    let kind = DeviceKind::from_name(kind);
     kind.and_then(DeviceKind::call_path).is_some()
 }
 
-fn pushes(row: &devices::Model) -> bool {
+/// Whether a device is to call us, and is told so.
+pub(super) fn is_to_call(row: &devices::Model) -> bool {
     let push = Way::Push.as_str();
-    row.mode.split(',').any(|way| way == push)
+    let ways = row.mode.split(',').any(|way| way == push);
+    ways && row.retired_ms.is_none() && is_told(&row.kind)
 }
 
 /// For people; a refusal speaks for itself.

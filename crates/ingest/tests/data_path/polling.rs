@@ -63,7 +63,7 @@ pub async fn edit_with(
 }
 
 /// A Hikvision terminal at noon, with so many punches since midnight of the day before.
-fn hik_terminal(punches: i64) -> hik::VirtualTerminal {
+pub fn hik_terminal(punches: i64) -> hik::VirtualTerminal {
     let noon = wall("2026-03-02 12:00:00")
         .in_tz(crate::company::ZONE)
         .unwrap();
@@ -75,7 +75,7 @@ fn hik_terminal(punches: i64) -> hik::VirtualTerminal {
 }
 
 /// Makes the first device this Hikvision terminal.
-async fn locate_hik(company: &Company, terminal: &hik::RunningTerminal) {
+pub async fn locate_hik(company: &Company, terminal: &hik::RunningTerminal) {
     let id = company.devices[0];
     let row = company.store.device(id).await.unwrap().unwrap();
     let fields = DeviceFields {
