@@ -80,7 +80,10 @@ async fn the_url_is_for_who_may_edit_devices() {
             "Stop",
         ],
     );
+    let company = posting(&[Way::Poll, Way::Push]).await;
     let owner = company.sign_in(&[Role::Owner]).await;
+    company.get("/devices/A1", Some(&owner)).await;
+    company.engine.callers.tick().await.expect("a query");
     let page = company.get("/devices/A1", Some(&owner)).await;
     assert!(
         !page.body.contains(&token(&company).await),
