@@ -14,6 +14,8 @@ use terminals::discover::LinkSearch;
 use terminals::{Subnet, SubnetError};
 use web::push::{Network, NetworkError, ZkPushOptions};
 
+use crate::server::calls_to;
+
 /// Every key with its environment variable. A test compares it with the struct.
 const KEYS: &[(&str, &str)] = &[
     ("database", "MUSTER_DATABASE"),
@@ -529,6 +531,8 @@ impl Config {
             concurrency: self.poll.concurrency.into(),
             deadline: self.poll.deadline(),
             fingerprint_purpose: self.fingerprints.purpose(),
+            // Also where another process listens.
+            calls: calls_to(self.push.advertised().ok().flatten(), &self.push.listen),
             ..PollerOptions::default()
         }
     }
@@ -562,6 +566,42 @@ mod tests {
                 .map(|(_, value)| (*value).to_owned())
         };
         Config::from_parts(text, Path::new("/etc/muster"), env, flags)
+    }
+
+    #[test]
+    fn what_terminals_are_told_to_call_is_a_host_and_a_port() {
+        let advertised = |text: &str| {
+            let file = format!("[push]\nadvertise = \"{text}\"\n");
+            let config =
+                load(&file, &[], &Flags::default()).map_err(|error| format!("{error:#}"))?;
+            config.push.advertised().map_err(|error| error.to_string())
+        };
+        assert_eq!(advertised(""), Ok(None));
+        for (text, host) in [
+            ("http://10.0.0.5:8081", "10.0.0.5"),
+            ("http://muster.example.com:8081/", "muster.example.com"),
+            ("http://[fd00::1]:8081", "fd00::1"),
+        ] {
+            assert_eq!(
+                advertised(text),
+                Ok(Some((host.to_owned(), 8081))),
+                "{text}"
+            );
+        }
+        for bad in [
+            "10.0.0.5:8081",
+            "https://h:1",
+            "http://h",
+            "http://h:0",
+            "http://:1",
+            "http://h/x:1",
+            "http://u@h:1",
+        ] {
+            assert!(
+                advertised(bad).unwrap_err().contains("push.advertise"),
+                "{bad}"
+            );
+        }
     }
 
     #[test]

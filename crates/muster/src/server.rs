@@ -74,17 +74,22 @@ pub struct Push {
 impl Push {
     /// Where terminals that can be told are told to call.
     fn calls(&self) -> Option<CallsTo> {
-        if let Some((host, port)) = &self.advertise {
-            let (host, port) = (Some(host.clone()), *port);
-            return Some(CallsTo { host, port });
-        }
-        let address = *self.listener.addresses().first()?;
-        let host = (!address.ip().is_unspecified()).then(|| address.ip().to_string());
-        Some(CallsTo {
-            host,
-            port: address.port(),
-        })
+        calls_to(self.advertise.clone(), &self.listener.addresses())
     }
+}
+
+/// Where terminals are told to call: what is advertised, else the first address that is listened on.
+pub fn calls_to(advertised: Option<(String, u16)>, listens: &[SocketAddr]) -> Option<CallsTo> {
+    if let Some((host, port)) = advertised {
+        let host = Some(host);
+        return Some(CallsTo { host, port });
+    }
+    let address = listens.first()?;
+    let host = (!address.ip().is_unspecified()).then(|| address.ip().to_string());
+    Some(CallsTo {
+        host,
+        port: address.port(),
+    })
 }
 
 pub async fn run(args: Args, mut config: Config) -> anyhow::Result<()> {
@@ -230,7 +235,9 @@ pub async fn run_until_stopped(
     options: Options,
 ) -> anyhow::Result<()> {
     let mut poller = options.poller;
-    poller.calls = options.push.as_ref().and_then(Push::calls);
+    if let Some(push) = &options.push {
+        poller.calls = push.calls(); // with the port that the system chose
+    }
     let engine = Engine::new(store.clone(), clock.clone(), poller)
         .searching(options.locator)
         .answering(options.callers);
