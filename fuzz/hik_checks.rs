@@ -1,6 +1,7 @@
 //! What holds for any bytes a Hikvision terminal may send. The fuzz targets check it with bytes they invent,
 //! `crates/hik-proto/tests/corpus.rs` with those that are kept in `corpus`.
 
+use hik_proto::sadp::{self, SadpAnswer, normal_mac};
 use hik_proto::{
     Content, Notification, Offers, PartSplitter, Piece, Says, decode_event_page, decode_listeners,
 };
@@ -86,5 +87,36 @@ pub fn event(input: &[u8]) {
                 let _ = event.says();
             }
         }
+    }
+}
+
+/// One datagram.
+pub fn sadp(datagram: &[u8]) {
+    let Ok(Some(answer)) = SadpAnswer::decode(datagram) else {
+        return;
+    };
+    assert!(datagram.len() <= sadp::LONGEST_ANSWER);
+    assert!(!answer.serial.is_empty() && answer.http_port != 0);
+    let texts = [
+        &answer.serial,
+        &answer.model,
+        &answer.firmware,
+        &answer.uuid,
+    ];
+    for text in texts {
+        assert!(text.len() <= 100 && !text.contains(char::is_control));
+    }
+    assert!(
+        answer
+            .address
+            .is_none_or(|address| !address.is_unspecified())
+    );
+    if let Some(mac) = &answer.mac {
+        assert_eq!(normal_mac(mac).as_ref(), Some(mac));
+    }
+    // Nobody takes what we ask for what a terminal answers.
+    for question in sadp::QUESTIONS {
+        let probe = sadp::probe(&answer.uuid, question);
+        assert!(!matches!(SadpAnswer::decode(probe.as_bytes()), Ok(Some(_))));
     }
 }

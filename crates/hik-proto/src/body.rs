@@ -108,6 +108,24 @@ impl Fields {
             .map(|leaf| leaf.value.trim())
     }
 
+    /// All leaves of that name directly inside a `parent`, without the empty ones.
+    pub(crate) fn texts_in<'a>(
+        &'a self,
+        parent: &'a str,
+        name: &'a str,
+    ) -> impl Iterator<Item = &'a str> {
+        let leaves = self.leaves.iter();
+        let found = leaves.filter(move |leaf| leaf.name == name && leaf.parent == parent);
+        let values = found.map(|leaf| leaf.value.trim());
+        values.filter(|value| !value.is_empty())
+    }
+
+    /// Whether leaves stand directly inside an element of that name, in any case.
+    pub(crate) fn has_parent(&self, name: &str) -> bool {
+        let mut leaves = self.leaves.iter();
+        leaves.any(|leaf| leaf.parent.eq_ignore_ascii_case(name))
+    }
+
     pub(crate) fn number(&self, name: &str) -> Option<u32> {
         self.text(name)?.parse().ok()
     }

@@ -45,6 +45,14 @@ impl DeviceInfo {
     }
 }
 
+/// What `/SDK/activateStatus` says, which needs no sign-in: whether anybody can sign in. A body that does not say so is no
+/// terminal's.
+pub fn is_activated(body: &[u8]) -> bool {
+    let fields = Fields::parse(body).ok();
+    let said = fields.as_ref().and_then(|fields| fields.text("Activated"));
+    said.is_some_and(|said| said.eq_ignore_ascii_case("true") || said == "1")
+}
+
 /// Length of the serial number on the label, the tail of the full one.
 const LABEL_LEN: usize = 9;
 

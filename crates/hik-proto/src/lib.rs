@@ -12,7 +12,9 @@ mod codes;
 mod deletion;
 mod device;
 mod door;
+mod envelope;
 mod events;
+mod hosts;
 mod multipart;
 mod notification;
 mod faces;
@@ -20,6 +22,7 @@ mod numbers;
 mod people;
 mod person;
 mod request;
+pub mod sadp;
 mod search;
 mod status;
 mod time;
@@ -33,10 +36,15 @@ pub use codes::{EventClass, Means, classify};
 pub use deletion::{
     DeleteProgress, delete_cards, delete_faces, delete_people, delete_people_with_all,
 };
-pub use device::{DeviceInfo, serial_matches};
+pub use device::{DeviceInfo, is_activated, serial_matches};
 pub use door::{DoorCommand, DoorState, reboot};
+pub use envelope::Envelope;
 pub use events::{
     AccessEvent, AttendanceStatus, EventPage, EventRow, EventSearch, Says, decode_event_page,
+};
+pub use hosts::{
+    CallHost, EventFormat, HostCapabilities, HostSlot, LONGEST_URL, SlotDifference, decode_hosts,
+    encode_free_host,
 };
 pub use multipart::{Content, MOST_OF_PART, Part, PartSplitter, Piece};
 pub use notification::{Notification, Subscription, Told, decode_listeners};
@@ -64,6 +72,10 @@ pub mod paths {
     pub const ARMED: &str = "/ISAPI/AccessControl/DeployInfo";
     pub const CARDS: &str = "/ISAPI/AccessControl/CardInfo/Search?format=json";
     pub const PEOPLE_COUNT: &str = "/ISAPI/AccessControl/UserInfo/Count?format=json";
+    pub const HTTP_HOSTS: &str = "/ISAPI/Event/notification/httpHosts";
+    pub const HTTP_HOST_CAPABILITIES: &str = "/ISAPI/Event/notification/httpHosts/capabilities";
+    /// Needs no sign-in.
+    pub const ACTIVATE_STATUS: &str = "/SDK/activateStatus";
     pub const PEOPLE: &str = "/ISAPI/AccessControl/UserInfo/Search?format=json";
     pub const FACES: &str = "/ISAPI/Intelligent/FDLib/FDSearch?format=json";
     pub const DELETE_PROGRESS: &str =

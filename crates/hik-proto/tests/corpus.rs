@@ -32,3 +32,8 @@ fn challenge() {
 fn event() {
     replay("hik_event", 15, hik_checks::event);
 }
+
+#[test]
+fn sadp() {
+    replay("hik_sadp", 10, hik_checks::sadp);
+}

@@ -153,6 +153,7 @@ impl Engine {
             poller: tokio::spawn(async move { poller.run().await }),
             locator: tokio::spawn(self.locator.clone().run()),
             opener: tokio::spawn(opener.run()),
+            _telling: self.poller.tell_others(),
         })
     }
 
@@ -192,6 +193,8 @@ pub struct Workers {
     poller: JoinHandle<()>,
     locator: JoinHandle<()>,
     opener: JoinHandle<()>,
+    /// Tells terminals whom to call.
+    _telling: Watching,
 }
 
 impl Workers {

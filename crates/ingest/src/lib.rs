@@ -23,8 +23,8 @@ mod poller;
 mod together;
 
 pub use callers::{
-    Answer, Caller, CallerOptions, Callers, Delivered, Delivery, Event, Handed, Order, Stranger,
-    Unknown, Welcome, Who, has_missed_calls,
+    Answer, Caller, CallerOptions, Callers, Delivered, Delivery, Event, Handed, Link, Order,
+    Stranger, Unknown, Welcome, Who, has_missed_calls,
 };
 pub use changes::{Change, Changes, Subscription};
 pub use clock::Clock;
@@ -39,7 +39,7 @@ pub use locator::{Located, Locator, LocatorOptions, Outcome, Search};
 pub use pictures::{KIND as PICTURE, Pictures};
 pub use place::is_registered_at;
 pub use poller::{
-    Checked, Diagnosis, Done, Found, Operation, Picture, PollFailure, Polled, Poller,
+    CallsTo, Checked, Diagnosis, Done, Found, Operation, Picture, PollFailure, Polled, Poller,
     PollerOptions, SetClockFailure, Taken,
 };
 pub use terminals::doctor::{Check, Seen};

@@ -1,19 +1,19 @@
-//! Finds devices that are not reached where they should be: asks the addresses of the configured subnets, compares serial
-//! numbers, and writes where they are now.
+//! Finds devices that are not reached where they should be: asks the addresses of the configured subnets, and the terminals of
+//! the configured links, compares serial numbers, and writes where they are now.
 //!
 //! Nothing is asked outside these subnets, nor at the address of a device that is in contact, being read, or switched off.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use attendance::{DeviceId, Way};
 use store::entities::devices;
 use store::locating::Sighting;
 use store::{Author, Store, StoreError};
-use terminals::discover::{self, Answer, ScanKeys, ScanLimits};
-use terminals::{DeviceKind, Step, Subnet, same_serial};
+use terminals::discover::{self, Answer, LinkSearch, ScanKeys, ScanLimits};
+use terminals::{DeviceKind, Step, Subnet, Transport};
 
 use crate::background::Background;
 use crate::place::{self, host, is_registered_at};
@@ -24,6 +24,8 @@ use crate::{Change, Changes, Clock, Poller};
 pub struct LocatorOptions {
     /// Nothing is ever asked outside them.
     pub subnets: Vec<Subnet>,
+    /// Where terminals that tell who they are are asked. What they tell is a claim, and counts once they have proved it.
+    pub links: LinkSearch,
     /// Between the end of a search and the beginning of the next one, in real time and among all nodes.
     pub every: Duration,
     pub limits: ScanLimits,
@@ -33,6 +35,7 @@ impl Default for LocatorOptions {
     fn default() -> Self {
         Self {
             subnets: Vec::new(),
+            links: LinkSearch::default(),
             every: Duration::from_secs(300),
             limits: ScanLimits::default(),
         }
@@ -43,6 +46,12 @@ impl Default for LocatorOptions {
 const WORK: &str = "search for devices";
 /// A search that runs shows so often that it does.
 const RENEW: Duration = Duration::from_secs(20);
+/// How long a terminal may take to prove that it is the one it claims to be.
+const PROOF: Duration = Duration::from_secs(15);
+/// Of the places that claim to be one device so many are asked for a proof.
+const PLACES_ASKED: usize = 4;
+/// A place that could not prove its claim is not asked again for so long.
+const CLAIM_RESTS: Duration = Duration::from_secs(24 * 3600);
 /// How often it is looked whether a device is missing.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 const AFTER_ERROR: Duration = Duration::from_secs(30);
@@ -61,6 +70,8 @@ struct Inner {
     keys: ScanKeys,
     /// Devices that were found and stay where they are, and what was said about it. Said once.
     doubted: Mutex<BTreeMap<DeviceId, String>>,
+    /// Places that were asked to prove to be a device and did not, and when.
+    unproved: Mutex<BTreeMap<(DeviceId, SocketAddr), Instant>>,
 }
 
 /// What is to be searched for, and where.
@@ -69,6 +80,8 @@ pub struct Search {
     pub missing: Vec<devices::Model>,
     addresses: Vec<Ipv4Addr>,
     ports: BTreeSet<(&'static str, u16)>,
+    /// Terminals that tell who they are are asked.
+    asks_links: bool,
     keys: ScanKeys,
     /// Addresses of the subnets that are not asked, because a registered device is there.
     pub spared: usize,
@@ -112,6 +125,7 @@ impl Locator {
             options,
             keys: ScanKeys::default(),
             doubted: Mutex::default(),
+            unproved: Mutex::default(),
         }))
     }
 
@@ -122,12 +136,26 @@ impl Locator {
     /// Whether a device of this kind is found by its serial number if it has no address.
     pub fn searches(&self, kind: &str) -> bool {
         let kind = DeviceKind::from_name(kind);
-        !self.subnets().is_empty() && kind.is_some_and(DeviceKind::can_be_found)
+        kind.is_some_and(|kind| self.finds(kind))
+    }
+
+    fn finds(&self, kind: DeviceKind) -> bool {
+        let by_subnet = kind.can_be_found() && !self.subnets().is_empty();
+        by_subnet || kind.answers_links() && self.asks_links()
+    }
+
+    /// Whether terminals are asked on our links.
+    pub fn asks_links(&self) -> bool {
+        !self.0.options.links.interfaces.is_empty()
+    }
+
+    fn searches_nowhere(&self) -> bool {
+        self.subnets().is_empty() && !self.asks_links()
     }
 
     /// Searches whenever a device is missing and it is time, for ever.
     pub(crate) async fn run(self) {
-        if self.subnets().is_empty() {
+        if self.searches_nowhere() {
             return;
         }
         loop {
@@ -149,7 +177,7 @@ impl Locator {
     /// another node is searching.
     pub async fn search(&self) -> Result<Option<Vec<Located>>, StoreError> {
         let inner = &*self.0;
-        if self.subnets().is_empty() {
+        if self.searches_nowhere() {
             return Ok(None);
         }
         let now = inner.clock.real_now();
@@ -157,7 +185,7 @@ impl Locator {
             return Ok(None);
         }
         let devices = inner.store.devices().await?;
-        if !devices.iter().any(is_missing) {
+        if !devices.iter().any(|device| self.is_missing(device)) {
             return Ok(None);
         }
         let tx = inner.store.begin_claim().await?;
@@ -228,7 +256,7 @@ impl Locator {
                     }
                 }
             }
-            if is_missing(&device) {
+            if self.is_missing(&device) {
                 missing.push(device);
             }
         }
@@ -243,6 +271,7 @@ impl Locator {
             }));
         }
         Search {
+            asks_links: port.is_none(),
             keys: self.0.keys.with(self.comm_keys(&missing)),
             missing,
             spared: all - addresses.len(),
@@ -275,6 +304,16 @@ impl Locator {
         on_host: &mut (dyn FnMut(SocketAddr, Answer) + Send),
     ) {
         let limits = self.0.options.limits;
+        let links = &self.0.options.links;
+        if self.asks_links() && search.asks_links {
+            let asked = discover::ask_links(links, &search.addresses, limits, on_host).await;
+            if let Err(error) = asked {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "terminals are not asked where they are: look at discover.sadp in muster.toml"
+                );
+            }
+        }
         for (kind, port) in &search.ports {
             if let Some(kind) = DeviceKind::from_name(kind) {
                 let addresses = search.addresses.iter().copied();
@@ -291,7 +330,7 @@ impl Locator {
     ) -> Result<Vec<Located>, StoreError> {
         let mut located = Vec::new();
         for device in &search.missing {
-            let places = places_of(device, found);
+            let places = self.places_of(device, found).await;
             if let Some(at) = places.first() {
                 let outcome = self.conclude(device, &places).await?;
                 located.push(Located {
@@ -398,6 +437,115 @@ impl Locator {
         Ok(Outcome::Doubted(message))
     }
 
+    /// Whether a device is to be searched for: one that should be polled and is not reached, or answers as another.
+    fn is_missing(&self, device: &devices::Model) -> bool {
+        let lost = [Step::Resolve, Step::Connect, Step::Identify].map(Step::as_str);
+        let step = device.last_error_step.as_deref();
+        let mut ways = device.mode.split(',');
+        DeviceKind::from_name(&device.kind).is_some_and(|kind| self.finds(kind))
+            && device.enabled
+            && !device.needs_edit
+            && device.retired_ms.is_none()
+            && ways.any(|way| way == Way::Poll.as_str())
+            && (host(device).is_empty() || step.is_some_and(|step| lost.contains(&step)))
+    }
+
+    /// Where a device is, as far as what answers tells its serial number, and has proved it where it only claims to.
+    async fn places_of(
+        &self,
+        device: &devices::Model,
+        found: &[(SocketAddr, Answer)],
+    ) -> Vec<SocketAddr> {
+        let Some(kind) = DeviceKind::from_name(&device.kind) else {
+            return Vec::new();
+        };
+        let tells = |serial: &str| kind.is_serial(serial, &device.serial_number);
+        let mut places = Vec::new();
+        let mut claims = BTreeSet::new();
+        for (place, answer) in found {
+            match answer {
+                Answer::Terminal { serial, .. } if tells(serial) => places.push(*place),
+                Answer::Claims {
+                    serial,
+                    tls_port,
+                    activated: true,
+                    ..
+                } if tells(serial) => {
+                    let usual = place::port(device, kind);
+                    let with_tls = kind.transport(usual, None) == Transport::Tls;
+                    let port = match with_tls {
+                        true => tls_port.unwrap_or(usual),
+                        false => place.port(),
+                    };
+                    claims.insert(SocketAddr::new(place.ip(), port));
+                }
+                _ => {}
+            }
+        }
+        for claim in claims.into_iter().take(PLACES_ASKED) {
+            if self.proves(device, claim).await {
+                places.push(claim);
+            }
+        }
+        places.sort_unstable();
+        places.dedup();
+        places
+    }
+
+    /// Whether the terminal at a place proves to be the device it claims to be. Each place is asked once a day, because it is
+    /// sent a sign-in.
+    async fn proves(&self, device: &devices::Model, place: SocketAddr) -> bool {
+        let key = (DeviceId(device.id), place);
+        {
+            let mut unproved = self.unproved();
+            unproved.retain(|_, at| at.elapsed() < CLAIM_RESTS);
+            if unproved.contains_key(&key) {
+                return false;
+            }
+            // To be there before anything is sent: silence is an answer too.
+            unproved.insert(key, Instant::now());
+        }
+        let at_place = devices::Model {
+            address: Some(place.ip().to_string()),
+            port: Some(i64::from(place.port())),
+            ..device.clone()
+        };
+        let target = match self.0.poller.target(&at_place) {
+            Ok(target) => target,
+            Err(failure) => {
+                tracing::debug!(device.id = device.id, "not asked: {}", failure.message);
+                return false;
+            }
+        };
+        let proved = match discover::confirm(&target, PROOF).await {
+            Ok(proved) => proved,
+            Err(error) => {
+                tracing::warn!(
+                    device.id = device.id,
+                    error = &error as &dyn std::error::Error,
+                    "somebody at {place} claims to be device {}, and does not prove it",
+                    device.name
+                );
+                return false;
+            }
+        };
+        if proved {
+            self.unproved().remove(&key);
+        } else {
+            tracing::warn!(
+                device.id = device.id,
+                "somebody at {place} claims to be device {}, and is another one",
+                device.name
+            );
+        }
+        proved
+    }
+
+    fn unproved(&self) -> MutexGuard<'_, BTreeMap<(DeviceId, SocketAddr), Instant>> {
+        let unproved = self.0.unproved.lock();
+        unproved.unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn doubted(&self) -> MutexGuard<'_, BTreeMap<DeviceId, String>> {
         let doubted = self.0.doubted.lock();
         doubted.unwrap_or_else(PoisonError::into_inner)
@@ -436,37 +584,10 @@ impl Search {
     }
 }
 
-/// Whether a device is to be searched for: one that should be polled and is not reached, or answers as another.
-fn is_missing(device: &devices::Model) -> bool {
-    let lost = [Step::Resolve, Step::Connect, Step::Identify].map(Step::as_str);
-    let step = device.last_error_step.as_deref();
-    let mut ways = device.mode.split(',');
-    DeviceKind::from_name(&device.kind).is_some_and(DeviceKind::can_be_found)
-        && device.enabled
-        && !device.needs_edit
-        && device.retired_ms.is_none()
-        && ways.any(|way| way == Way::Poll.as_str())
-        && (host(device).is_empty() || step.is_some_and(|step| lost.contains(&step)))
-}
-
 fn is_in_contact(device: &devices::Model) -> bool {
     device.enabled && device.last_contact_ms.is_some() && device.last_error_step.is_none()
 }
 
 fn has_host_name(device: &devices::Model) -> bool {
     !host(device).is_empty() && host(device).parse::<IpAddr>().is_err()
-}
-
-fn places_of(device: &devices::Model, found: &[(SocketAddr, Answer)]) -> Vec<SocketAddr> {
-    let mut places: Vec<SocketAddr> = found
-        .iter()
-        .filter(|(_, answer)| match answer {
-            Answer::Terminal { serial, .. } => same_serial(serial, &device.serial_number),
-            _ => false,
-        })
-        .map(|(place, _)| *place)
-        .collect();
-    places.sort_unstable();
-    places.dedup();
-    places
 }

@@ -1,5 +1,6 @@
 //! Reads terminals when they are due: many at once, each with a deadline of its own, so that a bad one delays nobody.
 
+mod arming;
 mod clocks;
 mod doctor;
 mod fingerprints;
@@ -26,12 +27,14 @@ use terminals::{
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
+pub use arming::CallsTo;
 pub use clocks::SetClockFailure;
 pub use doctor::{Checked, Diagnosis, Found};
 pub use operations::{Done, Operation, Picture};
 pub use taken::Taken;
 
 use crate::background::Background;
+use crate::callers::OF_CALLS;
 use crate::error::story;
 use crate::intake::ToMark;
 use crate::together::{Keep, Together};
@@ -50,6 +53,8 @@ pub struct PollerOptions {
     pub fingerprint_purpose: Option<String>,
     /// So long the pictures that terminals tell with their punches are kept. Not at all: they are not looked at.
     pub keep_pictures_days: u32,
+    /// Where terminals that can be told are told to call; `None`: nobody listens to them.
+    pub calls: Option<CallsTo>,
 }
 
 impl Default for PollerOptions {
@@ -60,6 +65,7 @@ impl Default for PollerOptions {
             quiet: Duration::from_secs(30),
             fingerprint_purpose: None,
             keep_pictures_days: 0,
+            calls: None,
         }
     }
 }
@@ -118,6 +124,7 @@ struct Inner {
     live: Mutex<HashMap<DeviceId, Arc<Notify>>>,
     /// Of devices that are listened to, the connections in a row that did not last.
     losses: Mutex<HashMap<DeviceId, u32>>,
+    tried: arming::Tried,
     /// Complete reads that wait to be stored.
     complete: Together<CompleteRead, Option<Accepted>>,
 }
@@ -163,6 +170,7 @@ impl Poller {
             reading: Mutex::default(),
             live: Mutex::default(),
             losses: Mutex::default(),
+            tried: Mutex::default(),
             complete: Together::new(TOGETHER),
         }))
     }
@@ -465,7 +473,7 @@ impl Poller {
             }
         };
         // A terminal does not wait for our disk, unless it is asked for something afterwards.
-        if !row.set_clock {
+        if !row.set_clock && !arming::is_to_call(row) {
             terminal.close().await;
             return self
                 .keep_reading(row, began, reading, LiveState::Unasked)
@@ -476,6 +484,7 @@ impl Poller {
             .await;
         if let Ok(Some(Ok(accepted))) = &kept {
             self.set_clock_if_off(&mut terminal, row, accepted).await;
+            self.arm_if_asked(&mut terminal, row).await?;
         }
         terminal.close().await;
         kept
@@ -702,7 +711,7 @@ impl Poller {
         .await?;
         let (mut back, mut failed) = (None, None);
         match error {
-            None => back = tx.end_outage(device, now).await?,
+            None => back = tx.end_outage_but_at(device, &OF_CALLS, now).await?,
             Some((step, message)) => {
                 failed = Some(tx.record_failure(device, now, step, message).await?);
             }

@@ -2,7 +2,7 @@
 //!
 //! Precedence: flag, environment variable, file, default. Paths in the file are relative to the file.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,8 +10,11 @@ use anyhow::{Context, bail};
 use ingest::{CallerOptions, LocatorOptions, PollerOptions, Unknown};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
+use terminals::discover::LinkSearch;
 use terminals::{Subnet, SubnetError};
 use web::push::{Network, NetworkError, ZkPushOptions};
+
+use crate::server::calls_to;
 
 /// Every key with its environment variable. A test compares it with the struct.
 const KEYS: &[(&str, &str)] = &[
@@ -23,11 +26,13 @@ const KEYS: &[(&str, &str)] = &[
     ("poll.deadline_secs", "MUSTER_POLL_DEADLINE_SECS"),
     ("poll.concurrency", "MUSTER_POLL_CONCURRENCY"),
     ("discover.subnets", "MUSTER_DISCOVER_SUBNETS"),
+    ("discover.sadp", "MUSTER_DISCOVER_SADP"),
     ("discover.every", "MUSTER_DISCOVER_EVERY"),
     ("push.listen", "MUSTER_PUSH_LISTEN"),
     ("push.unknown", "MUSTER_PUSH_UNKNOWN"),
     ("push.path_secret", "MUSTER_PUSH_PATH_SECRET"),
     ("push.networks", "MUSTER_PUSH_NETWORKS"),
+    ("push.advertise", "MUSTER_PUSH_ADVERTISE"),
     ("push.delay_secs", "MUSTER_PUSH_DELAY_SECS"),
     ("push.keep", "MUSTER_PUSH_KEEP"),
     ("fingerprints.purpose", "MUSTER_FINGERPRINTS_PURPOSE"),
@@ -80,6 +85,10 @@ pub struct Discover {
     /// Where missing devices may be searched for, and nowhere else. Without any, nothing is.
     #[serde(deserialize_with = "subnets")]
     pub subnets: Vec<Subnet>,
+    /// Addresses of this machine on the networks where Hikvision terminals are asked, by SADP, where they are; 0.0.0.0 is the network
+    /// that the system prefers. Empty: nobody is asked.
+    #[serde(deserialize_with = "interfaces")]
+    pub sadp: Vec<Ipv4Addr>,
     /// Seconds between two searches.
     pub every: u32,
 }
@@ -98,6 +107,9 @@ pub struct Push {
     /// From where terminals may call; empty: from everywhere.
     #[serde(deserialize_with = "push_networks")]
     pub networks: Vec<Network>,
+    /// What terminals that can be told are told to call, e.g. http://muster.example.com:8081. Empty: the address from which they are
+    /// reached, and the first port of `listen`.
+    pub advertise: String,
     /// Seconds between two polls of a terminal, and with that how long a command waits.
     pub delay_secs: u32,
     /// What is stored of uploads beside punches and people.
@@ -184,6 +196,7 @@ impl Default for Discover {
     fn default() -> Self {
         Self {
             subnets: Vec::new(),
+            sadp: Vec::new(),
             every: 300,
         }
     }
@@ -196,6 +209,7 @@ impl Default for Push {
             unknown: UnknownTerminals::Hold,
             path_secret: String::new(),
             networks: Vec::new(),
+            advertise: String::new(),
             delay_secs: 10,
             keep: Vec::new(),
         }
@@ -229,6 +243,36 @@ impl Push {
         }
     }
 
+    /// The host and the port of `advertise`; `None` when it is empty.
+    ///
+    /// # Errors
+    /// When it is no `http://host:port`: terminals cannot be told anything else.
+    pub fn advertised(&self) -> anyhow::Result<Option<(String, u16)>> {
+        let text = self.advertise.trim();
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let place = text
+            .strip_prefix("http://")
+            .map(|place| place.trim_end_matches('/'));
+        let parts = place.and_then(|place| place.rsplit_once(':'));
+        let parts = parts.and_then(|(host, port)| Some((host, port.parse().ok()?)));
+        let plain = |host: &str| {
+            let host = host
+                .strip_prefix('[')
+                .and_then(|host| host.strip_suffix(']'))
+                .unwrap_or(host);
+            let is_one = !host.is_empty() && !host.contains(['/', '@', '?', '#', '[', ' ']);
+            is_one.then(|| host.to_owned())
+        };
+        match parts.and_then(|(host, port): (&str, u16)| Some((plain(host)?, port))) {
+            Some((host, port)) if port != 0 => Ok(Some((host, port))),
+            _ => bail!(
+                "push.advertise: {text:?} is no address that a terminal can call, like http://10.0.0.5:8081"
+            ),
+        }
+    }
+
     pub fn zk(&self) -> ZkPushOptions {
         ZkPushOptions {
             path_secret: (!self.path_secret.is_empty()).then(|| self.path_secret.clone()),
@@ -242,6 +286,10 @@ impl Discover {
     pub fn locator(&self) -> LocatorOptions {
         LocatorOptions {
             subnets: self.subnets.clone(),
+            links: LinkSearch {
+                interfaces: self.sadp.clone(),
+                ..LinkSearch::default()
+            },
             every: Duration::from_secs(self.every.into()),
             ..LocatorOptions::default()
         }
@@ -260,6 +308,14 @@ fn subnets<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Subnet>, D:
     let what = ("discover.subnets", "subnets", "10.0.0.0/24");
     list(deserializer, what, |text| {
         text.parse().map_err(|e: SubnetError| e.to_string())
+    })
+}
+
+fn interfaces<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Ipv4Addr>, D::Error> {
+    let what = ("discover.sadp", "addresses of this machine", "10.0.0.5");
+    list(deserializer, what, |text| {
+        let address = text.parse();
+        address.map_err(|_| format!("{text:?} is no IPv4 address"))
     })
 }
 
@@ -462,6 +518,7 @@ impl Config {
                 self.push.delay_secs
             );
         }
+        self.push.advertised()?;
         let secret = &self.push.path_secret;
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
         if !secret.is_empty() && (secret.len() < SHORTEST_PATH_SECRET || !secret.bytes().all(fits))
@@ -494,6 +551,8 @@ impl Config {
             deadline: self.poll.deadline(),
             fingerprint_purpose: self.fingerprints.purpose(),
             keep_pictures_days: self.pictures.keep_days,
+            // Also where another process listens.
+            calls: calls_to(self.push.advertised().ok().flatten(), &self.push.listen),
             ..PollerOptions::default()
         }
     }
@@ -527,6 +586,42 @@ mod tests {
                 .map(|(_, value)| (*value).to_owned())
         };
         Config::from_parts(text, Path::new("/etc/muster"), env, flags)
+    }
+
+    #[test]
+    fn what_terminals_are_told_to_call_is_a_host_and_a_port() {
+        let advertised = |text: &str| {
+            let file = format!("[push]\nadvertise = \"{text}\"\n");
+            let config =
+                load(&file, &[], &Flags::default()).map_err(|error| format!("{error:#}"))?;
+            config.push.advertised().map_err(|error| error.to_string())
+        };
+        assert_eq!(advertised(""), Ok(None));
+        for (text, host) in [
+            ("http://10.0.0.5:8081", "10.0.0.5"),
+            ("http://muster.example.com:8081/", "muster.example.com"),
+            ("http://[fd00::1]:8081", "fd00::1"),
+        ] {
+            assert_eq!(
+                advertised(text),
+                Ok(Some((host.to_owned(), 8081))),
+                "{text}"
+            );
+        }
+        for bad in [
+            "10.0.0.5:8081",
+            "https://h:1",
+            "http://h",
+            "http://h:0",
+            "http://:1",
+            "http://h/x:1",
+            "http://u@h:1",
+        ] {
+            assert!(
+                advertised(bad).unwrap_err().contains("push.advertise"),
+                "{bad}"
+            );
+        }
     }
 
     #[test]

@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use anyhow::Context;
 use attendance::AccountId;
-use ingest::{CallerOptions, Clock, Engine, LocatorOptions, PollerOptions};
+use ingest::{CallerOptions, CallsTo, Clock, Engine, LocatorOptions, PollerOptions};
 use store::accounts::{NewAccount, Role};
 use store::secrets::{SecretKey, random_token};
 use store::{Author, Store};
 use tokio::net::TcpListener;
 use tracing::info;
-use web::push::{PushListener, PushListenerOptions, ZkPush, ZkPushOptions, beside_pages};
+use web::push::{
+    Brands, HikPush, PushListener, PushListenerOptions, ZkPush, ZkPushOptions, beside_pages,
+};
 use web::{WebConfig, WebState};
 
 use crate::commands;
@@ -65,6 +67,29 @@ pub struct Push {
     pub listener: PushListener,
     pub limits: PushListenerOptions,
     pub zk: ZkPushOptions,
+    /// What terminals are told to call instead of where we listen.
+    pub advertise: Option<(String, u16)>,
+}
+
+impl Push {
+    /// Where terminals that can be told are told to call.
+    fn calls(&self) -> Option<CallsTo> {
+        calls_to(self.advertise.clone(), &self.listener.addresses())
+    }
+}
+
+/// Where terminals are told to call: what is advertised, else the first address that is listened on.
+pub fn calls_to(advertised: Option<(String, u16)>, listens: &[SocketAddr]) -> Option<CallsTo> {
+    if let Some((host, port)) = advertised {
+        let host = Some(host);
+        return Some(CallsTo { host, port });
+    }
+    let address = listens.first()?;
+    let host = (!address.ip().is_unspecified()).then(|| address.ip().to_string());
+    Some(CallsTo {
+        host,
+        port: address.port(),
+    })
 }
 
 pub async fn run(args: Args, mut config: Config) -> anyhow::Result<()> {
@@ -112,6 +137,10 @@ pub async fn run(args: Args, mut config: Config) -> anyhow::Result<()> {
             push_addresses: push
                 .as_ref()
                 .map_or(Vec::new(), |push| push.listener.addresses()),
+            push_advertise: config
+                .push
+                .advertised()?
+                .map(|(host, port)| format!("{host}:{port}")),
             push_has_path_secret: !config.push.path_secret.is_empty(),
             ..WebConfig::default()
         },
@@ -170,6 +199,7 @@ async fn listen_for_terminals(config: &Config) -> anyhow::Result<Option<Push>> {
         listener,
         limits,
         zk: config.push.zk(),
+        advertise: config.push.advertised()?,
     }))
 }
 
@@ -204,7 +234,11 @@ pub async fn run_until_stopped(
     listener: TcpListener,
     options: Options,
 ) -> anyhow::Result<()> {
-    let engine = Engine::new(store.clone(), clock.clone(), options.poller)
+    let mut poller = options.poller;
+    if let Some(push) = &options.push {
+        poller.calls = push.calls(); // with the port that the system chose
+    }
+    let engine = Engine::new(store.clone(), clock.clone(), poller)
         .searching(options.locator)
         .answering(options.callers);
     let watching = engine.watch().await?;
@@ -223,7 +257,10 @@ pub async fn run_until_stopped(
         let state = state.clone();
         let stopped = async move { state.closed().await };
         let watching = callers.watch();
-        let protocol = ZkPush::new(callers, clock.clone(), push.zk);
+        let protocol = Brands {
+            hik: HikPush::new(callers.clone(), push.zk.keep_photos),
+            zk: ZkPush::new(callers, clock.clone(), push.zk),
+        };
         let networks = push.limits.networks.clone();
         let beside = std::mem::take(&mut pages);
         pages = beside_pages(beside, protocol.clone(), networks, clock.clone());

@@ -493,7 +493,7 @@ async fn a_file_with_a_mistake_is_imported_not_at_all() {
                     hik,A5,,,10.0.0.13,,,,,,\n\
                     zk,A6,,Mars,,,,,,,\n\
                     zk,A7,,,,,,,,Europe/Atlantis,\n\
-                    hik,A8,,,,,,,,,push\n\
+                    hik,A8,,,,,,,,,pull\n\
                     zk,,,,,,,,,,\n";
     office.file("devices.csv", mistakes);
     let said = office.run(&["device", "import", "devices.csv"]).await;
@@ -507,7 +507,7 @@ async fn a_file_with_a_mistake_is_imported_not_at_all() {
             "devices.csv:7: a Hikvision terminal needs a user name and a password",
             "devices.csv:8: there is no site \"Mars\"",
             "devices.csv:9: \"Europe/Atlantis\" is no time zone",
-            "devices.csv:10: Hikvision terminals do not call the server",
+            "devices.csv:10: there is no mode \"pull\"; there are poll, live and push",
             "devices.csv:11: a device needs a serial number",
             "nothing of devices.csv was imported: 9 lines are wrong",
         ],

@@ -25,6 +25,8 @@ pub struct CallerRow {
     pub serial_number: String,
     pub name: String,
     pub enabled: bool,
+    /// It is read too.
+    pub polled: bool,
     pub poll_interval_s: i64,
     pub comm_key_sealed: Option<String>,
     /// IANA name of the zone in which its clock runs now.
@@ -370,6 +372,30 @@ impl WriteTx {
         Ok(first.map(instant))
     }
 
+    /// Ends the outage of a device unless it is at one of these steps; when it began.
+    pub async fn end_outage_but_at(
+        &self,
+        device: DeviceId,
+        steps: &[&str],
+        at: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let step = self.failing_step(device).await?;
+        match step {
+            Some(step) if !steps.contains(&step.as_str()) => self.end_outage(device, at).await,
+            _ => Ok(None),
+        }
+    }
+
+    async fn failing_step(&self, device: DeviceId) -> Result<Option<String>, StoreError> {
+        let row = sql::one(
+            &self.tx,
+            "SELECT step FROM device_failures WHERE device_id = $1 AND ended_ms IS NULL",
+            [device.0.into()],
+        )
+        .await?;
+        Ok(row.map(|row| row.try_get_by_index(0)).transpose()?)
+    }
+
     /// Ends the outage of a device if it was at one of these steps; when it began.
     pub async fn end_outage_at(
         &self,
@@ -377,16 +403,9 @@ impl WriteTx {
         steps: &[&str],
         at: Timestamp,
     ) -> Result<Option<Timestamp>, StoreError> {
-        let step = sql::one(
-            &self.tx,
-            "SELECT step FROM device_failures WHERE device_id = $1 AND ended_ms IS NULL",
-            [device.0.into()],
-        )
-        .await?;
+        let step = self.failing_step(device).await?;
         match step {
-            Some(row) if steps.contains(&row.try_get_by_index::<String>(0)?.as_str()) => {
-                self.end_outage(device, at).await
-            }
+            Some(step) if steps.contains(&step.as_str()) => self.end_outage(device, at).await,
             _ => Ok(None),
         }
     }
@@ -414,7 +433,8 @@ impl Store {
 
     /// Every device that may call.
     pub async fn callers(&self) -> Result<Vec<CallerRow>, StoreError> {
-        let query = "SELECT d.id, d.kind, d.serial_number, d.name, d.enabled, d.poll_interval_s, d.comm_key_sealed, d.record_count, \
+        let query = "SELECT d.id, d.kind, d.serial_number, d.name, d.enabled, d.poll_interval_s, \
+             COALESCE(d.address, '') <> '' AND (',' || d.mode || ',') LIKE '%,poll,%' AS polled, d.comm_key_sealed, d.record_count, \
              COALESCE((SELECT z.zone FROM device_zones z WHERE z.device_id = d.id ORDER BY z.from_clock DESC LIMIT 1), s.zone) AS zone, \
              c.dialect, c.address, c.delay_s, c.greeted_ms, c.last_ms, c.told_ms, c.surplus, c.counts, c.one_by_one, \
              EXISTS (SELECT 1 FROM device_users u WHERE u.device_id = d.id AND u.enrolled) AS has_users, \

@@ -233,6 +233,17 @@ impl WriteTx {
         self.mark_gaps(device, &closed).await
     }
 
+    /// A contact that was lost is back, and nothing was missed: what is open is closed. Gaps with an end stay.
+    pub async fn close_open_contact_gaps(&self, device: DeviceId) -> Result<(), StoreError> {
+        let closed = sql::all(
+            &self.tx,
+            "DELETE FROM device_gaps WHERE device_id = $1 AND cause = $2 AND to_ms IS NULL RETURNING from_ms",
+            [device.0.into(), GapCause::Contact.as_str().into()],
+        )
+        .await?;
+        self.mark_gaps(device, &closed).await
+    }
+
     /// Marks what gaps that are no more, given by their beginnings, had concerned.
     async fn mark_gaps(
         &self,

@@ -6,6 +6,7 @@
 pub mod accounts;
 pub mod audit;
 pub mod calendar;
+pub mod call_places;
 pub mod calls;
 pub mod clock_shifts;
 pub mod clocks;

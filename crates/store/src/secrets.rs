@@ -13,7 +13,7 @@ use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use sha2::{Digest as _, Sha256};
 
-use crate::{Store, StoreError, commands, fingerprints, kept_uploads, sql};
+use crate::{Store, StoreError, call_places, commands, fingerprints, kept_uploads, sql};
 
 const KEY_LEN: usize = 32;
 const NONCE_LEN: usize = 24;
@@ -252,6 +252,10 @@ impl Store {
             (
                 "secret_sealed AS sealed FROM device_commands WHERE secret_sealed IS NOT NULL",
                 commands::place,
+            ),
+            (
+                "token_sealed AS sealed FROM (SELECT device_id AS id, token_sealed FROM call_places) AS places",
+                call_places::place,
             ),
         ] {
             self.check_key_of(sealed, place).await?;

@@ -360,6 +360,14 @@ pub async fn count_rows(store: &Store, table: &str) -> u64 {
     count.unsigned_abs()
 }
 
+/// Changes the database behind everybody's back.
+pub async fn tamper(store: &Store, statement: &str) {
+    let tx = store.begin_write().await.expect("a test may write");
+    let done = sql::run(&tx.tx, statement, []).await;
+    done.expect("a test may write");
+    tx.commit().await.expect("a test may write");
+}
+
 /// Makes a stored report say something the judge would not.
 pub async fn tamper_with_report(store: &Store, employee: EmployeeId, workday: Date) {
     let tx = store.begin_write().await.expect("a test may write");

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,7 +15,8 @@ use tokio::net::lookup_host;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::{DeviceKind, zk};
+pub use crate::hik::discover::LinkSearch;
+use crate::{Deadline, DeviceKind, Target, Terminal, TerminalError, hik, zk};
 
 /// A key that was refused somewhere is not tried there again for so long.
 const KEY_RESTS: Duration = Duration::from_secs(24 * 3600);
@@ -53,6 +55,15 @@ pub enum Answer {
         /// Empty where it tells none.
         serial: String,
         model: String,
+    },
+    /// It says itself that it is this one, and may be anybody: to be confirmed before anything secret goes there.
+    Claims {
+        serial: String,
+        model: String,
+        /// Where it takes TLS, if it says so.
+        tls_port: Option<u16>,
+        /// `false`: it is as it left the factory, and nobody can sign in.
+        activated: bool,
     },
     /// It asks for a comm key and none of ours is right, or each was refused there lately.
     WantsKey,
@@ -130,13 +141,49 @@ pub async fn scan(
         async move {
             let answer = match kind {
                 DeviceKind::Zk => zk::who_is_at(place, &limits, &pace, &keys).await,
-                DeviceKind::Hik => Answer::Nothing, // see DeviceKind::can_be_found
+                DeviceKind::Hik => Answer::Nothing, // see ask_links
             };
             (place, answer)
         }
     });
     let mut on_done = |(place, answer)| on_host(place, answer);
     side_by_side(probes, limits.together, &mut on_done).await;
+}
+
+/// Asks the terminals of our links, and those at these addresses, who they are; `on_host` is told of each that answers. An answer
+/// is a claim.
+///
+/// # Errors
+/// When an interface is not one of this machine.
+pub async fn ask_links(
+    search: &LinkSearch,
+    addresses: &[Ipv4Addr],
+    limits: ScanLimits,
+    on_host: &mut (dyn FnMut(SocketAddr, Answer) + Send),
+) -> io::Result<()> {
+    let pace = Pace::new(limits.per_second);
+    hik::discover::ask_links(search, addresses, &pace, on_host).await
+}
+
+/// Whether the terminal at `target` that claims a serial number has it: somebody like it is there, it takes our credentials, and
+/// then tells that number. A refusal counts for this address only, because a liar must not lock the true one out.
+///
+/// # Errors
+/// See [`TerminalError`]; of the sign-in, which is sent once.
+pub async fn confirm(target: &Target, limit: Duration) -> Result<bool, TerminalError> {
+    let deadline = Deadline::after(limit);
+    if target.kind.answers_links() && !hik::discover::may_sign_in_at(target, deadline).await? {
+        return Ok(false);
+    }
+    let stranger = Target {
+        serial: None,
+        ..target.clone()
+    };
+    let terminal = Terminal::connect_within(&stranger, deadline).await?;
+    let told = terminal.identity().serial.clone();
+    terminal.close().await;
+    let expected = target.serial.as_deref().unwrap_or_default();
+    Ok(target.kind.is_serial(&told, expected))
 }
 
 /// The addresses of a host as it is configured, by name or by number; empty when its name is not known now.

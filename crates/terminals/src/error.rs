@@ -26,6 +26,8 @@ pub enum Step {
     Live,
     /// A change at the terminal, and reading back what came of it.
     Write,
+    /// Telling it whom to call.
+    Arm,
 }
 
 impl Step {
@@ -41,6 +43,7 @@ impl Step {
         Self::Punches,
         Self::Live,
         Self::Write,
+        Self::Arm,
     ];
 
     /// The name in the database and in messages.
@@ -57,6 +60,7 @@ impl Step {
             Self::Punches => "punches",
             Self::Live => "live",
             Self::Write => "write",
+            Self::Arm => "push",
         }
     }
 }

@@ -1,10 +1,12 @@
 //! The Hikvision driver: sign in, identify, read clock, people and event log over ISAPI. Reading changes nothing on a terminal.
 //!
 //! Owns the order of requests and what a position means. Bodies and the sign-in policy are `hik-proto`'s, one HTTP exchange is
-//! `http.rs`, paging through the event log is `log.rs`, punches as they are made are `stream.rs`, what changes a terminal is
-//! `writing.rs` and `clock.rs`. Push and finding are not here.
+//! `http.rs`, paging through the event log is `log.rs`, punches as they are made are `stream.rs`, whom it calls is `arming.rs`,
+//! what changes a terminal is `writing.rs` and `clock.rs`, finding it is `discover.rs`.
 
+mod arming;
 mod clock;
+pub(crate) mod discover;
 mod gate;
 mod http;
 mod log;
@@ -16,6 +18,7 @@ mod writing;
 use std::time::Duration;
 
 use attendance::Punch;
+use hik_proto::sadp::normal_mac;
 use hik_proto::{
     AccessCapabilities, DeviceInfo, EventCapabilities, decode_people_count, paths,
 };
@@ -68,15 +71,16 @@ const PARKED_SHOWN: usize = 100;
 const PEOPLE_AGE: Duration = Duration::from_secs(3600);
 
 /// The stream that does not send stored events again; without the choice for firmware that does not know it.
-const STREAM: &str = "/ISAPI/Event/notification/alertStream?deployID=1";
-const PLAIN_STREAM: &str = "/ISAPI/Event/notification/alertStream";
-const HTTP_HOSTS: &str = "/ISAPI/Event/notification/httpHosts";
 
 /// A signed-in connection to a terminal. Requests go out one at a time: terminals have few sessions.
 #[derive(Debug)]
 pub struct HikTerminal {
     http: Http,
+    /// `host:port`.
+    address: String,
     identity: Identity,
+    /// Its hardware address, where it says it.
+    hardware: Option<String>,
     /// It tells its punches while they are made.
     stream: Option<Stream>,
     wants_pictures: bool,
@@ -150,6 +154,8 @@ impl HikTerminal {
         steps.done(Step::Identify);
         Ok(Self {
             http,
+            address: target.address(),
+            hardware: info.mac.as_deref().and_then(normal_mac),
             identity: Identity {
                 serial: info.serial,
                 model: info.model,
@@ -343,7 +349,7 @@ impl HikTerminal {
     /// Whether the terminal tells where it calls, and lets that be changed.
     pub(crate) async fn look_at_push(&mut self) -> Result<(), TerminalError> {
         let step = Step::Live;
-        let answer = self.http.get(step, HTTP_HOSTS).await?;
+        let answer = self.http.get(step, paths::HTTP_HOSTS).await?;
         answer.required(step).map(drop)
     }
 

@@ -3,6 +3,7 @@
 //! Owns sockets, deadlines and the order of the conversation. Bytes are turned into values by the protocol crates; what is
 //! read is given to the caller, who stores it. Nothing here decides whose punch it is.
 
+mod arming;
 mod deadline;
 pub mod discover;
 pub mod doctor;
@@ -17,6 +18,7 @@ mod tls;
 mod writing;
 mod zk;
 
+pub use arming::{Armed, CallHere, Told};
 pub use deadline::Deadline;
 pub use error::{Lacking, Retry, Step, TerminalError};
 pub use hik::{HikLimits, HikTerminal};

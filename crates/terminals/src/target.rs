@@ -44,6 +44,22 @@ impl DeviceKind {
     /// Whether its terminals can call us and push what they record.
     pub fn calls(self) -> bool {
         match self {
+            Self::Zk | Self::Hik => true,
+        }
+    }
+
+    /// Where each of its terminals calls at a place of its own, because it does not say who it is: what stands before its token.
+    /// [`crate::Terminal::arm`] tells it. `None` where terminals say who they are, and are told by a person.
+    pub fn call_path(self) -> Option<&'static str> {
+        match self {
+            Self::Zk => None,
+            Self::Hik => Some("/hik/events/"),
+        }
+    }
+
+    /// Whether its terminals fetch what they are to do when they call.
+    pub fn fetches_orders(self) -> bool {
+        match self {
             Self::Zk => true,
             Self::Hik => false,
         }
@@ -61,6 +77,22 @@ impl DeviceKind {
         match self {
             Self::Zk => true,
             Self::Hik => false,
+        }
+    }
+
+    /// Whether [`crate::discover::ask_links`] finds it by its serial number.
+    pub fn answers_links(self) -> bool {
+        match self {
+            Self::Zk => false,
+            Self::Hik => true,
+        }
+    }
+
+    /// Whether the serial number that a terminal tells is the one that somebody has entered.
+    pub fn is_serial(self, told: &str, entered: &str) -> bool {
+        match self {
+            Self::Zk => same_serial(told, entered),
+            Self::Hik => hik_proto::serial_matches(told, entered),
         }
     }
 

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 
 use crate::{
-    CertificatePin, Deadline, DeviceKind, DeviceUser, HikTerminal, Identity, Live, LogRead, OnStep,
-    ReadPosition, Reading, Step, Target, TerminalError, Transport, ZkTerminal,
+    Armed, CallHere, CertificatePin, Deadline, DeviceKind, DeviceUser, HikTerminal, Identity, Live,
+    LogRead, OnStep, ReadPosition, Reading, Step, Target, TerminalError, Transport, ZkTerminal,
 };
 
 /// A signed-in connection to a device whose serial number has been checked.
@@ -219,6 +219,29 @@ impl Terminal {
         match self {
             Self::Zk(_) => usual,
             Self::Hik(_) => usual * 2,
+        }
+    }
+
+    /// Has the terminal call us when something happens, where it can be told so; nothing is written when it does already, and
+    /// never where it calls somebody else.
+    ///
+    /// # Errors
+    /// See [`TerminalError`]; `Refused` when it has no place left, or does not keep what it was told.
+    pub async fn arm(&mut self, here: &CallHere) -> Result<Armed, TerminalError> {
+        match self {
+            Self::Zk(_) => Ok(Armed::ByHand),
+            Self::Hik(terminal) => terminal.arm(here).await,
+        }
+    }
+
+    /// Has the terminal call us no more, where [`Self::arm`] had it.
+    ///
+    /// # Errors
+    /// See [`TerminalError`].
+    pub async fn disarm(&mut self, here: &CallHere) -> Result<(), TerminalError> {
+        match self {
+            Self::Zk(_) => Ok(()),
+            Self::Hik(terminal) => terminal.disarm(here).await,
         }
     }
 

@@ -1,5 +1,6 @@
 //! The condition of a device, as people say it.
 
+use ingest::DeviceKind;
 use jiff::{SignedDuration, Timestamp};
 use store::views::devices::DeviceRow;
 
@@ -26,6 +27,8 @@ pub enum Condition {
     NoContact,
     /// It used to call, and does not any more.
     NoCalls,
+    /// It is read, and does not tell by itself what it should.
+    NoPush,
     /// It answers, and reading fails at a later step.
     ReadingFails,
     /// Registered without an address, and never seen.
@@ -50,6 +53,12 @@ impl Condition {
             Self::Refused
         } else if failing && step == "identify" {
             Self::NotIdentified
+        } else if failing
+            && is_of_calls(step)
+            && device.last_error_step.is_none()
+            && is_read(device)
+        {
+            Self::NoPush
         } else if failing && step == "call" {
             Self::NoCalls
         } else if failing && matches!(step, "" | "resolve" | "connect" | "live") {
@@ -83,7 +92,7 @@ impl Condition {
 
     /// It was read, and nothing says that it could not be read again.
     pub fn is_in_contact(self) -> bool {
-        matches!(self, Self::Well | Self::ClockOff)
+        matches!(self, Self::Well | Self::ClockOff | Self::NoPush)
     }
 
     fn name(self) -> &'static str {
@@ -94,6 +103,7 @@ impl Condition {
             Self::NotIdentified => "not-identified",
             Self::NoContact => "no-contact",
             Self::NoCalls => "no-calls",
+            Self::NoPush => "no-push",
             Self::ReadingFails => "reading-fails",
             Self::WaitingForAddress => "waiting",
             Self::WaitingForCall => "waiting-call",
@@ -118,6 +128,7 @@ impl Condition {
         match self {
             Self::Well => "ok",
             Self::ClockOff
+            | Self::NoPush
             | Self::WaitingForAddress
             | Self::WaitingForCall
             | Self::NotReadYet
@@ -168,9 +179,19 @@ pub fn quickest_way(device: &DeviceRow, now: Timestamp) -> Option<Msg> {
 /// The step at which it fails: that of its calls, which are not read, before that of the last reading.
 pub fn failing_step(device: &DeviceRow) -> &str {
     let of_calls = device.failing_step.as_deref();
-    let of_calls = of_calls.filter(|step| matches!(*step, "call" | "upload"));
+    let of_calls = of_calls.filter(|step| is_of_calls(step));
     let of_reading = device.last_error_step.as_deref();
     of_calls.or(of_reading).unwrap_or_default()
+}
+
+fn is_of_calls(step: &str) -> bool {
+    matches!(step, "call" | "upload" | "push")
+}
+
+/// Whether its punches come by readings too.
+fn is_read(device: &DeviceRow) -> bool {
+    let kind = DeviceKind::from_name(&device.kind);
+    !only_calls(device) && kind.is_some_and(|kind| !kind.fetches_orders())
 }
 
 /// How many of them are in contact.

@@ -44,6 +44,8 @@ pub struct WebConfig {
     pub link_signs_in: Option<AccountId>,
     /// Where terminals call, for people who set one up; empty when this process does not know.
     pub push_addresses: Vec<SocketAddr>,
+    /// A name or address and a port by which terminals reach us, where that is another one than we listen on.
+    pub push_advertise: Option<String>,
     /// They have to call a secret path there.
     pub push_has_path_secret: bool,
 }

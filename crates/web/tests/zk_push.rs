@@ -885,11 +885,13 @@ async fn templates_and_photos_are_kept_only_where_a_setting_says_so() {
 async fn terminals_may_call_the_port_of_the_pages() {
     let server = Server::start().await;
     let state = web::WebState::new(server.engine.clone(), web::WebConfig::default());
-    let protocol = ZkPush::new(
+    let zk = ZkPush::new(
         server.engine.callers.clone(),
         server.clock.clone(),
         ZkPushOptions::default(),
     );
+    let hik = web::push::HikPush::new(server.engine.callers.clone(), false);
+    let protocol = web::push::Brands { zk, hik };
     let local = "127.0.0.0/8".parse().expect("a network");
     let elsewhere = "10.0.0.0/8".parse().expect("a network");
     for (networks, expected) in [

@@ -255,6 +255,9 @@ impl Callers {
     }
 
     fn due(&self, caller: &Caller, now: Timestamp) -> Due {
+        if !caller.fetches_orders() {
+            return Due::Nothing; // nobody can ask it anything
+        }
         let mut state = caller.state();
         let (Some(greeted), Some(last)) = (state.greeted, state.last) else {
             return Due::Nothing;

@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use attendance::{DeviceUserId, Punch, Way};
 use jiff::Timestamp;
+use jiff::civil::DateTime;
 use store::calls::Upload;
 use store::kept_uploads::KeptUpload;
 use store::{StoreError, WriteTx};
 use terminals::{DeviceUser, ParkedRecord};
 
+use super::places::{Followed, Link, keep_followed};
 use super::{Caller, Callers, Inner};
 use crate::intake::{Contact, ToMark};
 use crate::together::Keep;
@@ -18,7 +20,7 @@ use crate::{Accepted, Batch, Change};
 /// What one upload brings.
 #[derive(Clone, Debug, Default)]
 pub struct Delivery {
-    /// Of what, in the device's own word.
+    /// Of what, in the device's own word; empty for what is no upload, such as a look at its clock.
     pub content: String,
     /// Where the device is after it, in its own words; `None` leaves that as it was.
     pub cursor: Option<String>,
@@ -35,6 +37,10 @@ pub struct Delivery {
     pub kept: Vec<KeptUpload>,
     /// Told by the device on its own, not because it was asked: one punch that it has just recorded, perhaps.
     pub unasked: bool,
+    /// What the device says of the order of its events.
+    pub links: Vec<Link>,
+    /// What its clock showed when it delivered this, where it says that.
+    pub clock: Option<DateTime>,
 }
 
 /// Something that happened at a terminal and explains what people see.
@@ -59,6 +65,7 @@ pub(super) struct Arrived {
     caller: Arc<Caller>,
     delivery: Delivery,
     contact: Option<Contact>,
+    followed: Option<Followed>,
     at: Timestamp,
 }
 
@@ -78,6 +85,7 @@ impl Callers {
     ) -> Result<Delivered, StoreError> {
         let arrived = Arrived {
             contact: self.clock_look(caller, &delivery),
+            followed: self.follow(caller, &delivery.links),
             caller: Arc::clone(caller),
             delivery,
             at: self.0.clock.now(),
@@ -118,10 +126,13 @@ impl Callers {
     /// What the terminal's clock shows, as far as one punch can tell. A device that asked for commands twice had nothing more
     /// to upload; so a punch that it uploads by itself after that was recorded since it last asked.
     fn clock_look(&self, caller: &Caller, delivery: &Delivery) -> Option<Contact> {
+        let seen_at = self.0.clock.now();
+        if let Some(clock) = delivery.clock {
+            return Some(Contact { clock, seen_at });
+        }
         let [punch] = delivery.punches.as_slice() else {
             return None;
         };
-        let seen_at = self.0.clock.now();
         let state = caller.state();
         if !delivery.unasked || delivery.lines != 1 || state.idle_calls < 2 || state.owes {
             return None;
@@ -178,6 +189,9 @@ impl Keep for Inner {
                 {
                     let mut state = arrived.caller.state();
                     state.repeated = repeated;
+                    if let Some(followed) = &arrived.followed {
+                        state.followed(followed);
+                    }
                     match accepted.fault() {
                         Some((_, text)) if arrived.delivery.unasked => {
                             state.clock = Some(Err(text))
@@ -236,10 +250,18 @@ impl Inner {
                 false => stored.next().unwrap_or_default(),
             })
             .collect();
+        let is_upload = |arrived: &Arrived| !arrived.delivery.content.is_empty();
         let uploads: Vec<Upload<'_>> = (arrived.iter().zip(&accepted))
+            .filter(|(arrived, _)| is_upload(arrived))
             .map(|(arrived, accepted)| arrived.upload(accepted))
             .collect();
-        let repeated = tx.keep_uploads(&uploads).await?;
+        let mut repeated = tx.keep_uploads(&uploads).await?.into_iter();
+        let repeated: Vec<u64> = (arrived.iter())
+            .map(|arrived| match is_upload(arrived) {
+                true => repeated.next().unwrap_or(0),
+                false => arrived.caller.state().repeated,
+            })
+            .collect();
         for (arrived, accepted) in arrived.iter().zip(&accepted) {
             let (delivery, device) = (&arrived.delivery, arrived.caller.device);
             for event in &delivery.events {
@@ -248,6 +270,9 @@ impl Inner {
             }
             for kept in &delivery.kept {
                 tx.keep_uploaded(device, kept, arrived.at).await?;
+            }
+            if let Some(followed) = &arrived.followed {
+                keep_followed(tx, &arrived.caller, followed, arrived.at).await?;
             }
             if let (Some(contact), Some(drift)) = (arrived.contact, accepted.clock_drift_s) {
                 tx.keep_contact(device, contact.seen_at, drift).await?;
@@ -299,6 +324,7 @@ fn batch_is_empty(batch: &Batch) -> bool {
         && batch.told_users.is_empty()
         && batch.deleted_users.is_empty()
         && batch.parked.is_empty()
+        && batch.contact.is_none()
 }
 
 /// Whether a device uploads the same over and over.

@@ -5,6 +5,7 @@
 mod checks;
 mod commands;
 mod delivery;
+mod places;
 mod strangers;
 mod watch;
 
@@ -21,10 +22,14 @@ use jiff::{SignedDuration, Timestamp};
 use store::calls::{CallerRow, Greeting};
 use store::secrets::Secret;
 use store::{Store, StoreError, WriteTx};
+use terminals::DeviceKind;
 
 pub use commands::{Answer, Handed, Order};
 pub use delivery::{Delivered, Delivery, Event};
+pub use places::Link;
+pub(crate) use places::untold;
 pub use strangers::Stranger;
+pub(crate) use watch::OF_CALLS;
 pub use watch::has_missed_calls;
 
 use crate::background::Background;
@@ -85,7 +90,12 @@ pub struct Caller {
     pub zone: TimeZone,
     /// What it has to say where its firmware can.
     pub comm_key: Option<Secret>,
+    kind: Option<DeviceKind>,
     enabled: bool,
+    /// It is read too.
+    polled: bool,
+    /// It is known by the place where it calls, not by what it says.
+    has_place: bool,
     poll_interval: SignedDuration,
     state: Arc<Mutex<State>>,
 }
@@ -135,6 +145,9 @@ struct State {
     searched: Option<Date>,
     /// What is wrong with its clock; `None` as long as that was not seen in this process.
     clock: Option<Result<(), String>>,
+    /// Of a device that calls at a place of its own.
+    place: places::PlaceState,
+    placed: bool,
     /// What is recorded as its failure.
     trouble: Option<&'static str>,
 }
@@ -163,6 +176,8 @@ struct Inner {
 struct Known {
     read: Option<Instant>,
     callers: HashMap<String, Arc<Caller>>,
+    /// By what their tokens are looked up by.
+    places: HashMap<String, Arc<Caller>>,
     /// Terminals that are listed, and wait or are refused.
     held: HashSet<String>,
     refused: HashSet<String>,
@@ -217,7 +232,9 @@ impl Callers {
             (caller, known.refused.contains(stranger.serial_number))
         };
         match known(&self.0) {
-            (Some(caller), _) if caller.enabled => return Ok(Who::Known(caller)),
+            (Some(caller), _) if caller.enabled && caller.says_its_serial(stranger.kind) => {
+                return Ok(Who::Known(caller));
+            }
             (Some(_), _) | (None, true) => return Ok(Who::Refused),
             (None, false) => {}
         }
@@ -246,10 +263,20 @@ impl Callers {
         dialect: &str,
         address: IpAddr,
     ) -> Result<Welcome, StoreError> {
+        let delay_secs = self.0.options.delay_secs;
+        self.greet_every(caller, dialect, address, delay_secs).await
+    }
+
+    async fn greet_every(
+        &self,
+        caller: &Caller,
+        dialect: &str,
+        address: IpAddr,
+        delay_secs: u32,
+    ) -> Result<Welcome, StoreError> {
         let inner = &*self.0;
         let at = inner.clock.now();
         let address = address.to_string();
-        let delay_secs = inner.options.delay_secs;
         let before = {
             let state = caller.state();
             state.greeted.map(|_| state.address.clone())
@@ -328,7 +355,11 @@ impl Callers {
     pub async fn tick(&self) -> Result<(), StoreError> {
         self.renew_known().await?;
         self.keep_strangers().await?;
+        self.renew_places().await?;
+        self.keep_places().await?;
         self.keep_calls().await?;
+        self.keep_arrivals().await?;
+        self.look_for_untold().await?;
         self.look_after_commands().await?;
         self.check_what_they_hold().await?;
         self.watch_contact().await
@@ -363,9 +394,10 @@ impl Callers {
         inner.outdated.store(false, Ordering::Relaxed);
         let read = async {
             let rows = inner.store.callers().await?;
-            Ok((rows, inner.store.held_terminals().await?))
+            let held = inner.store.held_terminals().await?;
+            Ok((rows, held, inner.store.call_places().await?))
         };
-        let (rows, held) = read.await.inspect_err(|_: &StoreError| self.forget())?;
+        let (rows, held, places) = read.await.inspect_err(|_: &StoreError| self.forget())?;
         let mut known = inner.known.write().unwrap_or_else(PoisonError::into_inner);
         let mut callers = HashMap::with_capacity(rows.len());
         for row in rows {
@@ -375,11 +407,22 @@ impl Callers {
             let caller = inner.caller(&row, state)?;
             callers.insert(row.serial_number, Arc::new(caller));
         }
+        let mut by_token = HashMap::new();
+        for place in &places {
+            let of_it = |caller: &&Arc<Caller>| caller.device.0 == place.device_id;
+            if let Some(caller) = callers.values().find(of_it).filter(|c| c.has_place) {
+                let mut state = caller.state();
+                state.place.renew(place);
+                state.placed = true;
+                by_token.insert(place.token_hash.clone(), Arc::clone(caller));
+            }
+        }
         let refused = held.iter().filter(|held| held.refused);
         let refused = refused.map(|held| held.serial_number.clone()).collect();
         *known = Known {
             read: Some(Instant::now()),
             callers,
+            places: by_token,
             held: held.into_iter().map(|held| held.serial_number).collect(),
             refused,
         };
@@ -407,9 +450,14 @@ impl Inner {
         row: &CallerRow,
         state: Option<Arc<Mutex<State>>>,
     ) -> Result<Caller, StoreError> {
+        let kind = DeviceKind::from_name(&row.kind);
+        let has_place = kind.and_then(DeviceKind::call_path).is_some();
         let state = state.unwrap_or_else(|| Arc::new(Mutex::new(State::of(row))));
         {
             let mut state = lock(&state);
+            if has_place && row.failed_at.is_none() {
+                state.trouble = None; // whoever reads it has ended its failure
+            }
             state.has_commands |= row.has_commands;
             // Another node may have been called.
             state.last = state.last.max(row.last_ms.map(store::times::instant));
@@ -418,6 +466,9 @@ impl Inner {
             state.one_by_one = row.one_by_one.unwrap_or(false);
         }
         Ok(Caller {
+            kind,
+            has_place,
+            polled: row.polled,
             device: DeviceId(row.id),
             serial_number: row.serial_number.clone(),
             name: row.name.clone(),
@@ -480,6 +531,26 @@ impl Caller {
     /// It was told to call so often.
     pub fn delay_secs(&self) -> i64 {
         self.state().delay_secs
+    }
+
+    /// Whether it is known by the place where it calls.
+    pub fn has_place(&self) -> bool {
+        self.has_place
+    }
+
+    /// Whether it is read too.
+    pub fn is_read(&self) -> bool {
+        self.polled
+    }
+
+    /// Whether a terminal of this kind that says its serial number can be it.
+    fn says_its_serial(&self, kind: &str) -> bool {
+        !self.has_place && self.kind.is_some_and(|ours| ours.as_str() == kind)
+    }
+
+    /// Whether it fetches what it is to do.
+    fn fetches_orders(&self) -> bool {
+        self.kind.is_some_and(DeviceKind::fetches_orders)
     }
 
     /// What its clock shows when it is right.

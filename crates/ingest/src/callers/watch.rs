@@ -19,7 +19,10 @@ const CALLS_MISSED: i64 = 3;
 const CALL: &str = "call";
 const UPLOAD: &str = "upload";
 const CLOCK: &str = "clock";
-const STEPS: [&str; 3] = [CALL, UPLOAD, CLOCK];
+const PUSH: &str = "push";
+const STEPS: [&str; 4] = [CALL, UPLOAD, CLOCK, PUSH];
+/// Those that a reading does not mend.
+pub(crate) const OF_CALLS: [&str; 3] = [CALL, UPLOAD, PUSH];
 
 /// That of the failure that lasts, if it is ours.
 pub(super) fn step_of_ours(step: Option<&str>) -> Option<&'static str> {
@@ -158,7 +161,8 @@ impl Caller {
             return Some(Trouble {
                 step: CALL,
                 message: message.to_owned(),
-                away_since: state.last,
+                // What is read is covered by its readings.
+                away_since: state.last.filter(|_| !(self.has_place && self.polled)),
             });
         }
         if is_a_loop(state.repeated) {
@@ -166,6 +170,22 @@ impl Caller {
                 a proxy changes the answers";
             return Some(Trouble {
                 step: UPLOAD,
+                message: message.to_owned(),
+                away_since: None,
+            });
+        }
+        if let Some(message) = &state.place.failure {
+            return Some(Trouble {
+                step: PUSH,
+                message: format!("it cannot be told to call us: {message}"),
+                away_since: None,
+            });
+        }
+        if state.place.tells_nothing {
+            let message = "it was told to call us, and its newest punches came by readings only: check that it reaches the address it \
+                was told, and that no firewall is in between";
+            return Some(Trouble {
+                step: PUSH,
                 message: message.to_owned(),
                 away_since: None,
             });

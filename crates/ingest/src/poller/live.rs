@@ -136,7 +136,10 @@ impl Poller {
             };
             match self.keep_reading(&row, began, reading, live).await? {
                 None => return Ok(End::LetGo),
-                Some(Ok(accepted)) => self.set_clock_if_off(terminal, &row, &accepted).await,
+                Some(Ok(accepted)) => {
+                    self.set_clock_if_off(terminal, &row, &accepted).await;
+                    self.arm_if_asked(terminal, &row).await?;
+                }
                 Some(Err(_)) => {}
             }
             if refused.is_some() {

@@ -1,8 +1,10 @@
 //! From a reading to a judged report, over a real database, and over real sockets where a terminal takes part.
 
 mod calling;
+mod calling_here;
 mod clocks;
 mod company;
+mod finding_links;
 mod fingerprints;
 mod hik_live;
 mod identity;

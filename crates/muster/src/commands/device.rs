@@ -617,6 +617,14 @@ async fn add(args: AddArgs, config: &Config) -> anyhow::Result<()> {
     println!("added {} {:?}", fields.serial_number, fields.name);
     let calls = fields.mode.contains(&Way::Push);
     match fields.address {
+        None if calls && has_place(&fields.kind) => println!(
+            "it posts its events to a URL of its own, which is on its page under Devices: enter that on the terminal's page (Network > \
+             HTTP listening)"
+        ),
+        Some(_) if calls && has_place(&fields.kind) => println!(
+            "it is told to call after its first reading while `muster serve` runs; try it now: muster device test {}",
+            fields.serial_number
+        ),
         _ if fields.mode == [Way::Push] => println!(
             "it is taken from its first call on: enter this server's address and port in its menu (Comm. > Cloud server)"
         ),
@@ -1112,10 +1120,19 @@ fn calls(device: &DeviceRow) -> bool {
         && last.is_some_and(|last| !ingest::has_missed_calls(last, delay_secs, now))
 }
 
+/// Whether its terminals call at a place of their own.
+fn has_place(kind: &str) -> bool {
+    DeviceKind::from_name(kind)
+        .and_then(DeviceKind::call_path)
+        .is_some()
+}
+
 /// Whether a server finds a device of this kind that has no address.
 fn is_searched_for(kind: &str, config: &Config) -> bool {
     let kind = DeviceKind::from_name(kind);
-    !config.discover.subnets.is_empty() && kind.is_some_and(DeviceKind::can_be_found)
+    let by_subnet = !config.discover.subnets.is_empty();
+    let by_link = !config.discover.sadp.is_empty();
+    kind.is_some_and(|kind| by_subnet && kind.can_be_found() || by_link && kind.answers_links())
 }
 
 fn at_site(ms: i64, device: &DeviceRow) -> String {

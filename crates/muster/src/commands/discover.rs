@@ -66,7 +66,8 @@ impl State {
 }
 
 pub async fn run(args: Args, config: &Config) -> anyhow::Result<()> {
-    let subnets = chosen(args.subnets, &config.discover.subnets)?;
+    let asks_links = !config.discover.sadp.is_empty();
+    let subnets = chosen(args.subnets, &config.discover.subnets, asks_links)?;
     let engine = engine(config).await?;
     let search = engine.locator.plan(&subnets, args.port).await?;
     if let Some(device) = &search.unresolved {
@@ -90,7 +91,11 @@ pub async fn run(args: Args, config: &Config) -> anyhow::Result<()> {
 }
 
 /// Those that are named, as far as they are configured; all that are configured if none is.
-fn chosen(named: Vec<Subnet>, configured: &[Subnet]) -> anyhow::Result<Vec<Subnet>> {
+fn chosen(
+    named: Vec<Subnet>,
+    configured: &[Subnet],
+    asks_links: bool,
+) -> anyhow::Result<Vec<Subnet>> {
     if let Some(outside) =
         (named.iter()).find(|part| !configured.iter().any(|whole| whole.covers(part)))
     {
@@ -103,10 +108,11 @@ fn chosen(named: Vec<Subnet>, configured: &[Subnet]) -> anyhow::Result<Vec<Subne
     if !named.is_empty() {
         return Ok(named);
     }
-    if configured.is_empty() {
+    if configured.is_empty() && !asks_links {
         return Err(Failure {
             what: "no subnet is configured, so nothing is searched".to_owned(),
-            next: "Write the subnets of your terminals in muster.toml: [discover] and below it, for example, subnets = [\"10.0.0.0/24\"]."
+            next: "Write the subnets of your terminals in muster.toml: [discover] and below it, for example, subnets = [\"10.0.0.0/24\"]. \
+                   Hikvision terminals tell where they are on the networks of sadp = [\"0.0.0.0\"]."
                 .to_owned(),
             source: None,
         }
@@ -157,7 +163,7 @@ fn compare(
     located: &[Located],
 ) -> Vec<Host> {
     let serial_of = |answer: &Answer| match answer {
-        Answer::Terminal { serial, .. } => Some(serial.clone()),
+        Answer::Terminal { serial, .. } | Answer::Claims { serial, .. } => Some(serial.clone()),
         _ => None,
     };
     let told: Vec<String> = found
@@ -173,9 +179,7 @@ fn compare(
         .map(|(place, answer)| {
             let serial = serial_of(&answer);
             let device = serial.as_ref().and_then(|serial| {
-                let known = devices
-                    .iter()
-                    .find(|device| same_serial(&device.serial_number, serial));
+                let known = devices.iter().find(|device| is_serial_of(device, serial));
                 known.cloned()
             });
             let twice = |serial: &String| {
@@ -207,6 +211,7 @@ fn report(search: &Search, hosts: &[Host]) -> serde_json::Value {
         let (answer, serial, model, detail) = match &host.answer {
             Answer::Nothing => ("nothing", None, None, None),
             Answer::Terminal { serial, model } => ("terminal", Some(serial), Some(model), None),
+            Answer::Claims { serial, model, .. } => ("claims", Some(serial), Some(model), None),
             Answer::WantsKey => ("wants_key", None, None, None),
             Answer::AccessPanel => ("access_panel", None, None, None),
             Answer::Other(detail) => ("other", None, None, Some(detail)),
@@ -235,11 +240,17 @@ fn print(subnets: &[Subnet], search: &Search, hosts: &[Host]) {
     output::print_table(&["ADDRESS", "SERIAL", "MODEL", "REGISTERED AS"], &rows);
     let subnets: Vec<_> = subnets.iter().map(ToString::to_string).collect();
     let asked = count(search.asked() as u64, "address", "addresses");
-    println!(
-        "{asked} asked in {}, {} answered",
-        subnets.join(", "),
-        hosts.len()
-    );
+    match subnets.is_empty() {
+        true => println!(
+            "terminals of the configured networks asked, {} answered",
+            hosts.len()
+        ),
+        false => println!(
+            "{asked} asked in {}, {} answered",
+            subnets.join(", "),
+            hosts.len()
+        ),
+    }
     if search.spared > 0 {
         let spared = count(search.spared as u64, "address", "addresses");
         println!("{spared} of registered devices not asked, so that they are not disturbed");
@@ -251,7 +262,9 @@ fn print(subnets: &[Subnet], search: &Search, hosts: &[Host]) {
 
 fn row(host: &Host) -> Vec<String> {
     let (serial, model) = match &host.answer {
-        Answer::Terminal { serial, model } => (serial.clone(), model.clone()),
+        Answer::Terminal { serial, model } | Answer::Claims { serial, model, .. } => {
+            (serial.clone(), model.clone())
+        }
         _ => Default::default(),
     };
     let name = host.device.as_ref().map(|device| device.name.as_str());
@@ -285,12 +298,32 @@ fn next_steps(hosts: &[Host]) -> Vec<String> {
             "write the new addresses: muster device discover --update (a running `muster serve` does it by itself)".to_owned(),
         );
     }
-    if let Some(host) = hosts.iter().find(|host| host.state == State::NotRegistered) {
-        steps.push(format!(
-            "register a terminal: muster device add --kind zk --serial {} --address {}",
-            serial_argument(&host.answer),
-            place_text(host.place)
-        ));
+    for kind in DeviceKind::ALL {
+        let new =
+            |host: &&Host| host.state == State::NotRegistered && kind_of(&host.answer) == *kind;
+        if let Some(host) = hosts.iter().find(new) {
+            steps.push(format!(
+                "register a terminal: {}muster device add --kind {} --serial {} --address {}{}",
+                before_adding(*kind),
+                kind.as_str(),
+                serial_argument(&host.answer),
+                place_text(host.place),
+                signing_in(*kind)
+            ));
+        }
+    }
+    if hosts.iter().any(|host| {
+        matches!(
+            host.answer,
+            Answer::Claims {
+                activated: false,
+                ..
+            }
+        )
+    }) {
+        steps.push(
+            "a terminal is as it left the factory: give it a password on its own screen, or with the vendor's program".to_owned(),
+        );
     }
     if hosts.iter().any(|host| host.answer == Answer::WantsKey) {
         steps.push(
@@ -311,7 +344,7 @@ fn next_steps(hosts: &[Host]) -> Vec<String> {
 /// The serial number as it may stand in a command that people copy: it comes from the network.
 fn serial_argument(answer: &Answer) -> &str {
     match answer {
-        Answer::Terminal { serial, .. }
+        Answer::Terminal { serial, .. } | Answer::Claims { serial, .. }
             if !serial.is_empty()
                 && serial
                     .chars()
@@ -324,9 +357,38 @@ fn serial_argument(answer: &Answer) -> &str {
     }
 }
 
+/// Which brand answers in this way.
+fn kind_of(answer: &Answer) -> DeviceKind {
+    match answer {
+        Answer::Claims { .. } => DeviceKind::Hik,
+        _ => DeviceKind::Zk,
+    }
+}
+
+fn before_adding(kind: DeviceKind) -> &'static str {
+    match kind {
+        DeviceKind::Zk => "",
+        DeviceKind::Hik => "printf %s \"$PASSWORD\" | ",
+    }
+}
+
+fn signing_in(kind: DeviceKind) -> &'static str {
+    match kind {
+        DeviceKind::Zk => "",
+        DeviceKind::Hik => " --username USER --password-stdin",
+    }
+}
+
+/// Whether a device is registered with the serial number that somebody tells.
+fn is_serial_of(device: &devices::Model, told: &str) -> bool {
+    DeviceKind::from_name(&device.kind)
+        .is_some_and(|kind| kind.is_serial(told, &device.serial_number))
+}
+
 /// Without the port where it is the usual one.
 fn place_text(place: SocketAddr) -> String {
-    match place.port() == DeviceKind::Zk.default_port() {
+    let usual = DeviceKind::ALL.iter().map(|kind| kind.default_port());
+    match usual.into_iter().any(|port| port == place.port()) {
         true => place.ip().to_string(),
         false => place.to_string(),
     }

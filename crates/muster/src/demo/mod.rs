@@ -149,6 +149,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             listener: push,
             limits: PushListenerOptions::default(),
             zk: ZkPushOptions::default(),
+            advertise: None,
         }),
         callers: ingest::CallerOptions::default(),
         poller: ingest::PollerOptions::default(),

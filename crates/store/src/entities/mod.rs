@@ -7,6 +7,7 @@ pub mod accounts;
 pub mod attendance_reports;
 pub mod attendances;
 pub mod audit;
+pub mod call_places;
 pub mod clock_shifts;
 pub mod corrections;
 pub mod coverage_declarations;
@@ -120,6 +121,7 @@ mod tests {
             check(&store, attendance_reports::Entity).await;
             check(&store, attendances::Entity).await;
             check(&store, audit::Entity).await;
+            check(&store, call_places::Entity).await;
             check(&store, clock_shifts::Entity).await;
             check(&store, corrections::Entity).await;
             check(&store, coverage_declarations::Entity).await;

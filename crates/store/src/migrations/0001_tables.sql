@@ -495,6 +495,24 @@ CREATE TABLE device_calls (
   one_by_one BOOLEAN NOT NULL DEFAULT false
 );
 
+CREATE TABLE call_places (
+  device_id BIGINT NOT NULL PRIMARY KEY REFERENCES devices (id),
+  token_hash TEXT NOT NULL UNIQUE,
+  token_sealed TEXT NOT NULL,
+  former_sealed TEXT,
+  made_ms BIGINT NOT NULL,
+  slot TEXT,
+  calls_to TEXT,
+  armed_ms BIGINT,
+  checked_ms BIGINT,
+  failure TEXT,
+  heartbeat_s BIGINT,
+  hardware TEXT,
+  last_event_ms BIGINT,
+  last_heartbeat_ms BIGINT,
+  last_number BIGINT
+);
+
 CREATE TABLE device_uploads (
   device_id BIGINT NOT NULL REFERENCES devices (id),
   content TEXT NOT NULL,

@@ -3,5 +3,6 @@
 mod calling;
 mod calling_crash;
 mod crash;
+mod hik_calling;
 mod journeys;
 mod layering;

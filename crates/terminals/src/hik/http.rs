@@ -537,6 +537,25 @@ impl Http {
         Ok(reply(body, None))
     }
 
+    /// One GET without a sign-in, whatever the answer is.
+    pub(super) async fn get_unsigned(
+        &mut self,
+        step: Step,
+        uri: &str,
+    ) -> Result<(StatusCode, Vec<u8>), TerminalError> {
+        let request = Request {
+            step,
+            method: &Method::GET,
+            uri,
+            content: None,
+            stream: false,
+        };
+        let (deadline, limit) = (self.deadline, self.limits.answer);
+        let reply = deadline.within(step, limit, self.exchange(request, None));
+        let reply = reply.await.flatten()?;
+        Ok((reply.status, reply.body))
+    }
+
     fn failure(&self, step: Step, error: &reqwest::Error) -> TerminalError {
         if let Some(failure) = self.tls.as_ref().and_then(|tls| {
             let cause = tls_error(error)?;

@@ -1,5 +1,7 @@
 //! The Hikvision driver against virtual terminals with scripted faults.
 
+mod arming;
+mod finding;
 mod live;
 
 use std::time::{Duration, Instant};

@@ -12,6 +12,7 @@ pub(super) mod operations;
 pub(super) mod orders;
 pub(super) mod parked;
 pub(super) mod trust;
+pub(super) mod place;
 mod users;
 pub(super) mod waiting;
 
@@ -356,6 +357,7 @@ struct DevicePage<'a> {
     /// Nobody reads it: it calls.
     only_calls: bool,
     calls: Option<calls::Card>,
+    place: Option<place::Card>,
     orders: Option<orders::Card>,
     /// The day at the site.
     today: String,
@@ -488,6 +490,7 @@ async fn page(
         },
         only_calls: only_calls(&device),
         calls: calls::card(state, &device, &ui).await?,
+        place: place::card(state, visitor, &device, &ui).await?,
         orders: orders::card(state, visitor, &device, &ui).await?,
         today: day,
         people,
@@ -529,6 +532,11 @@ fn trouble(
             return Some((msg("trouble-waiting-call-title").to_string(), how()));
         }
         // What the error says is what to do.
+        Condition::NoPush => {
+            let why = device.failing_message.as_ref();
+            let why = why.map(sentence).unwrap_or_default();
+            return Some((msg("trouble-no-push-title").to_string(), why));
+        }
         Condition::ReadingFails if uploads => {
             let why = device.failing_message.as_ref();
             let why = why.map(sentence).unwrap_or_default();

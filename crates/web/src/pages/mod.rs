@@ -30,6 +30,7 @@ pub(crate) fn routes() -> Router<WebState> {
         .merge(devices::operations::routes())
         .merge(devices::trust::routes())
         .merge(devices::orders::routes())
+        .merge(devices::place::routes())
         .merge(devices::parked::routes())
         .merge(devices::waiting::routes())
         .route("/day", get(day::today))

@@ -14,10 +14,9 @@ use axum::http::{Method as HttpMethod, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use ingest::Clock;
-use zk_proto::push::Route;
 
 use super::{
-    Decision, Method, Network, PushAnswer, PushHead, PushProtocol, PushRequest, ZkPush, connection,
+    Brands, Decision, Method, Network, PushAnswer, PushHead, PushProtocol, PushRequest, connection,
     too_long,
 };
 
@@ -28,7 +27,7 @@ const BODY_WITHIN: Duration = Duration::from_secs(30);
 struct Beside(Arc<Inner>);
 
 struct Inner {
-    protocol: ZkPush,
+    protocol: Brands,
     networks: Vec<Network>,
     clock: Clock,
 }
@@ -36,7 +35,7 @@ struct Inner {
 /// The pages, with terminals answered beside them: outside of everything that is for browsers.
 pub fn beside_pages(
     pages: Router,
-    protocol: ZkPush,
+    protocol: Brands,
     networks: Vec<Network>,
     clock: Clock,
 ) -> Router {
@@ -54,7 +53,7 @@ async fn divert(
     request: Request,
     next: Next,
 ) -> Response {
-    if Route::of(request.uri().path()).is_none() {
+    if !Brands::serves(request.uri().path()) {
         return next.run(request).await;
     }
     let answer = beside.answer(peer, request).await;

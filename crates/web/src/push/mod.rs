@@ -3,8 +3,10 @@
 //! Nothing here is for a browser: no session, no redirect, no compression, no page, and a port of its own.
 
 mod beside;
+mod brands;
 mod connection;
 mod head;
+mod hik;
 mod listener;
 mod network;
 mod places;
@@ -16,13 +18,18 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use attendance::DeviceId;
 use axum::body::Bytes;
 pub use axum::http::{HeaderMap, StatusCode};
 
+use store::StoreError;
+
 pub use beside::beside_pages;
+pub use brands::Brands;
+pub use hik::HikPush;
 pub use listener::{ListenError, PushListener, PushListenerOptions};
 pub use network::{Network, NetworkError};
-pub use zk::{ZkPush, ZkPushOptions, retry_parked};
+pub use zk::{ZkPush, ZkPushOptions};
 
 /// Bodies that hold punches: terminals send a whole log at once after an outage.
 pub const PUNCHES_LIMIT: usize = 32 * 1024 * 1024;
@@ -166,6 +173,23 @@ impl Default for Limits {
             connections_per_address: 128,
             bodies: 128 * 1024 * 1024,
         }
+    }
+}
+
+/// Reads again what could not be understood of a device; how much of it is understood now, and how much is not.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn retry_parked(
+    state: &crate::WebState,
+    device: DeviceId,
+) -> Result<(usize, usize), StoreError> {
+    let callers = &state.engine.callers;
+    callers.read_known().await?;
+    match callers.caller(device) {
+        Some(caller) if caller.has_place() => hik::retry_parked(state, &caller).await,
+        Some(caller) => zk::retry_parked(state, &caller).await,
+        None => Ok((0, state.store.parked_of(device).await?.len())),
     }
 }
 

@@ -25,6 +25,7 @@ fn step_name(step: Step) -> &'static str {
         Step::Users => "reading the users",
         Step::Punches => "reading the punches",
         Step::Live => "listening",
+        Step::Arm => "telling it whom to call",
         Step::Write => "writing",
     }
 }

@@ -5,6 +5,9 @@ use attendance::DeviceId;
 use store::entities::{device_calls, device_notices, device_uploads};
 use store::views::devices::DeviceRow;
 
+use ingest::DeviceKind;
+
+use super::is_of;
 use crate::WebState;
 use crate::devices;
 use crate::error::PageError;
@@ -84,6 +87,10 @@ pub(super) async fn card(
             zone: zone.clone(),
         }),
         facts: match &calls {
+            // It is told nothing when it calls, and tells no count.
+            Some(calls) if !is_of(device, DeviceKind::fetches_orders) => {
+                vec![(msg("calls-from").to_string(), calls.address.clone())]
+            }
             Some(calls) => facts(calls, device, kept, &moment),
             None => Vec::new(),
         },
@@ -163,7 +170,8 @@ fn notice(row: device_notices::Model, moment: &impl Fn(i64) -> String) -> Notice
 fn title(kind: &str) -> String {
     match kind {
         "another_network" | "cannot_check" | "unknown_table" | "key_exchange" | "log_cleared"
-        | "clock_set" | "factory_reset" | "server_changed" | "wrong_key" | "other_product" => {
+        | "clock_set" | "factory_reset" | "server_changed" | "wrong_key" | "other_product"
+        | "another_hardware" | "events_missing" | "told_again" | "not_understood" => {
             msg(format!("call-notice-{kind}")).to_string()
         }
         other => other.to_owned(),

@@ -18,6 +18,7 @@ use tower_sessions::Session;
 use super::{clear_log, doctor, in_use, is_of, users};
 use crate::WebState;
 use crate::board::path_part;
+use crate::devices::only_calls;
 use crate::error::PageError;
 use crate::pages::form::{filled, sentence};
 use crate::session::{self, Outcome, Visitor};
@@ -51,6 +52,7 @@ pub(super) fn can_change(visitor: &Visitor, device: &DeviceRow) -> bool {
     visitor.may().edit_devices
         && device.retired_ms.is_none()
         && is_of(device, DeviceKind::can_be_changed)
+        && (!only_calls(device) || is_of(device, DeviceKind::fetches_orders))
 }
 
 /// Somebody who may edit devices, and who is told on the next page what came of it.

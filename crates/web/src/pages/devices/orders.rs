@@ -75,7 +75,7 @@ pub(super) async fn card(
     device: &DeviceRow,
     ui: &Ui,
 ) -> Result<Option<Card>, PageError> {
-    if !devices::calls(device) {
+    if !devices::calls(device) || !is_of(device, DeviceKind::fetches_orders) {
         return Ok(None);
     }
     let rows = state
@@ -104,7 +104,9 @@ pub(super) async fn card(
 }
 
 fn can_be_told(device: &DeviceRow) -> bool {
-    devices::calls(device) && device.retired_ms.is_none() && is_of(device, DeviceKind::calls)
+    devices::calls(device)
+        && device.retired_ms.is_none()
+        && is_of(device, DeviceKind::fetches_orders)
 }
 
 fn line(

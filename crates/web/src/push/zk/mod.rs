@@ -25,7 +25,7 @@ use super::{
 };
 use dialect::Spoken;
 
-pub use uploads::retry_parked;
+pub(super) use uploads::retry_parked;
 
 /// A terminal that is held, or whose upload could not be stored, comes again after so long.
 const COME_AGAIN_SECS: u32 = 60;

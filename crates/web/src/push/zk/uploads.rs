@@ -1,8 +1,9 @@
 //! What terminals upload, in our words.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
 
-use attendance::{DeviceId, DeviceUserId, Punch, PunchState, VerifyMode, Way};
+use attendance::{DeviceUserId, Punch, PunchState, VerifyMode, Way};
 use ingest::{Caller, Delivery, DeviceUser, Event, ParkedRecord};
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
@@ -340,20 +341,13 @@ fn verify_mode(code: u16) -> VerifyMode {
     }
 }
 
-/// Reads again what could not be understood of a device; how much of it is understood now, and how much is not.
-///
-/// # Errors
-/// When the database refuses.
-pub async fn retry_parked(
+/// As [`crate::push::retry_parked`], of a device of this brand.
+pub(crate) async fn retry_parked(
     state: &crate::WebState,
-    device: DeviceId,
+    caller: &Arc<Caller>,
 ) -> Result<(usize, usize), StoreError> {
     let callers = &state.engine.callers;
-    callers.read_known().await?;
-    let parked = state.store.parked_of(device).await?;
-    let Some(caller) = callers.caller(device) else {
-        return Ok((0, parked.len()));
-    };
+    let parked = state.store.parked_of(caller.device).await?;
     let family = Spoken::parse(&caller.dialect()).family;
     let mut understood = Vec::new();
     let mut delivery = Delivery {
@@ -367,7 +361,7 @@ pub async fn retry_parked(
         match family {
             // Its lines have names that the others know too, and an event is not always a punch.
             Family::Security => read_events(&row.bytes, &mut again),
-            _ => read_punches(&caller, &row.bytes, &mut again),
+            _ => read_punches(caller, &row.bytes, &mut again),
         }
         if again.punches.is_empty() || !again.parked.is_empty() {
             continue;
@@ -377,7 +371,7 @@ pub async fn retry_parked(
         understood.push(row.id);
     }
     if !understood.is_empty() {
-        callers.deliver(&caller, delivery).await?;
+        callers.deliver(caller, delivery).await?;
         let tx = state.store.begin_write().await?;
         tx.forget_parked(&understood).await?;
         tx.commit().await?;

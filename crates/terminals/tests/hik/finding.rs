@@ -1,0 +1,162 @@
+//! Terminals that say where they are, and have to prove it.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use simulators::hik::{Answers, Inquiries, Sadp};
+use terminals::discover::{self, Answer, LinkSearch, ScanLimits};
+
+use super::*;
+
+const LOOPBACK: Ipv4Addr = Ipv4Addr::LOCALHOST;
+
+fn search(port: u16) -> LinkSearch {
+    LinkSearch {
+        interfaces: vec![LOOPBACK],
+        port,
+        within: Duration::from_millis(1500),
+        times: 2,
+    }
+}
+
+async fn found(port: u16, addresses: &[Ipv4Addr]) -> Vec<(SocketAddr, Answer)> {
+    let mut found = Vec::new();
+    discover::ask_links(
+        &search(port),
+        addresses,
+        ScanLimits::default(),
+        &mut |place, answer| {
+            found.push((place, answer));
+        },
+    )
+    .await
+    .expect("the loopback is ours");
+    found
+}
+
+/// A port that nobody listens on now.
+fn free_port() -> u16 {
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port");
+    socket.local_addr().expect("an address").port()
+}
+
+fn at(port: u16) -> Sadp {
+    Sadp::at(SocketAddr::from((LOOPBACK, port)))
+}
+
+fn claims(serial: &str, answer: &Answer) -> bool {
+    matches!(answer, Answer::Claims { serial: told, .. } if DeviceKind::Hik.is_serial(told, serial))
+}
+
+#[tokio::test]
+async fn a_terminal_answers_who_asks_it() {
+    for (odd, knows) in [
+        (false, Inquiries::Both),
+        (true, Inquiries::OldOnly),
+        (true, Inquiries::NewOnly),
+    ] {
+        let port = free_port();
+        let sadp = Sadp {
+            odd_root: odd,
+            digits: odd,
+            knows,
+            ..at(port)
+        };
+        let terminal = start(virtual_terminal().sadp(sadp)).await;
+        let found = found(port, &[LOOPBACK]).await;
+        let [(place, answer)] = found.as_slice() else {
+            panic!("one terminal answers, once: {found:?}");
+        };
+        assert_eq!(*place, terminal.addr());
+        assert!(claims("GB9637211", answer), "{answer:?}");
+        assert_eq!(terminal.counts().sadp_commands, 0);
+        assert_eq!(terminal.counts().signed, 0, "nobody signs in to be told");
+    }
+}
+
+#[tokio::test]
+async fn terminals_answer_the_group() {
+    let port = free_port();
+    let sadp = |answers| Sadp {
+        listens: SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)),
+        interface: Some(LOOPBACK),
+        answers,
+        ..at(port)
+    };
+    let one = start(virtual_terminal().sadp(sadp(Answers::Group))).await;
+    let other = virtual_terminal().serial_number("DS-K1T341AMF20220311V030230ENJ70368704");
+    let other = start(other.sadp(sadp(Answers::Sender))).await;
+    let mut places: Vec<_> = found(port, &[])
+        .await
+        .into_iter()
+        .map(|(place, _)| place)
+        .collect();
+    places.sort_unstable();
+    let mut expected = vec![one.addr(), other.addr()];
+    expected.sort_unstable();
+    assert_eq!(places, expected);
+}
+
+#[tokio::test]
+async fn junk_and_our_own_questions_are_no_answers() {
+    let port = free_port();
+    let junk = tokio::net::UdpSocket::bind((LOOPBACK, port))
+        .await
+        .expect("a port");
+    let answering = tokio::spawn(async move {
+        let mut datagram = [0; 4096];
+        while let Ok((length, from)) = junk.recv_from(&mut datagram).await {
+            for answer in [&datagram[..length], b"", b"<ProbeMatch>", &[0xff; 4000]] {
+                let _ = junk.send_to(answer, from).await;
+            }
+            let far =
+                "<ProbeMatch><DeviceSN>X</DeviceSN><IPv4Address>8.8.8.8</IPv4Address></ProbeMatch>";
+            let _ = junk.send_to(far.as_bytes(), from).await;
+        }
+    });
+    assert_eq!(found(port, &[LOOPBACK]).await, []);
+    answering.abort();
+}
+
+#[tokio::test]
+async fn who_claims_a_serial_number_has_to_prove_it() {
+    let limit = Duration::from_secs(20);
+    let honest = start(virtual_terminal()).await;
+    assert!(
+        discover::confirm(&target(&honest), limit)
+            .await
+            .expect("it answers")
+    );
+    // Another terminal with the same password.
+    let other = virtual_terminal().serial_number("DS-K1T341AMF20220311V030230ENJ70368704");
+    let other = start(other).await;
+    assert!(
+        !discover::confirm(&target(&other), limit)
+            .await
+            .expect("it answers")
+    );
+    // One that nobody can sign in to is not sent anything.
+    let fresh = start(virtual_terminal().fault(Fault::NotActivated)).await;
+    assert!(
+        !discover::confirm(&target(&fresh), limit)
+            .await
+            .unwrap_or(false)
+    );
+    assert_eq!(fresh.counts().signed + fresh.counts().refused_sign_ins, 0);
+    // A liar that refuses the password does not lock the true terminal out.
+    let liar = VirtualTerminal::new(
+        "GB9637211",
+        Login::new("operator", "other"),
+        stopped(noon()),
+    );
+    let liar = start(liar).await;
+    discover::confirm(&target(&liar), limit)
+        .await
+        .expect_err("it refuses");
+    assert_eq!(liar.counts().refused_sign_ins, 1);
+    assert!(
+        discover::confirm(&target(&honest), limit)
+            .await
+            .expect("it answers")
+    );
+    assert!(read_all(&honest).await.is_ok());
+}
