@@ -204,6 +204,7 @@ impl<'p, 'a> Explained<'_, '_, '_, 'p, 'a> {
                         "name": "late",
                         "found": self.shown(first.at),
                         "limit": self.shown(plan.from + minutes(policy.grace_in_min)),
+                        "planned": self.shown(plan.from),
                         "exceeded": late_minutes(plan, first.at, policy).is_some(),
                     });
                     self.say("threshold", &["R60", "R61"], values);
@@ -213,6 +214,7 @@ impl<'p, 'a> Explained<'_, '_, '_, 'p, 'a> {
                         "name": "early",
                         "found": self.shown(last.at),
                         "limit": self.shown(plan.to - minutes(policy.grace_out_min)),
+                        "planned": self.shown(plan.to),
                         "exceeded": early_minutes(plan, last.at, policy).is_some(),
                     });
                     self.say("threshold", &["R62", "R63"], values);
