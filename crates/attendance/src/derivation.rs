@@ -19,7 +19,7 @@ pub struct Derivation {
 /// | `punch` | `id`, `at`, `source` (device, added, roll_call), `device`, `clock`, `zone`, `state`, `received_at`; `use` (first_in, last_out, pair, between, passed_over) or `ignored` with the reason, and `by`: the id of the punch that counts instead, or of the correction |
 /// | `worked` | an interval that counts: `from`, `to`, `min`; or one taken out: the same with `deducted` true; or `min` with `credited` true |
 /// | `threshold` | `name`, `found`, `limit`, `exceeded`, of late and early `planned`; times, seconds with `unit` s, or minutes with `unit` min |
-/// | `coverage` | `device`, `covered_to`, `gaps` that meet the window, `needed_to`, `covered`; without `device`: none is relevant |
+/// | `coverage` | `device`, `covered_to`, `gaps` that meet the window, `read_to` (without a gap, at most `needed_to`), `needed_to`, `covered`; without `device`: none is relevant |
 /// | `verdict` | `status`, `stage`, `reason`, `seen`; of a working day without a punch `due`, until when nobody is |
 /// | `policy` | the values that differ from the defaults, by name |
 /// | `correction` | `id`, `kind` (add, void), `of`, `author`, `reason`, `made_at` |

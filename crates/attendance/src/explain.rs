@@ -298,6 +298,7 @@ impl<'p, 'a> Explained<'_, '_, '_, 'p, 'a> {
                 "device": &*device.id,
                 "covered_to": device.covered_to,
                 "gaps": gaps.map(|gap| json!({ "from": gap.from, "to": gap.to })).collect::<Value>(),
+                "read_to": (until > i64::MIN).then(|| timestamp(until.min(window.to))),
                 "needed_to": timestamp(window.to),
                 "covered": until >= window.to,
             });

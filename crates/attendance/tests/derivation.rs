@@ -296,8 +296,10 @@ fn only_gaps_that_meet_the_window_are_listed() {
         { from = 2026-03-01T08:00:00, to = 2026-03-01T09:00:00 },\
         { from = 2026-03-02T06:00:00, to = 2026-03-02T07:30:00 },\
         { from = 2026-03-02T21:59:00 }] }]";
-    let listed = facts(gaps, "coverage").remove(0).1["gaps"].clone();
-    assert_eq!(listed.as_array().unwrap().len(), 2, "{listed}");
+    let gate = facts(gaps, "coverage").remove(0).1;
+    assert_eq!(gate["gaps"].as_array().unwrap().len(), 2, "{gate}");
+    let before_the_first = "2026-03-02T01:00:00Z";
+    assert_eq!(gate["read_to"], before_the_first);
 }
 
 #[test]
