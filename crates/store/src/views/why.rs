@@ -78,6 +78,39 @@ pub async fn undecided(
     Ok(sql::fetch(store.read(), text, [from_ms.into(), to_ms.into()]).await?)
 }
 
+/// A time in which a device was not read.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+pub struct GapRow {
+    pub from_ms: i64,
+    pub to_ms: Option<i64>,
+    pub cause: String,
+}
+
+/// The newest gaps of a device, newest first.
+pub async fn gaps(store: &Store, device_id: i64, limit: i64) -> Result<Vec<GapRow>, StoreError> {
+    let text = "SELECT from_ms, to_ms, cause FROM device_gaps WHERE device_id = $1 ORDER BY from_ms DESC, id DESC LIMIT $2";
+    Ok(sql::fetch(store.read(), text, [device_id.into(), limit.into()]).await?)
+}
+
+/// What a person said about the coverage of a device.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+pub struct DeclaredRow {
+    pub id: i64,
+    pub from_ms: i64,
+    pub to_ms: i64,
+    pub reason: String,
+    pub author: Option<String>,
+    pub made_ms: i64,
+    pub withdrawn_ms: Option<i64>,
+}
+
+/// The latest declaration first, withdrawn ones too.
+pub async fn declared(store: &Store, device_id: i64) -> Result<Vec<DeclaredRow>, StoreError> {
+    let text = "SELECT c.id, c.from_ms, c.to_ms, c.reason, a.name AS author, c.made_ms, c.withdrawn_ms
+         FROM coverage_declarations c LEFT JOIN accounts a ON a.id = c.author_id WHERE c.device_id = $1 ORDER BY c.id DESC";
+    Ok(sql::fetch(store.read(), text, [device_id.into()]).await?)
+}
+
 /// A correction in the words of the person who made it.
 #[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
 pub struct Said {
