@@ -13,6 +13,9 @@ mod roll_call;
 mod setup;
 pub mod today;
 
+pub(crate) use day::words;
+pub(crate) use remarks::Remarks;
+
 use axum::Router;
 use axum::extract::State;
 use axum::response::Redirect;
@@ -32,6 +35,7 @@ pub(crate) fn routes() -> Router<WebState> {
         .merge(devices::orders::routes())
         .merge(devices::parked::routes())
         .merge(devices::waiting::routes())
+        .merge(devices::coverage::routes())
         .route("/day", get(day::today))
         .route("/day/{date}", get(day::show))
         .route("/devices", get(devices::list))
