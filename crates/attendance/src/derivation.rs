@@ -16,10 +16,11 @@ pub struct Derivation {
 /// |---|---|
 /// | `plan` | `day` (holiday, weekly_off, leave, on_duty, working), `shift`, `from` (override, weekly_off pattern, cycle, week, nothing), `segments`, `breaks`, `core`, `judged` (segments left by leave or duty), `planned_min`; of an automatic choice `punch` and `distances_min` |
 /// | `window` | `opening`, `closing`, the same after clipping as `counts_from`, `counts_to`, and `now` |
-/// | `punch` | `id`, `at`, `source` (device, added, roll_call), `device`, `clock`, `zone`, `state`, `received_at`; `use` (first_in, last_out, pair, between, passed_over) or `ignored` with the reason |
-/// | `worked` | an interval that counts: `from`, `to`, `min`; or one taken out: the same with `deducted` true |
-/// | `threshold` | `name`, `found`, `limit`, `exceeded` |
-/// | `coverage` | `device`, `covered_to`, `gaps`, `needed_to`, `covered`; without `device`: none is relevant |
+/// | `punch` | `id`, `at`, `source` (device, added, roll_call), `device`, `clock`, `zone`, `state`, `received_at`; `use` (first_in, last_out, pair, between, passed_over) or `ignored` with the reason, and `by`: the id of the punch that counts instead, or of the correction |
+/// | `worked` | an interval that counts: `from`, `to`, `min`; or one taken out: the same with `deducted` true; or `min` with `credited` true |
+/// | `threshold` | `name`, `found`, `limit`, `exceeded`, of late and early `planned`; times, seconds with `unit` s, or minutes with `unit` min |
+/// | `coverage` | `device`, `covered_to`, `gaps` that meet the window, `read_to` (without a gap, at most `needed_to`), `needed_to`, `covered`; without `device`: none is relevant |
+/// | `verdict` | `status`, `stage`, `reason`, `seen`; of a working day without a punch `due`, until when nobody is |
 /// | `policy` | the values that differ from the defaults, by name |
 /// | `correction` | `id`, `kind` (add, void), `of`, `author`, `reason`, `made_at` |
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

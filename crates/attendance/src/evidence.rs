@@ -71,6 +71,8 @@ pub(crate) struct KeptPunch<'a> {
 pub(crate) struct IgnoredPunch<'a> {
     pub punch: KeptPunch<'a>,
     pub reason: IgnoredReason,
+    /// The punch that counts instead, or the correction that took it out.
+    pub by: Option<&'a str>,
 }
 
 #[derive(Debug, Default)]
@@ -89,7 +91,7 @@ pub(crate) fn evidence<'a>(inputs: &'a Inputs, policy: &Policy, now: i64) -> Evi
         kept: Vec::with_capacity(inputs.punches.len()),
         ..Evidence::default()
     };
-    let voided = voided_ids(inputs, now, &mut evidence);
+    let voided = voided(inputs, now, &mut evidence);
     for punch in &inputs.punches {
         if evidence.is_known(punch.received_at, now) {
             evidence.sort_in(punch, &inputs.devices, &voided, policy, now);
@@ -123,18 +125,27 @@ pub(crate) fn evidence<'a>(inputs: &'a Inputs, policy: &Policy, now: i64) -> Evi
     evidence
 }
 
+/// An id that is taken out, and the correction that does so.
+type Voided<'a> = (&'a str, &'a str);
+
 /// R32; sorted for searching.
-fn voided_ids<'a>(inputs: &'a Inputs, now: i64, evidence: &mut Evidence<'_>) -> Vec<&'a str> {
+fn voided<'a>(inputs: &'a Inputs, now: i64, evidence: &mut Evidence<'_>) -> Vec<Voided<'a>> {
     let mut ids = Vec::new();
     for correction in &inputs.corrections {
         if let CorrectionKind::Void { id } = &correction.kind
             && evidence.is_known(correction.made_at, now)
         {
-            ids.push(&**id);
+            ids.push((&**id, &*correction.id));
         }
     }
     ids.sort_unstable();
     ids
+}
+
+fn voided_by<'a>(voided: &[Voided<'a>], id: &str) -> Option<&'a str> {
+    let place = voided.partition_point(|(voided, _)| *voided < id);
+    let (found, by) = voided.get(place)?;
+    (*found == id).then_some(*by)
 }
 
 impl<'a> Evidence<'a> {
@@ -159,9 +170,9 @@ impl<'a> Evidence<'a> {
         self.changes_at = Some(self.changes_at.map_or(instant, |at| at.min(instant)));
     }
 
-    fn keep_unless_voided(&mut self, punch: KeptPunch<'a>, voided: &[&str]) {
-        if voided.binary_search(&&**punch.id).is_ok() {
-            self.ignore(&punch, IgnoredReason::Voided);
+    fn keep_unless_voided(&mut self, punch: KeptPunch<'a>, voided: &[Voided<'a>]) {
+        if let Some(by) = voided_by(voided, punch.id) {
+            self.ignore(&punch, IgnoredReason::Voided, Some(by));
         } else if punch.origin == Origin::RollCall {
             self.roll_calls.push(punch);
         } else {
@@ -169,10 +180,11 @@ impl<'a> Evidence<'a> {
         }
     }
 
-    fn ignore(&mut self, punch: &KeptPunch<'a>, reason: IgnoredReason) {
+    fn ignore(&mut self, punch: &KeptPunch<'a>, reason: IgnoredReason, by: Option<&'a str>) {
         self.ignored.push(IgnoredPunch {
             punch: *punch,
             reason,
+            by,
         });
     }
 
@@ -180,7 +192,7 @@ impl<'a> Evidence<'a> {
         &mut self,
         punch: &'a EvidencePunch,
         devices: &[Device],
-        voided: &[&str],
+        voided: &[Voided<'a>],
         policy: &Policy,
         now: i64,
     ) {
@@ -203,9 +215,9 @@ impl<'a> Evidence<'a> {
             id: &punch.id,
             recorded: Some(punch),
         };
-        let is_voided = || voided.binary_search(&&*punch.id).is_ok();
+        let is_voided = || voided_by(voided, &punch.id).is_some();
         if origin == Origin::Device && !is_voided() && self.is_quarantined(punch, policy, now) {
-            self.ignore(&kept, IgnoredReason::Quarantined);
+            self.ignore(&kept, IgnoredReason::Quarantined, None);
         } else {
             self.keep_unless_voided(kept, voided);
         }
@@ -234,15 +246,14 @@ impl<'a> Evidence<'a> {
     fn merge_duplicates(&mut self) {
         let mut kept: Vec<KeptPunch<'a>> = Vec::with_capacity(self.kept.len());
         for punch in std::mem::take(&mut self.kept) {
-            let is_sighting = kept
+            let first = kept
                 .iter()
                 .rev()
                 .take_while(|earlier| earlier.at == punch.at)
-                .any(|earlier| same_record(earlier, &punch));
-            if is_sighting {
-                self.ignore(&punch, IgnoredReason::Duplicate);
-            } else {
-                kept.push(punch);
+                .find(|earlier| same_record(earlier, &punch));
+            match first {
+                Some(first) => self.ignore(&punch, IgnoredReason::Duplicate, Some(first.id)),
+                None => kept.push(punch),
             }
         }
         self.kept = kept;
@@ -253,18 +264,19 @@ impl<'a> Evidence<'a> {
         let mut last: Option<KeptPunch<'a>> = None;
         let ignored = &mut self.ignored;
         self.kept.retain(|punch| {
-            let repeats = last.is_some_and(|last| {
+            let repeats = |last: &KeptPunch<'_>| {
                 punch.at - last.at < seconds && !punch.facing.opposes(last.facing)
-            });
-            if repeats {
+            };
+            if let Some(last) = last.filter(repeats) {
                 ignored.push(IgnoredPunch {
                     punch: *punch,
                     reason: IgnoredReason::Debounced,
+                    by: Some(last.id),
                 });
-            } else {
-                last = Some(*punch);
+                return false;
             }
-            !repeats
+            last = Some(*punch);
+            true
         });
     }
 }

@@ -11,10 +11,12 @@ use crate::coverage::covered_until;
 use crate::derivation::{Derivation, Fact};
 use crate::judge::{Found, Judging};
 use crate::lateness::{Thresholds, early_minutes, late_minutes};
-use crate::off_days::DayKind;
+use crate::off_days::{Away, DayKind};
+use crate::overtime::candidates;
 use crate::plan::{Kind, PlacedBreak, Plan};
 use crate::policy::Policy;
-use crate::time::{MINUTE, Span, minutes, timestamp};
+use crate::report::{Exception, Stage, Status};
+use crate::time::{MINUTE, Span, minutes, timestamp, total_within};
 use crate::worked::Deduction;
 
 /// The facts in the order of the algorithm.
@@ -30,7 +32,9 @@ pub(crate) fn explain(judging: &Judging<'_, '_>, found: &Found<'_, '_, '_>) -> D
     explained.corrections();
     explained.worked();
     explained.thresholds();
+    explained.other_limits();
     explained.coverage();
+    explained.verdict();
     explained.policy();
     Derivation {
         facts: explained.facts,
@@ -173,6 +177,19 @@ impl<'p, 'a> Explained<'_, '_, '_, 'p, 'a> {
             values["deducted"] = true.into();
             self.say("worked", &[rule], values);
         }
+        let day = self.found.day;
+        let credit = i64::from(day.report.worked_min) - work.worked / MINUTE;
+        if credit > 0 {
+            let rule = match day.remains.day {
+                DayKind::OnDuty => "R97",
+                _ => "R98",
+            };
+            self.say(
+                "worked",
+                &[rule],
+                json!({ "min": credit, "credited": true }),
+            );
+        }
     }
 
     fn thresholds(&mut self) {
@@ -187,6 +204,7 @@ impl<'p, 'a> Explained<'_, '_, '_, 'p, 'a> {
                         "name": "late",
                         "found": self.shown(first.at),
                         "limit": self.shown(plan.from + minutes(policy.grace_in_min)),
+                        "planned": self.shown(plan.from),
                         "exceeded": late_minutes(plan, first.at, policy).is_some(),
                     });
                     self.say("threshold", &["R60", "R61"], values);
@@ -196,6 +214,7 @@ impl<'p, 'a> Explained<'_, '_, '_, 'p, 'a> {
                         "name": "early",
                         "found": self.shown(last.at),
                         "limit": self.shown(plan.to - minutes(policy.grace_out_min)),
+                        "planned": self.shown(plan.to),
                         "exceeded": early_minutes(plan, last.at, policy).is_some(),
                     });
                     self.say("threshold", &["R62", "R63"], values);
@@ -232,6 +251,36 @@ impl<'p, 'a> Explained<'_, '_, '_, 'p, 'a> {
         }
     }
 
+    /// What is compared beside the status: R56, R80, R82, R85, R96.
+    fn other_limits(&mut self) {
+        let (day, plan) = (self.found.day, self.of_plan());
+        let mut compared = Vec::new();
+        for (_, session) in &day.sessions {
+            if let (Some(first), Some(last)) = (session.first_in, session.last_out) {
+                let limit = minutes(plan.policy.long_session_min);
+                compared.push(("long_session", "R56", last.at - first.at, limit));
+            }
+        }
+        if day.remains.day == DayKind::Working && !day.work.spans.is_empty() {
+            if let Some((Away::Leave, _)) = day.remains.away {
+                let halves = day.remains.away_segments.iter();
+                let inside = halves
+                    .map(|half| total_within(&day.work.spans, *half))
+                    .sum();
+                let limit = minutes(plan.policy.half_leave_conflict_min);
+                compared.push(("half_leave_conflict", "R96", inside, limit));
+            }
+            if plan.policy.overtime {
+                let candidates = candidates(plan, day.remains.planned, &day.work.spans);
+                compared.extend(candidates.map(|one| (one.name, one.rule, one.found, one.limit)));
+            }
+        }
+        for (name, rule, found, limit) in compared {
+            let values = json!({ "name": name, "found": found, "limit": limit, "unit": "s", "exceeded": found > limit });
+            self.say("threshold", &[rule], values);
+        }
+    }
+
     fn coverage(&mut self) {
         let window = self.of_plan().judged;
         let mut none = true;
@@ -240,10 +289,16 @@ impl<'p, 'a> Explained<'_, '_, '_, 'p, 'a> {
                 continue;
             };
             none = false;
+            let opening = timestamp(window.from);
+            let gaps = device.gaps.iter();
+            let gaps = gaps.filter(|gap| {
+                gap.from < timestamp(window.to) && gap.to.is_none_or(|to| to > opening)
+            });
             let values = json!({
                 "device": &*device.id,
                 "covered_to": device.covered_to,
-                "gaps": device.gaps.iter().map(|gap| json!({ "from": gap.from, "to": gap.to })).collect::<Value>(),
+                "gaps": gaps.map(|gap| json!({ "from": gap.from, "to": gap.to })).collect::<Value>(),
+                "read_to": (until > i64::MIN).then(|| timestamp(until.min(window.to))),
                 "needed_to": timestamp(window.to),
                 "covered": until >= window.to,
             });
@@ -252,6 +307,45 @@ impl<'p, 'a> Explained<'_, '_, '_, 'p, 'a> {
         if none {
             self.say("coverage", &["R74"], json!({}));
         }
+    }
+
+    /// Which rule gave the status, and until when nobody was due if nobody was seen.
+    fn verdict(&mut self) {
+        let day = self.found.day;
+        let report = &day.report;
+        let seen = !(day.own.punches.is_empty() && day.own.roll_calls.is_empty());
+        let missing = [&report.exceptions, &report.pending]
+            .into_iter()
+            .flatten()
+            .any(|one| matches!(one, Exception::MissingIn | Exception::MissingOut));
+        let mut rules = vec![match (day.remains.day, report.status) {
+            (DayKind::Holiday | DayKind::WeeklyOff, _) if seen => "R91",
+            (DayKind::Holiday | DayKind::WeeklyOff, _) => "R90",
+            (DayKind::Leave, _) => "R92",
+            (DayKind::OnDuty, _) => "R97",
+            (DayKind::Working, _) if seen && missing => "R65",
+            (DayKind::Working, _) if seen => "R64",
+            (DayKind::Working, Status::NotDue) => "R72",
+            (DayKind::Working, Status::NotArrived) => "R73",
+            (DayKind::Working, Status::Absent) => "R75",
+            (DayKind::Working, _) => "R74",
+        }];
+        rules.push(match report.stage {
+            Stage::FinalWithoutCoverage => "R76",
+            _ => "R71",
+        });
+        let mut values = json!({
+            "status": report.status.as_str(),
+            "stage": report.stage.as_str(),
+            "seen": seen,
+        });
+        if let Some(reason) = report.reason {
+            values["reason"] = reason.as_str().into();
+        }
+        if day.remains.day == DayKind::Working && !seen {
+            values["due"] = json!(self.shown(day.remains.due));
+        }
+        self.say("verdict", &rules, values);
     }
 
     fn policy(&mut self) {

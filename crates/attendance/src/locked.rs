@@ -4,13 +4,15 @@ use jiff::civil::DateTime;
 
 use crate::report::{Moment, Report, Stage};
 
-/// The stored report of a closed day, with the names of the fields in which the evidence says otherwise.
+/// The stored report of a closed day, with the names of the fields in which the evidence says otherwise. Its derivation is that
+/// of the evidence.
 pub(crate) fn locked(stored: &Report, judged: &Report) -> Report {
     Report {
         stage: Stage::Locked,
         changes_after_close: changes(stored, judged),
         recheck_at: judged.recheck_at,
         waits: judged.waits.clone(),
+        derivation: judged.derivation.clone(),
         ..stored.clone()
     }
 }

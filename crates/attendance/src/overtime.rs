@@ -31,27 +31,56 @@ pub(crate) fn overtime_minutes(plan: &Plan<'_>, remains: &Remains<'_>, worked: &
 }
 
 fn working_day(plan: &Plan<'_>, planned: i64, worked: &[Span]) -> i64 {
+    candidates(plan, planned, worked)
+        .map(|candidate| counted(candidate.found, candidate.limit, plan.policy))
+        .sum()
+}
+
+/// Time of a working day that is overtime if it is more than the limit, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Candidate {
+    pub name: &'static str,
+    pub rule: &'static str,
+    pub found: i64,
+    pub limit: i64,
+}
+
+pub(crate) fn candidates(
+    plan: &Plan<'_>,
+    planned: i64,
+    worked: &[Span],
+) -> impl Iterator<Item = Candidate> + use<> {
     let policy = plan.policy;
-    let after = minutes(policy.overtime_after_min);
-    match (plan.kind, policy.overtime_basis) {
-        (Kind::Off | Kind::Undecided, _) => 0,
+    let limit = minutes(policy.overtime_after_min);
+    let found = match (plan.kind, policy.overtime_basis) {
+        (Kind::Off | Kind::Undecided, _) => [None, None],
         (Kind::Flexible, _) | (Kind::Shift, OvertimeBasis::OverPlanned) => {
-            counted(total(worked) - planned, after, policy) // R82
+            let over = Candidate {
+                name: "overtime_over_planned",
+                rule: "R82",
+                found: total(worked) - planned,
+                limit,
+            };
+            [Some(over), None]
         }
         (Kind::Shift, OvertimeBasis::AfterEnd) => {
-            let beyond = plan.end().map_or(0, |end| {
-                total_within(worked, Span::new(end, i64::MAX)) // R80
+            let after = plan.end().map(|end| Candidate {
+                name: "overtime_after_end",
+                rule: "R80",
+                found: total_within(worked, Span::new(end, i64::MAX)),
+                limit,
             });
-            let before = match (policy.overtime_before_min, plan.start()) {
-                (Some(limit), Some(start)) => {
-                    let early = total_within(worked, Span::new(i64::MIN, start));
-                    counted(early, minutes(limit), policy) // R85
-                }
-                _ => 0,
-            };
-            counted(beyond, after, policy) + before
+            let before = policy.overtime_before_min.zip(plan.start());
+            let before = before.map(|(limit, start)| Candidate {
+                name: "overtime_before_start",
+                rule: "R85",
+                found: total_within(worked, Span::new(i64::MIN, start)),
+                limit: minutes(limit),
+            });
+            [after, before]
         }
-    }
+    };
+    found.into_iter().flatten()
 }
 
 /// R80, R81: what of `seconds` counts when it exceeds the threshold.

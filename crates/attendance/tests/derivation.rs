@@ -182,19 +182,131 @@ fn worked_time_names_its_deductions() {
 #[test]
 fn thresholds_show_both_sides() {
     let names = ["name", "found", "limit", "exceeded"];
-    let ends = [
-        json!(["late", "2026-03-02T09:12:00", "2026-03-02T09:10:00", true]),
-        json!(["early", "2026-03-02T18:45:00", "2026-03-02T17:50:00", false]),
+    let late = json!(["late", "2026-03-02T09:12:00", "2026-03-02T09:10:00", true]);
+    let early = json!(["early", "2026-03-02T18:45:00", "2026-03-02T17:50:00", false]);
+    let others = [
+        json!(["long_session", 573 * 60, 960 * 60, false]),
+        json!(["overtime_after_end", 45 * 60, 30 * 60, true]),
     ];
-    check(PUNCHES, "threshold", &names, json!(ends)); // not final, so no limit of worked time
+    // Not final, so no limit of worked time.
+    let found = json!([late, early, others[0], others[1]]);
+    check(PUNCHES, "threshold", &names, found);
     let covered = format!("devices = [{{ id = 'gate' }}]\n{PUNCHES}");
     let limit = json!(["half_day_below", 513 * 60, 240 * 60, false]);
     check(
         &covered,
         "threshold",
         &names,
-        json!([ends[0], ends[1], limit]),
+        json!([late, early, limit, others[0], others[1]]),
     );
+}
+
+#[test]
+fn overtime_says_what_it_is_compared_with() {
+    let names = ["name", "found", "limit", "exceeded"];
+    let compared = |case: &str| -> Vec<Value> {
+        let facts = facts(case, "threshold").into_iter();
+        let facts = facts.map(|(_, values)| values);
+        facts
+            .filter(|values| values["name"].as_str().unwrap().starts_with("overtime"))
+            .map(|values| names.iter().map(|name| values[name].clone()).collect())
+            .collect()
+    };
+    let both = format!("policy = {{ overtime_before_min = 5 }}\n{PUNCHES}");
+    assert_eq!(
+        compared(&both),
+        [
+            json!(["overtime_after_end", 45 * 60, 30 * 60, true]),
+            json!(["overtime_before_start", 0, 5 * 60, false])
+        ]
+    );
+    let planned = format!("policy = {{ overtime_basis = 'over_planned' }}\n{PUNCHES}");
+    let over = json!(["overtime_over_planned", 33 * 60, 30 * 60, true]);
+    assert_eq!(compared(&planned), [over]);
+    assert!(compared(&format!("policy = {{ overtime = false }}\n{PUNCHES}")).is_empty());
+}
+
+#[test]
+fn an_ignored_punch_names_the_one_that_counts_instead() {
+    let found = json!([
+        ["p3", "debounced", "p2"],
+        ["p6", "superseded", "p2"],
+        ["p4", "voided", "c1"]
+    ]);
+    let ignored: Vec<Value> = facts(PUNCHES, "punch")
+        .into_iter()
+        .map(|(_, values)| values)
+        .filter(|values| values.get("by").is_some())
+        .map(|values| json!([values["id"], values["ignored"], values["by"]]))
+        .collect();
+    assert_eq!(Value::from(ignored), found);
+    let twice = "punches = [{ at = 2026-03-02T09:00:00 }, { at = 2026-03-02T09:00:00 }]";
+    check(
+        twice,
+        "punch",
+        &["id", "ignored", "by"],
+        json!([["p1", null, null], ["p2", "duplicate", "p1"]]),
+    );
+}
+
+#[test]
+fn the_verdict_names_the_rule_that_gave_the_status() {
+    #[track_caller]
+    fn check(case: &str, status: &str, rules: &str, due: Option<&str>) {
+        let (named, values) = facts(case, "verdict").remove(0);
+        assert_eq!((values["status"].as_str(), &*named), (Some(status), rules));
+        assert_eq!(values["due"].as_str(), due);
+    }
+    let due = Some("2026-03-02T09:10:00");
+    check(PUNCHES, "present", "R64 R76", None);
+    check("", "unknown", "R74 R76", due);
+    check("devices = [{ id = 'gate' }]", "absent", "R75 R71", due);
+    check("now = 2026-03-02T04:00:00Z", "not_due", "R72 R71", due);
+    let late = "now = 2026-03-02T05:00:00Z\ndevices = [{ id = 'gate' }]";
+    check(late, "not_arrived", "R73 R71", due);
+    check("holidays = [2026-03-02]", "holiday", "R90 R76", None);
+    check(
+        "leave = [{ from = 2026-03-02 }]",
+        "on_leave",
+        "R92 R76",
+        None,
+    );
+    check(
+        "on_duty = [{ from = 2026-03-02 }]",
+        "on_duty",
+        "R97 R76",
+        None,
+    );
+    let one = "devices = [{ id = 'gate' }]\npunches = [{ at = 2026-03-02T09:00:00 }]";
+    check(one, "present", "R65 R71", None);
+}
+
+#[test]
+fn time_credited_for_duty_is_an_interval_of_its_own() {
+    let duty = "on_duty = [{ from = 2026-03-02, part = 'second_half' }]\n\
+        punches = [{ at = 2026-03-02T09:00:00 }, { at = 2026-03-02T13:00:00 }]";
+    let names = ["from", "min", "credited"];
+    let found = json!([["2026-03-02T09:00:00", 240, null], [null, 240, true]]);
+    check(duty, "worked", &names, found);
+}
+
+#[test]
+fn only_gaps_that_meet_the_window_are_listed() {
+    let gaps = "devices = [{ id = 'gate', gaps = [\
+        { from = 2026-03-01T08:00:00, to = 2026-03-01T09:00:00 },\
+        { from = 2026-03-02T06:00:00, to = 2026-03-02T07:30:00 },\
+        { from = 2026-03-02T21:59:00 }] }]";
+    let gate = facts(gaps, "coverage").remove(0).1;
+    assert_eq!(gate["gaps"].as_array().unwrap().len(), 2, "{gate}");
+    let before_the_first = "2026-03-02T01:00:00Z";
+    assert_eq!(gate["read_to"], before_the_first);
+}
+
+#[test]
+fn a_closed_day_is_explained_from_the_evidence() {
+    let closed = format!("locked = [{{ day = 2026-03-02, status = 'absent' }}]\n{PUNCHES}");
+    let punches = facts(&closed, "punch").len();
+    assert_eq!(punches, 7);
 }
 
 #[test]

@@ -81,6 +81,24 @@ pub struct Preview {
     pub after: Option<ReportFields>,
 }
 
+/// A day as it was judged, or would be, with the way to it.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    /// With its derivation.
+    pub report: Report,
+    /// As of when.
+    pub at: Timestamp,
+    /// What is stored of the day now.
+    pub stored: Option<StoredReport>,
+}
+
+impl Explanation {
+    /// The fields in which it differs from another judgement of the day, as of [`ReportFields`].
+    pub fn differences(&self, other: &ReportFields) -> Vec<String> {
+        other.differences(&ReportFields::from(&self.report))
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Which {
     Recent,
@@ -186,26 +204,45 @@ impl Judge {
         }
     }
 
-    /// A stored report with its derivation (R120), explained from today's evidence as of when it was made; `None` when there is
-    /// no report of that day.
+    /// Days with their derivations (R120), judged from today's evidence as far as it was known at `at` (R7); without it each as
+    /// of when its stored report was made, or now if there is none. Empty for somebody who does not exist.
     pub async fn explain(
         &self,
         employee: EmployeeId,
-        workday: Date,
-    ) -> Result<Option<Report>, IngestError> {
-        let days = [(employee, workday)];
+        workdays: &[Date],
+        at: Option<Timestamp>,
+    ) -> Result<Vec<Explanation>, IngestError> {
+        let days: Vec<_> = workdays.iter().map(|day| (employee, *day)).collect();
         let tx = self.0.store.begin_read().await?;
-        let evidence = tx.load_evidence(&days).await?;
+        let mut evidence = tx.load_evidence(&days).await?;
         drop(tx);
-        let stored = evidence
-            .people
-            .get(&employee)
-            .and_then(|person| person.stored.get(&workday));
-        let Some(stored) = stored else {
-            return Ok(None);
-        };
-        let explained = judge_days(&evidence, &days, stored.judged_at, Explained::Yes)?;
-        Ok(explained.into_iter().map(|(_, report)| report).next())
+        let now = self.0.clock.now();
+        let judged = tokio::task::spawn_blocking(move || {
+            let mut by_instant: BTreeMap<Timestamp, Vec<(EmployeeId, Date)>> = BTreeMap::new();
+            let stored = |day: Date| evidence.people.get(&employee)?.stored.get(&day);
+            for (_, day) in days {
+                let as_of = at.or_else(|| Some(stored(day)?.judged_at)).unwrap_or(now);
+                by_instant.entry(as_of).or_default().push((employee, day));
+            }
+            let mut explained = Vec::new();
+            for (at, days) in by_instant {
+                let reports = judge_days(&evidence, &days, at, Explained::Yes)?;
+                explained.extend(reports.into_iter().map(|(_, report)| (report, at)));
+            }
+            let mut stored = match evidence.people.remove(&employee) {
+                Some(person) => person.stored,
+                None => BTreeMap::new(),
+            };
+            let explained = explained.into_iter().map(|(report, at)| Explanation {
+                stored: stored.remove(&report.workday),
+                report,
+                at,
+            });
+            Ok::<_, IngestError>(explained.collect())
+        });
+        let mut explained: Vec<Explanation> = judged.await.map_err(IngestError::Judging)??;
+        explained.sort_by_key(|one| one.report.workday);
+        Ok(explained)
     }
 
     /// What the marked days of these people will say, judged from what `tx` has changed so far, without saving; the latest

@@ -86,6 +86,10 @@ enum Command {
     ///
     /// Example: muster judge --from 2026-11-01 --check
     Judge(commands::judge::Args),
+    /// Says why a day of somebody reads as it does: punches, shift, thresholds, coverage, corrections, versions.
+    ///
+    /// Example: muster why EMP-7 2026-03-02 --at 2026-03-04T10:00
+    Why(commands::why::Args),
     /// Worked cases of the attendance rules.
     #[command(subcommand)]
     Rules(commands::rules::Command),
@@ -138,6 +142,7 @@ async fn run(args: Args, config: Config) -> anyhow::Result<ExitCode> {
         Command::Period(period) => return commands::period::run(period, config).await,
         Command::Poll(poll) => return commands::poll::run(poll, config).await,
         Command::Judge(judge) => return commands::judge::run(judge, config).await,
+        Command::Why(why) => return commands::why::run(why, config).await,
         Command::Rules(rules) => return Ok(commands::rules::run(rules)),
         Command::Simulate(simulate) => commands::simulate::run(simulate).await?,
         Command::Migrate => commands::init::migrate(config).await?,

@@ -6,6 +6,8 @@ mod discover;
 mod fingerprints;
 #[path = "cli/waiting.rs"]
 mod waiting;
+#[path = "cli/why.rs"]
+mod why;
 
 use std::collections::BTreeMap;
 use std::process::Stdio;

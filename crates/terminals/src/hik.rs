@@ -70,8 +70,6 @@ const PARKED_SHOWN: usize = 100;
 /// The people list is read again after this long although the count is unchanged: a new name does not change the count.
 const PEOPLE_AGE: Duration = Duration::from_secs(3600);
 
-/// The stream that does not send stored events again; without the choice for firmware that does not know it.
-
 /// A signed-in connection to a terminal. Requests go out one at a time: terminals have few sessions.
 #[derive(Debug)]
 pub struct HikTerminal {

@@ -168,6 +168,34 @@
       countSelected(table);
     }
   });
+  // ---------- calendar: one tab stop, arrows move inside ----------
+  const days = () => all("[data-cal] a");
+  const enterCalendar = (chosen = document.querySelector("[data-cal] a[aria-current]") || days()[0]) => {
+    for (const day of days()) day.tabIndex = day === chosen ? 0 : -1;
+    return chosen;
+  };
+  enterCalendar();
+  document.addEventListener("htmx:afterSettle", () => { enterCalendar(); });
+  document.addEventListener("keydown", (event) => {
+    const day = event.target.closest("[data-cal] a");
+    if (!day || event.ctrlKey || event.altKey || event.metaKey) return;
+    const list = days(), at = list.indexOf(day), back = document.dir === "rtl" ? 1 : -1;
+    const column = day.closest("td").cellIndex;
+    const steps = { ArrowLeft: back, ArrowRight: -back, ArrowUp: -7, ArrowDown: 7, Home: -column, End: 6 - column };
+    const month = { PageUp: "month-previous", PageDown: "month-next" }[event.key];
+    if (month) { event.preventDefault(); document.getElementById(month).click(); return; }
+    if (!(event.key in steps)) return;
+    event.preventDefault();
+    const next = list[Math.max(0, Math.min(list.length - 1, at + steps[event.key]))];
+    if (Math.abs(steps[event.key]) === 7 && !list[at + steps[event.key]]) return;
+    enterCalendar(next).focus();
+  });
+  // Where the panel is below the calendar, choosing a day leads there.
+  document.addEventListener("htmx:afterSettle", (event) => {
+    const panel = document.getElementById("why-h");
+    if (!panel || !event.detail.requestConfig?.elt?.closest("[data-cal]")) return;
+    if (panel.getBoundingClientRect().top > innerHeight * 0.8 || matchMedia("(max-width:1299px)").matches) panel.focus();
+  });
   // The zone of this computer is a good guess for the first site.
   for (const field of all("[data-guess-zone]")) if (!field.value) field.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "";
   // Hides the rows whose text does not contain what is typed; what is ticked in them stays ticked.

@@ -68,6 +68,13 @@ pub fn long_date(day: Date) -> Msg {
         .with("year", day.year())
 }
 
+/// `May 2026`.
+pub fn month(day: Date) -> Msg {
+    msg("date-month")
+        .with("month", msg(format!("month-{}", day.month())))
+        .with("year", day.year())
+}
+
 /// `Tue 12 May`, with the year when it is not that of `today`.
 pub fn short_date(day: Date, today: Date) -> Msg {
     let text = if day.year() == today.year() {

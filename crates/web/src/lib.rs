@@ -15,6 +15,7 @@ mod roles;
 mod session;
 mod text;
 mod ui;
+pub mod why;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

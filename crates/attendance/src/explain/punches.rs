@@ -3,36 +3,37 @@
 use serde_json::{Value, json};
 
 use super::Explained;
-use crate::evidence::{KeptPunch, Origin};
+use crate::evidence::{Facing, KeptPunch, Origin};
 use crate::inputs::{Correction, CorrectionKind, EvidencePunch};
 use crate::period::Session;
 use crate::policy::PunchPolicy;
 use crate::report::IgnoredReason;
 use crate::time::{Span, second_of};
 
+/// Why a punch did not count, and which other one, or which correction, is the reason.
+type Ignored<'a> = (IgnoredReason, Option<&'a str>);
+
 impl<'a> Explained<'_, '_, '_, '_, 'a> {
     pub(super) fn punches(&mut self) {
         let day = self.found.day;
         let superseded = |punch: &KeptPunch<'_>| day.superseded.iter().any(|p| p.id == punch.id);
-        let mut all: Vec<(KeptPunch<'a>, Option<IgnoredReason>)> = Vec::new();
+        let mut all: Vec<(KeptPunch<'a>, Option<Ignored<'a>>)> = Vec::new();
         all.extend(day.own.punches.iter().map(|punch| (*punch, None)));
-        all.extend(
-            day.own
-                .roll_calls
-                .iter()
-                .map(|call| (*call, superseded(call).then_some(IgnoredReason::Superseded))),
-        );
+        all.extend(day.own.roll_calls.iter().map(|call| {
+            let instead = superseded(call).then(|| (IgnoredReason::Superseded, self.instead(call)));
+            (*call, instead)
+        }));
         all.extend(
             day.own
                 .off_shift
                 .iter()
-                .map(|punch| (*punch, Some(IgnoredReason::OffShift))),
+                .map(|punch| (*punch, Some((IgnoredReason::OffShift, None)))),
         );
         let left_out = self.judging.evidence.ignored.iter();
         all.extend(
             left_out
                 .filter(|ignored| day.report.ignored.contains_key(&**ignored.punch.id))
-                .map(|ignored| (ignored.punch, Some(ignored.reason))),
+                .map(|ignored| (ignored.punch, Some((ignored.reason, ignored.by)))),
         );
         all.sort_by_key(|(punch, _)| (punch.at, punch.origin));
         for (punch, ignored) in all {
@@ -40,7 +41,19 @@ impl<'a> Explained<'_, '_, '_, '_, 'a> {
         }
     }
 
-    fn punch(&mut self, punch: &KeptPunch<'a>, ignored: Option<IgnoredReason>) {
+    /// The punch that stands where a roll call would have: the nearest, where there are several periods.
+    fn instead(&self, call: &KeptPunch<'_>) -> Option<&'a str> {
+        let sides = self.found.day.sessions.iter();
+        let sides = sides.filter_map(|(_, session)| match call.facing {
+            Facing::Leaving => session.last_out,
+            _ => session.first_in,
+        });
+        sides
+            .min_by_key(|side| (side.at - call.at).abs())
+            .map(|side| &**side.id)
+    }
+
+    fn punch(&mut self, punch: &KeptPunch<'a>, ignored: Option<Ignored<'a>>) {
         let source = match punch.origin {
             Origin::Device => "device",
             Origin::Added => "added",
@@ -51,8 +64,11 @@ impl<'a> Explained<'_, '_, '_, '_, 'a> {
             self.recorded(recorded, &mut values);
         }
         let rules: &[&str] = match ignored {
-            Some(reason) => {
+            Some((reason, by)) => {
                 values["ignored"] = reason.as_str().into();
+                if let Some(by) = by {
+                    values["by"] = by.into();
+                }
                 match reason {
                     IgnoredReason::Voided => &["R32"],
                     IgnoredReason::Quarantined => &["R30"],

@@ -137,12 +137,29 @@ on_both_databases! {
         company.read(0, vec![punch("1001", "2026-03-02 09:25:00", 0)]).await;
         company.clock.set(crate::company::at("2026-03-02 23:00:00"));
         let judge = &company.engine.judge;
-        let report = judge.explain(company.people[0], day("2026-03-02")).await.unwrap().expect("a report");
+        let explain = async |at| judge.explain(company.people[0], &[day("2026-03-02")], at).await.unwrap().remove(0);
+        let explained = explain(None).await;
+        let report = &explained.report;
         assert_eq!((report.status, report.late_min), (attendance::Status::Present, 25));
         assert_eq!(report.stage, attendance::Stage::Provisional, "as it was at noon");
         let topics: Vec<_> = report.derivation.facts.iter().map(|fact| fact.topic.as_str()).collect();
         assert!(topics.contains(&"punch") && topics.contains(&"coverage"), "{topics:?}");
-        assert_eq!(judge.explain(company.people[0], day("2026-04-01")).await.unwrap(), None);
+        let stored = explained.stored.as_ref().expect("a report");
+        assert!(explained.differences(&stored.says).is_empty());
+        // Earlier the punch was not known, and later the day is over.
+        let known = explain(Some(crate::company::at("2026-03-02 11:00:00"))).await;
+        assert_eq!((known.report.first_in, known.at), (None, crate::company::at("2026-03-02 11:00:00")));
+        assert!(known.differences(&stored.says).contains(&"first_in".to_owned()));
+        let late = explain(Some(crate::company::at("2026-03-03 12:00:00"))).await;
+        assert_eq!(late.report.stage, attendance::Stage::FinalWithoutCoverage);
+        // A day without a report is judged now; nobody is nothing.
+        let days = [day("2026-04-01"), day("2026-03-02")];
+        let both = judge.explain(company.people[0], &days, None).await.unwrap();
+        assert_eq!(both.iter().map(|one| one.report.workday).collect::<Vec<_>>(), [days[1], days[0]]);
+        assert!(both[1].stored.is_none());
+        assert_eq!(both[1].at, company.clock.now());
+        let nobody = judge.explain(attendance::EmployeeId(9999), &days, None).await.unwrap();
+        assert!(nobody.is_empty());
     }
 
     async fn a_punch_that_several_people_claim_counts_as_unread_for_each(store: Store) {

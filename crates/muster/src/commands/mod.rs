@@ -16,6 +16,7 @@ pub mod rules;
 pub mod simulate;
 pub mod terminal;
 pub mod waiting;
+pub mod why;
 
 use std::fs::File;
 use std::io::Read;

@@ -149,7 +149,7 @@ fn segment(row: &DayRow) -> Segment {
 }
 
 /// Words of a comma-separated set.
-pub(super) fn words(list: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn words(list: &str) -> impl Iterator<Item = &str> {
     list.split(',')
         .map(str::trim)
         .filter(|word| !word.is_empty())
@@ -294,7 +294,7 @@ pub(crate) async fn show(
                 .iter()
                 .filter(|entry| entry.employee_id == one.id)
                 .collect();
-            row(one, device, &said)
+            row(one, device, &said, date)
         })
         .collect();
 
@@ -453,7 +453,7 @@ fn columns(query: &DayQuery) -> Vec<Column> {
     ]
 }
 
-fn row(row: DayRow, device: String, said: &[&CorrectionRow]) -> Row {
+fn row(row: DayRow, device: String, said: &[&CorrectionRow], date: Date) -> Row {
     let remarks = Remarks {
         reason: row.reason.as_deref().unwrap_or_default(),
         leave_part: row.leave_part.as_deref().unwrap_or_default(),
@@ -472,7 +472,7 @@ fn row(row: DayRow, device: String, said: &[&CorrectionRow]) -> Row {
     let positive = |minutes: Option<i64>| minutes.filter(|minutes| *minutes > 0);
     Row {
         id: row.id,
-        href: format!("/people/{}", path_part(&row.code)),
+        href: format!("/people/{}?day={date}", path_part(&row.code)),
         name: row.name(),
         department: row.department.clone().unwrap_or_default(),
         chip,

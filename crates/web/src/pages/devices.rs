@@ -4,6 +4,7 @@
 mod calls;
 mod clear_log;
 pub(super) mod clock;
+pub(super) mod coverage;
 mod doctor;
 mod drift;
 pub(super) mod fingerprints;

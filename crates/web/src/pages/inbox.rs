@@ -9,20 +9,18 @@ use axum::extract::{Form, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use ingest::Preview;
-use jiff::civil::Date;
 use serde::Deserialize;
 use store::identity::NewLink;
-use store::reports::ReportFields;
 use store::views::board::full_name;
 use store::views::inbox::{self, Candidate, WaitingUser};
 
 use self::likeness::{Likeness, likeness};
+use super::changes::{ChangedDay, changed_day, worth_showing};
 use super::form::filled;
-use super::remarks::Remarks;
 use crate::WebState;
 use crate::board::path_part;
 use crate::error::{PageError, html};
-use crate::format::{self, Chip};
+use crate::format;
 use crate::session::Visitor;
 use crate::text::msg;
 use crate::ui::{Section, Ui};
@@ -37,18 +35,6 @@ const COMPARED: i64 = 5000;
 /// Days judged to show what a mapping changes, and the newest of them that are listed.
 const PREVIEWED: usize = 2000;
 const SHOWN: usize = 31;
-/// Columns of a report that the table of changes shows.
-const SEEN: [&str; 8] = [
-    "status",
-    "first_in",
-    "last_out",
-    "worked_min",
-    "late_min",
-    "early_min",
-    "exceptions",
-    "pending",
-];
-
 pub(super) fn routes() -> Router<WebState> {
     Router::new()
         .route("/inbox", get(show))
@@ -128,18 +114,9 @@ struct Choice {
     name: String,
     caption: String,
     /// In order, the newest ones.
-    days: Vec<Day>,
+    days: Vec<ChangedDay>,
     /// Earlier ones that are not in `days`.
     more: usize,
-}
-
-struct Day {
-    date: String,
-    now: Option<Chip>,
-    then: Chip,
-    first_in: String,
-    last_out: String,
-    note: String,
 }
 
 async fn show(
@@ -453,58 +430,11 @@ async fn choice(
         days: days
             .iter()
             .skip(more)
-            .filter_map(|one| day(one, today))
+            .filter_map(|one| changed_day(one, today))
             .collect(),
         more,
         name,
     })
-}
-
-/// Whether people would see the difference. A day without a report and without a punch stays as empty as it was.
-fn worth_showing(one: &Preview) -> bool {
-    let Some(after) = &one.after else {
-        return false;
-    };
-    match &one.before {
-        None => after.first_in.is_some() || after.last_out.is_some(),
-        Some(before) => before
-            .differences(after)
-            .iter()
-            .any(|column| SEEN.contains(&column.as_str())),
-    }
-}
-
-fn day(changed: &Preview, today: Date) -> Option<Day> {
-    let then = changed.after.as_ref()?;
-    let mut notes = remarks(then).texts();
-    if then.late_min > 0 {
-        let late = msg("late-by").with("minutes", format::minutes(then.late_min));
-        notes.insert(0, late.to_string());
-    }
-    Some(Day {
-        date: format::short_date(changed.workday, today).to_string(),
-        now: changed.before.as_ref().map(chip),
-        then: chip(then),
-        first_in: format::wall_minutes(then.first_in.as_deref().unwrap_or_default()).to_owned(),
-        last_out: format::wall_minutes(then.last_out.as_deref().unwrap_or_default()).to_owned(),
-        note: notes.join(" · "),
-    })
-}
-
-fn remarks(report: &ReportFields) -> Remarks<'_> {
-    Remarks {
-        reason: &report.reason,
-        leave_part: &report.leave_part,
-        early_min: report.early_min,
-        overtime_min: report.overtime_min,
-        exceptions: &report.exceptions,
-        pending: &report.pending,
-    }
-}
-
-fn chip(report: &ReportFields) -> Chip {
-    let missing = remarks(report).missing();
-    Chip::of(&report.status, report.late_min, missing, false)
 }
 
 fn new_link<'a>(

@@ -1,5 +1,6 @@
 //! One module per page: what it asks the store, and the template it fills.
 
+mod changes;
 mod day;
 mod devices;
 mod door;
@@ -11,6 +12,9 @@ mod remarks;
 mod roll_call;
 mod setup;
 pub mod today;
+
+pub(crate) use day::words;
+pub(crate) use remarks::Remarks;
 
 use axum::Router;
 use axum::extract::State;
@@ -33,6 +37,7 @@ pub(crate) fn routes() -> Router<WebState> {
         .merge(devices::place::routes())
         .merge(devices::parked::routes())
         .merge(devices::waiting::routes())
+        .merge(devices::coverage::routes())
         .route("/day", get(day::today))
         .route("/day/{date}", get(day::show))
         .route("/devices", get(devices::list))

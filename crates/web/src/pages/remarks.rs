@@ -7,7 +7,7 @@ use crate::text::msg;
 
 /// The columns of a report that become remarks, by their names in the database.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Remarks<'a> {
+pub(crate) struct Remarks<'a> {
     pub reason: &'a str,
     pub leave_part: &'a str,
     pub early_min: i64,
