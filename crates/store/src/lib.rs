@@ -26,6 +26,7 @@ pub mod locating;
 pub mod marks;
 mod migrations;
 pub mod parked;
+pub mod payroll;
 pub mod people;
 pub mod polling;
 pub mod punches;

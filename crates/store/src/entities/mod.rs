@@ -30,6 +30,8 @@ pub mod kept_uploads;
 pub mod leave;
 pub mod marked_days;
 pub mod parked;
+pub mod payroll_exports;
+pub mod payroll_profiles;
 pub mod poll_cycles;
 pub mod punch_sightings;
 pub mod punches;
@@ -133,6 +135,8 @@ mod tests {
             check(&store, leave::Entity).await;
             check(&store, marked_days::Entity).await;
             check(&store, parked::Entity).await;
+            check(&store, payroll_exports::Entity).await;
+            check(&store, payroll_profiles::Entity).await;
             check(&store, poll_cycles::Entity).await;
             check(&store, punch_sightings::Entity).await;
             check(&store, punches::Entity).await;

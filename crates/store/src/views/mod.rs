@@ -9,6 +9,7 @@ pub mod devices;
 pub mod inbox;
 pub mod people;
 pub mod roll_calls;
+pub mod sheet;
 
 #[cfg(test)]
 mod tests;
