@@ -28,6 +28,8 @@ pub enum PageError {
     Judge(#[from] ingest::IngestError),
     #[error("a template failed")]
     Template(#[from] askama::Error),
+    #[error("a file could not be made")]
+    Export(#[source] exports::ExportError),
     #[error("{0}")]
     Internal(String),
 }
@@ -62,9 +64,11 @@ impl IntoResponse for PageError {
             Self::ForeignOrigin => (StatusCode::FORBIDDEN, "origin"),
             Self::BadRequest(_) => (StatusCode::BAD_REQUEST, "bad-request"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large"),
-            Self::Store(_) | Self::Judge(_) | Self::Template(_) | Self::Internal(_) => {
-                (StatusCode::INTERNAL_SERVER_ERROR, "failed")
-            }
+            Self::Store(_)
+            | Self::Judge(_)
+            | Self::Template(_)
+            | Self::Export(_)
+            | Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "failed"),
         };
         let reference = status.is_server_error().then(|| {
             let reference = crate::random_text(6);

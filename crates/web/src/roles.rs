@@ -17,6 +17,8 @@ pub struct May {
     /// The mapping inbox.
     pub map: bool,
     pub roll_call: bool,
+    /// Payroll: its profiles and files.
+    pub reports: bool,
 }
 
 impl May {
@@ -32,6 +34,7 @@ impl May {
             failures: any(&[It]),
             map: any(&[Hr, It]),
             roll_call: any(&[Owner, Hr]),
+            reports: any(&[Hr]),
         }
     }
 

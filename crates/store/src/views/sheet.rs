@@ -2,6 +2,8 @@
 //!
 //! In a reading transaction, because a sheet is read in parts that must agree with each other.
 
+use std::collections::HashMap;
+
 use attendance::Status;
 use sea_orm::FromQueryResult;
 use serde::Deserialize;
@@ -257,6 +259,25 @@ pub async fn closing(
     Ok(found.into_iter().next().unwrap_or_default())
 }
 
+/// Of whom a report from one day to another waits for a person, and on how many days.
+pub async fn open_exceptions(
+    tx: &ReadTx,
+    employees: &[i64],
+    from: &str,
+    to: &str,
+) -> Result<HashMap<i64, i64>, StoreError> {
+    let backend = tx.backend();
+    let text = format!(
+        "SELECT {} FROM (SELECT employee_id, COUNT(*) AS days FROM attendance_reports
+           WHERE employee_id IN {} AND workday >= $2 AND workday <= $3 AND exceptions <> '' GROUP BY employee_id) r",
+        sql::json_list(backend, "r.employee_id, r.days"),
+        sql::in_ids(backend, 1)
+    );
+    let values = [sql::json(employees), from.into(), to.into()];
+    let found: Vec<(i64, i64)> = sql::list(&tx.tx, &text, values).await?;
+    Ok(found.into_iter().collect())
+}
+
 /// How many reports from one day to another were judged differently after an instant, so that what was exported then is no
 /// longer what is stored.
 pub async fn changed_since(
@@ -370,6 +391,7 @@ mod tests {
             for text in [
                 "UPDATE attendances SET locked_ms = 5 WHERE workday = '2026-05-01'",
                 "UPDATE attendance_reports SET judged_at_ms = 20",
+                "UPDATE attendance_reports SET exceptions = 'off_shift' WHERE workday = '2026-05-02'",
                 "INSERT INTO report_versions (employee_id, workday, body, judged_at_ms, cause) \
                  SELECT employee_id, workday, '{}', 10, 'punch' FROM attendance_reports WHERE workday = '2026-05-01'",
             ] {
@@ -380,6 +402,8 @@ mod tests {
             let closed = closing(&read, &Scope::default(), "2026-05-01", "2026-05-31").await.unwrap();
             assert_eq!(closed, Closing { sheets: 2, locked: 1, locked_ms: Some(5) });
             let since = async |ms| changed_since(&read, &[ada.0], "2026-05-01", "2026-05-31", ms).await.unwrap();
+            let open = open_exceptions(&read, &[ada.0], "2026-05-01", "2026-05-31").await.unwrap();
+            assert_eq!(open, HashMap::from([(ada.0, 1)]));
             assert_eq!((since(9).await, since(10).await), (1, 0), "judged again without another result is no change");
         }
     }
