@@ -71,6 +71,9 @@ enum Command {
     ///
     /// Example: muster judge --from 2026-11-01 --check
     Judge(commands::judge::Args),
+    /// Reports as tables and files, and the payroll file.
+    #[command(subcommand)]
+    Report(commands::report::Command),
     /// Worked cases of the attendance rules.
     #[command(subcommand)]
     Rules(commands::rules::Command),
@@ -118,6 +121,7 @@ async fn run(args: Args, config: Config) -> anyhow::Result<ExitCode> {
         Command::Employee(employee) => return commands::employee::run(employee, config).await,
         Command::Poll(poll) => return commands::poll::run(poll, config).await,
         Command::Judge(judge) => return commands::judge::run(judge, config).await,
+        Command::Report(report) => return commands::report::run(report, config).await,
         Command::Rules(rules) => return Ok(commands::rules::run(rules)),
         Command::Simulate(simulate) => commands::simulate::run(simulate).await?,
         Command::Migrate => commands::init::migrate(config).await?,

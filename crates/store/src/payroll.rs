@@ -1,7 +1,7 @@
 //! Payroll profiles, and what was exported by them. What the texts in them mean is `exports`' business.
 
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set,
+    ActiveModelTrait, ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, Set,
 };
 use serde::Deserialize;
 
@@ -151,12 +151,12 @@ impl Store {
         &self,
         profile_id: Option<i64>,
         limit: u64,
-    ) -> Result<Vec<payroll_exports::Model>, StoreError> {
-        let mut query = payroll_exports::Entity::find().order_by_desc(payroll_exports::Column::Id);
-        if let Some(profile) = profile_id {
-            query = query.filter(payroll_exports::Column::ProfileId.eq(profile));
-        }
-        Ok(query.limit(limit).all(self.read()).await?)
+    ) -> Result<Vec<HandedOver>, StoreError> {
+        let text =
+            format!("{HANDED_OVER} WHERE ($1 = 0 OR profile_id = $1) ORDER BY id DESC LIMIT $2");
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let values = [profile_id.unwrap_or(0).into(), limit.into()];
+        Ok(sql::fetch(self.read(), &text, values).await?)
     }
 
     pub async fn payroll_export(
@@ -183,19 +183,52 @@ impl Store {
         Ok(query.one(self.read()).await?)
     }
 
-    /// The last export whose period ends within a span of days, by whatever profile: when it was made, and of which profile.
+    /// The export of the same profile and period before one.
+    pub async fn payroll_export_before(
+        &self,
+        export: &payroll_exports::Model,
+    ) -> Result<Option<payroll_exports::Model>, StoreError> {
+        let query = payroll_exports::Entity::find()
+            .filter(payroll_exports::Column::ProfileId.eq(export.profile_id))
+            .filter(payroll_exports::Column::FromDay.eq(&*export.from_day))
+            .filter(payroll_exports::Column::ToDay.eq(&*export.to_day))
+            .filter(payroll_exports::Column::Id.lt(export.id))
+            .order_by_desc(payroll_exports::Column::Id);
+        Ok(query.one(self.read()).await?)
+    }
+
+    /// The last export whose period ends within a span of days, by whatever profile.
     pub async fn last_payroll_export_between(
         &self,
         from_day: &str,
         to_day: &str,
-    ) -> Result<Option<payroll_exports::Model>, StoreError> {
-        let query = payroll_exports::Entity::find()
-            .filter(payroll_exports::Column::ToDay.gte(from_day))
-            .filter(payroll_exports::Column::ToDay.lte(to_day))
-            .order_by_desc(payroll_exports::Column::Id);
-        Ok(query.one(self.read()).await?)
+    ) -> Result<Option<HandedOver>, StoreError> {
+        let text =
+            format!("{HANDED_OVER} WHERE to_day >= $1 AND to_day <= $2 ORDER BY id DESC LIMIT 1");
+        let found: Vec<HandedOver> =
+            sql::fetch(self.read(), &text, [from_day.into(), to_day.into()]).await?;
+        Ok(found.into_iter().next())
     }
 }
+
+/// An export without its lines, of which there may be many thousand.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+pub struct HandedOver {
+    pub id: i64,
+    pub profile_id: i64,
+    pub from_day: String,
+    pub to_day: String,
+    pub line_count: i64,
+    pub hash: String,
+    pub made_ms: i64,
+    pub author_id: Option<i64>,
+    pub waived: i64,
+    pub waived_by: String,
+    pub waived_because: String,
+}
+
+const HANDED_OVER: &str = "SELECT id, profile_id, from_day, to_day, line_count, hash, made_ms, author_id, waived, waived_by, waived_because
+     FROM payroll_exports";
 
 /// Approved leave of somebody, both days inclusive, as the leave table has it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -271,7 +304,8 @@ mod tests {
             let last = store.last_payroll_export(id, "2026-05-01", "2026-05-31").await.unwrap().unwrap();
             assert_eq!((last.hash.as_str(), last.waived), ("00", 0));
             assert!(store.last_payroll_export(id, "2026-05-02", "2026-05-31").await.unwrap().is_none());
-            assert!(store.last_payroll_export_between("2026-05-01", "2026-05-31").await.unwrap().is_some());
+            let between = store.last_payroll_export_between("2026-05-01", "2026-05-31").await.unwrap().unwrap();
+            assert_eq!((between.id, store.payroll_export_before(&last).await.unwrap()), (last.id, None));
         }
 
         async fn a_waiver_has_a_name_and_a_reason_and_is_audited(store: Store) {

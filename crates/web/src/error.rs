@@ -28,6 +28,9 @@ pub enum PageError {
     Judge(#[from] ingest::IngestError),
     #[error("a template failed")]
     Template(#[from] askama::Error),
+    /// More than a sheet of Excel holds.
+    #[error("too many rows for Excel")]
+    TooManyRows,
     #[error("a file could not be made")]
     Export(#[source] exports::ExportError),
     #[error("{0}")]
@@ -64,6 +67,7 @@ impl IntoResponse for PageError {
             Self::ForeignOrigin => (StatusCode::FORBIDDEN, "origin"),
             Self::BadRequest(_) => (StatusCode::BAD_REQUEST, "bad-request"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large"),
+            Self::TooManyRows => (StatusCode::UNPROCESSABLE_ENTITY, "too-many-rows"),
             Self::Store(_)
             | Self::Judge(_)
             | Self::Template(_)

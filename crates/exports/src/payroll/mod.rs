@@ -69,12 +69,7 @@ impl Kept {
         let Some(row) = store.payroll_export(id).await? else {
             return Ok(None);
         };
-        let before = store
-            .payroll_exports(Some(row.profile_id), u64::MAX >> 1)
-            .await?;
-        let before = before.into_iter().find(|other| {
-            other.id < id && other.from_day == row.from_day && other.to_day == row.to_day
-        });
+        let before = store.payroll_export_before(&row).await?;
         Ok(Some((Self::new(row)?, before.map(Self::new).transpose()?)))
     }
 

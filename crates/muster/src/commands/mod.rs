@@ -9,6 +9,7 @@ pub mod fingerprints;
 pub mod init;
 pub mod judge;
 pub mod poll;
+pub mod report;
 pub mod rules;
 pub mod simulate;
 pub mod terminal;

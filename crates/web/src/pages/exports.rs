@@ -126,9 +126,8 @@ impl From<ExportError> for PageError {
         match error {
             ExportError::Store(error) => Self::Store(error),
             ExportError::NobodyWithCode(_) | ExportError::NoProfile(_) => Self::NotFound,
-            error @ (ExportError::TooManyRows | ExportError::Profile(_)) => {
-                Self::BadRequest(error.to_string())
-            }
+            ExportError::TooManyRows => Self::TooManyRows,
+            error @ ExportError::Profile(_) => Self::BadRequest(error.to_string()),
             error => Self::Export(error),
         }
     }

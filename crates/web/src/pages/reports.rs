@@ -13,7 +13,7 @@ use exports::payroll::{Kept, OpenDay, Payroll, correction_columns, correction_ro
 use exports::{Column, ExportError, Format, Month, write_rows};
 use jiff::civil::Date;
 use serde::Deserialize;
-use store::entities::payroll_exports;
+use store::payroll::HandedOver;
 use tower_sessions::Session;
 
 use super::exports::{sent, split_name};
@@ -244,14 +244,14 @@ async fn export_rows(
 ) -> Result<Vec<ExportRow>, PageError> {
     let accounts = state.store.accounts().await?;
     let exports = state.store.payroll_exports(None, LISTED).await?;
-    let earlier = |row: &payroll_exports::Model| {
+    let earlier = |row: &HandedOver| {
         exports.iter().any(|other| {
             other.id < row.id
                 && (other.profile_id, &other.from_day, &other.to_day)
                     == (row.profile_id, &row.from_day, &row.to_day)
         })
     };
-    let row = |row: &payroll_exports::Model| ExportRow {
+    let row = |row: &HandedOver| ExportRow {
         id: row.id,
         made: format::moment(format::instant(row.made_ms), ui.now, &ui.zone),
         profile: profiles.get(&row.profile_id).cloned().unwrap_or_default(),
