@@ -140,14 +140,31 @@ pub struct RosterOverride {
     pub on_holiday: bool,
 }
 
-/// Which shift on which day (R14).
+/// Which shift on which day, as long as one plan holds (R14).
 #[derive(Clone, Debug, Default)]
-pub struct Roster {
+pub struct RosterPlan {
     /// Monday first; `None` is off.
     pub week: [Option<RosterValue>; 7],
     pub cycle: Option<Cycle>,
     pub weekly_off: Vec<WeeklyOff>,
+}
+
+/// The plans of a person, and the single days that are otherwise (R14).
+#[derive(Clone, Debug, Default)]
+pub struct Roster {
+    /// Until the first change.
+    pub plan: RosterPlan,
+    /// From its date on each holds instead of the one before.
+    pub changes: BTreeMap<Date, RosterPlan>,
     pub overrides: BTreeMap<Date, RosterOverride>,
+}
+
+impl Roster {
+    /// The plan that holds on a date.
+    pub fn plan_on(&self, date: Date) -> &RosterPlan {
+        let change = self.changes.range(..=date).next_back();
+        change.map_or(&self.plan, |(_, plan)| plan)
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -39,8 +39,8 @@ pub use ids::{
 };
 pub use inputs::{
     Absence, Correction, CorrectionKind, Cycle, DayPart, Device, Direction, Employee,
-    EvidencePunch, Gap, Inputs, PlannedShift, Relevance, Roster, RosterOverride, RosterValue,
-    Source, WeeklyOff,
+    EvidencePunch, Gap, Inputs, PlannedShift, Relevance, Roster, RosterOverride, RosterPlan,
+    RosterValue, Source, WeeklyOff,
 };
 pub use judge::{judge, judge_unexplained, planned_windows};
 pub use policy::{

@@ -53,21 +53,18 @@ pub(crate) fn duty(roster: &Roster, date: Date, day: Day) -> (Duty<'_>, Origin) 
     if let Some(found) = roster.overrides.get(&date) {
         return (Duty::of(&found.value), Origin::Override);
     }
-    if roster
-        .weekly_off
-        .iter()
-        .any(|off| names_day(off, date, day))
-    {
+    let plan = roster.plan_on(date);
+    if plan.weekly_off.iter().any(|off| names_day(off, date, day)) {
         return (Duty::Off, Origin::WeeklyOff);
     }
-    if let Some(cycle) = &roster.cycle
+    if let Some(cycle) = &plan.cycle
         && !cycle.days.is_empty()
     {
         let since = day.0 - Day::of(cycle.anchor).0;
         let place = since.rem_euclid(cycle.days.len() as i64) as usize;
         return (Duty::of(&cycle.days[place]), Origin::Cycle);
     }
-    match &roster.week[day.weekday()] {
+    match &plan.week[day.weekday()] {
         Some(value) => (Duty::of(value), Origin::Week),
         None => (Duty::Off, Origin::Nothing),
     }
@@ -96,7 +93,7 @@ mod tests {
     use jiff::civil::Weekday;
 
     use super::*;
-    use crate::inputs::{Cycle, RosterOverride};
+    use crate::inputs::{Cycle, RosterOverride, RosterPlan};
 
     fn shift(name: &str) -> RosterValue {
         RosterValue::Shifts(vec![name.into()])
@@ -121,16 +118,16 @@ mod tests {
                         weekday: Weekday::Saturday,
                         nth: vec![2, 4],
                     };
-                    roster.weekly_off = vec![off];
+                    roster.plan.weekly_off = vec![off];
                 }
                 Origin::Cycle => {
                     let days = vec![shift("first"), shift("second"), RosterValue::Off];
-                    roster.cycle = Some(Cycle {
+                    roster.plan.cycle = Some(Cycle {
                         anchor: "2026-03-10".parse().unwrap(),
                         days,
                     });
                 }
-                Origin::Week => roster.week[5] = Some(shift("week")),
+                Origin::Week => roster.plan.week[5] = Some(shift("week")),
                 Origin::Nothing => {}
             }
         }
@@ -162,5 +159,31 @@ mod tests {
         check(&[Week], "2026-03-14", "week");
         check(&[Week], "2026-03-15", "off by nothing");
         check(&[Nothing], "2026-03-14", "off by nothing");
+    }
+    #[test]
+    fn a_plan_holds_from_its_date_to_the_next() {
+        let plan = |name: &str| RosterPlan {
+            week: std::array::from_fn(|_| Some(shift(name))),
+            ..RosterPlan::default()
+        };
+        let date = |text: &str| -> Date { text.parse().unwrap() };
+        let roster = Roster {
+            plan: plan("first"),
+            changes: BTreeMap::from([
+                (date("2026-03-09"), plan("second")),
+                (date("2026-03-16"), plan("third")),
+            ]),
+            overrides: BTreeMap::new(),
+        };
+        for (on, expected) in [
+            ("2026-03-08", "first"),
+            ("2026-03-09", "second"),
+            ("2026-03-15", "second"),
+            ("2026-03-16", "third"),
+        ] {
+            let on = date(on);
+            let (duty, _) = duty(&roster, on, Day::of(on));
+            assert_eq!(duty, Duty::Shifts(&[expected.into()]), "{on}");
+        }
     }
 }

@@ -117,6 +117,10 @@ async fn company(store: &Store) -> Vec<EmployeeId> {
         .map(|(who, day, says)| (who, day.to_owned(), says))
         .collect();
     bulk_reports(&tx, &rows).await;
+    let unpaid = tx
+        .add_leave_type("Unpaid", "LWP", false, author())
+        .await
+        .unwrap();
     for (day, part) in [(8, DayPart::Full), (11, DayPart::SecondHalf)] {
         let leave = NewLeave {
             employee: ada,
@@ -124,6 +128,7 @@ async fn company(store: &Store) -> Vec<EmployeeId> {
             from: date(2026, 5, day),
             to: date(2026, 5, day),
             part,
+            leave_type: (day == 11).then_some(unpaid),
             reason: String::new(),
         };
         tx.add_leave(&leave, author()).await.unwrap();
@@ -421,7 +426,7 @@ async fn punches_are_exported_as_devices_recorded_them() {
 const BY_CODE: &str = r#"{"columns":[{"heading":"Pers.No","field":"employee_code"},{"heading":"Code","field":"code"},
   {"heading":"Amount","field":"amount"},{"heading":"Unit","field":"unit"}],
  "codes":[{"code":"100","of":"worked","unit":"hours"},{"code":"210","of":"overtime:1","unit":"hours"},
-  {"code":"220","of":"overtime:2","unit":"minutes"},{"code":"300","of":"leave:leave","unit":"days"},{"code":"310","of":"absent","unit":"days"},
+  {"code":"220","of":"overtime:2","unit":"minutes"},{"code":"300","of":"leave:leave","unit":"days"},{"code":"305","of":"leave:LWP","unit":"days"},{"code":"310","of":"absent","unit":"days"},
   {"code":"320","of":"late","unit":"days"}]}"#;
 
 async fn save(store: &Store, definition: &str) {
@@ -447,10 +452,10 @@ async fn a_payroll_file_has_the_codes_of_the_profile() {
         company(&store).await;
         save(&store, BY_CODE).await;
         let payroll = Payroll::prepare(&store, "Payroll", month()).await.unwrap();
-        // 485+455+0+200+240+610 minutes are 33 h 10; a whole day of leave and a half one; "=9" sorts last.
+        // 485+455+0+200+240+610 minutes are 33 h 10; a whole day of leave and a half one of another kind; "=9" sorts last.
         assert_eq!(
             text_of(&payroll),
-            "Pers.No,Code,Amount,Unit\n0007,100,33.17,hours\n0007,210,2.00,hours\n0007,220,10,minutes\n0007,300,1.50,days\n\
+            "Pers.No,Code,Amount,Unit\n0007,100,33.17,hours\n0007,210,2.00,hours\n0007,220,10,minutes\n0007,300,1.00,days\n0007,305,0.50,days\n\
              0007,310,1.00,days\n0007,320,1.00,days\n0008,100,8.00,hours\n'=9,100,8.00,hours\n"
         );
         let wide = r#"{"begins_on":21,"columns":[{"heading":"No","field":"employee_code"},{"heading":"From","field":"period_from"},
@@ -530,6 +535,20 @@ async fn what_a_profile_has_no_code_for_is_open() {
         assert!(
             open.iter()
                 .any(|day| day.to_string() == "0007 uncoded overtime:2"),
+            "{open:?}"
+        );
+        save(
+            &store,
+            &BY_CODE.replace(r#"{"code":"305","of":"leave:LWP","unit":"days"},"#, ""),
+        )
+        .await;
+        let open = Payroll::prepare(&store, "Payroll", month())
+            .await
+            .unwrap()
+            .open;
+        assert!(
+            open.iter()
+                .any(|day| day.to_string() == "0007 uncoded leave:LWP"),
             "{open:?}"
         );
         save(&store, BY_CODE).await;

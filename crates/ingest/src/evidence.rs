@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use attendance::{
-    Absence, Correction, CorrectionKind, Device, DeviceId, Employee, EmployeeId, EvidencePunch,
-    Gap, Inputs, PlannedShift, Policy, PolicyOverrides, PunchState, Relevance, Report, Roster,
-    RosterValue, ShiftId, SiteId, Source, WeeklyOff,
+    Absence, Correction, CorrectionKind, Cycle, Device, DeviceId, Employee, EmployeeId,
+    EvidencePunch, Gap, Inputs, PlannedShift, Policy, PunchState, Relevance, Report, Roster,
+    RosterOverride, RosterPlan, RosterValue, ShiftId, SiteId, Source, WeeklyOff,
 };
 use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp};
-use store::reports::{CorrectionEvidenceKind, Evidence, Person};
+use store::policies::{Policies, PolicyScope};
+use store::reports::{CorrectionEvidenceKind, Declared, DeviceEvidence, Evidence, Person};
+use store::roster::{DayPlan, WorkPlan};
 
 use crate::IngestError;
 
@@ -34,7 +36,7 @@ pub(crate) fn judge_days(
     now: Timestamp,
     explained: Explained,
 ) -> Result<Vec<(EmployeeId, Report)>, IngestError> {
-    let plans = Plans::of(evidence)?;
+    let plans = Plans::of(evidence, now)?;
     let mut asked: BTreeMap<EmployeeId, BTreeSet<Date>> = BTreeMap::new();
     for &(employee, day) in days {
         asked.entry(employee).or_default().insert(day);
@@ -48,7 +50,7 @@ pub(crate) fn judge_days(
                 judge_person(
                     evidence,
                     &plans,
-                    person,
+                    (*employee, person),
                     days,
                     now,
                     explained,
@@ -85,18 +87,20 @@ pub(crate) fn windows(
     evidence: &Evidence,
     day: Date,
 ) -> Result<Vec<(Timestamp, Timestamp)>, IngestError> {
-    let plans = Plans::of(evidence)?;
+    // Windows have nothing to do with what is covered.
+    let plans = Plans::of(evidence, Timestamp::MAX)?;
     // A night shift of the day before, and the window before the first shift of the day after.
     let days = [-1, 0, 1].map(|away| after(day, away));
     let mut windows = Vec::new();
-    for person in evidence.people.values() {
+    for (id, person) in &evidence.people {
+        let rules = plans.rules(evidence, *id, person);
         let employee = Employee {
             zone: person.zone.clone(),
             employed_from: None,
             employed_to: None,
         };
         let inputs = Inputs {
-            shifts: Arc::clone(&plans.shifts),
+            shifts: Arc::clone(&rules.shifts),
             roster: plans.roster(evidence, person),
             ..Inputs::default()
         };
@@ -104,7 +108,7 @@ pub(crate) fn windows(
             &employee,
             &days,
             &inputs,
-            &plans.policy,
+            &rules.policy,
         ));
     }
     Ok(windows)
@@ -115,13 +119,64 @@ const WORTH_SHARING: usize = 64;
 
 /// What is the same for all people of a batch.
 struct Plans {
-    policy: Policy,
+    /// By what is set for the people of the batch, one for all who have the same.
+    rules: HashMap<Scopes, Rules>,
     /// In order of id.
     devices: Vec<PlannedDevice>,
-    shifts: Arc<BTreeMap<Arc<str>, PlannedShift>>,
     names: HashMap<ShiftId, Arc<str>>,
     /// By site; `None` is a site without holidays of its own.
     holidays: HashMap<Option<SiteId>, Arc<BTreeSet<Date>>>,
+}
+
+/// The levels at which something is set for a person, from the widest to the narrowest.
+type Scopes = Vec<PolicyScope>;
+
+fn scopes(policies: &Policies, id: EmployeeId, person: &Person) -> Scopes {
+    let levels = [
+        PolicyScope::Company,
+        PolicyScope::Site(person.site),
+        PolicyScope::Department(person.department),
+        PolicyScope::Employee(id),
+    ];
+    let set = levels
+        .into_iter()
+        .filter(|level| policies.contains_key(level));
+    set.collect()
+}
+
+/// The policy of some people, and the shifts with their own values over it.
+struct Rules {
+    policy: Policy,
+    shifts: Arc<BTreeMap<Arc<str>, PlannedShift>>,
+}
+
+impl Rules {
+    fn of(evidence: &Evidence, scopes: &Scopes) -> Result<Self, IngestError> {
+        let mut policy = Policy::default();
+        for scope in scopes {
+            if let Some(values) = evidence.policies.get(scope) {
+                let with = policy.with(values);
+                policy = with.map_err(|error| IngestError::Policy(Box::new(error)))?;
+            }
+        }
+        let mut shifts = BTreeMap::new();
+        for (_, name, shift) in &evidence.shifts {
+            match PlannedShift::new(name, shift.clone(), &policy) {
+                Ok(planned) => {
+                    shifts.insert(Arc::clone(&planned.name), planned);
+                }
+                // Checked when it was entered. One that is wrong all the same must not stop everybody's judgement.
+                Err(error) => tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "shift {name} cannot be used; its days are off"
+                ),
+            }
+        }
+        Ok(Self {
+            policy,
+            shifts: Arc::new(shifts),
+        })
+    }
 }
 
 struct PlannedDevice {
@@ -142,32 +197,18 @@ impl PlannedDevice {
 }
 
 impl Plans {
-    fn of(evidence: &Evidence) -> Result<Self, IngestError> {
-        let policy = match &evidence.policy {
-            None => Policy::default(),
-            Some(json) => {
-                let overrides: PolicyOverrides = serde_json::from_str(json)
-                    .map_err(|error| IngestError::Policy(Box::new(error)))?;
-                Policy::default()
-                    .with(&overrides)
-                    .map_err(|error| IngestError::Policy(Box::new(error)))?
-            }
-        };
-        let mut shifts = BTreeMap::new();
-        let mut names = HashMap::new();
-        for (id, name, shift) in &evidence.shifts {
-            match PlannedShift::new(name, shift.clone(), &policy) {
-                Ok(planned) => {
-                    names.insert(*id, Arc::clone(&planned.name));
-                    shifts.insert(Arc::clone(&planned.name), planned);
-                }
-                // Checked when it was entered. One that is wrong all the same must not stop everybody's judgement.
-                Err(error) => tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "shift {name} cannot be used; its days are off"
-                ),
+    /// `now` is when is judged: what was declared later is not known yet (R7).
+    fn of(evidence: &Evidence, now: Timestamp) -> Result<Self, IngestError> {
+        let mut rules = HashMap::new();
+        for (id, person) in &evidence.people {
+            let scopes = scopes(&evidence.policies, *id, person);
+            if !rules.contains_key(&scopes) {
+                let of_these = Rules::of(evidence, &scopes)?;
+                rules.insert(scopes, of_these);
             }
         }
+        let names = evidence.shifts.iter();
+        let names = names.map(|(id, name, _)| (*id, name.as_str().into()));
         let mut holidays: HashMap<Option<SiteId>, BTreeSet<Date>> = HashMap::new();
         let everywhere: BTreeSet<Date> = evidence
             .holidays
@@ -183,14 +224,14 @@ impl Plans {
         }
         holidays.insert(None, everywhere);
         let devices = evidence.devices.iter().map(|(id, row)| {
-            let gaps = row.gaps.iter().map(|&(from, to)| Gap { from, to });
+            let (covered_to, gaps) = declared(row, now);
             let device = Device {
                 id: row.serial.as_str().into(),
                 zone: row.zone.clone(),
                 direction: row.direction,
                 relevant: None,
-                covered_to: row.covered.map(|(_, to)| to),
-                gaps: gaps.collect(),
+                covered_to,
+                gaps,
                 lag_min: lag_min(row.poll_interval_s),
             };
             PlannedDevice {
@@ -202,10 +243,9 @@ impl Plans {
             }
         });
         Ok(Self {
-            policy,
+            rules,
             devices: devices.collect(),
-            shifts: Arc::new(shifts),
-            names,
+            names: names.collect(),
             holidays: holidays
                 .into_iter()
                 .map(|(site, days)| (site, Arc::new(days)))
@@ -228,31 +268,105 @@ impl Plans {
             .unwrap_or_default()
     }
 
-    /// A week pattern says what is worked on which weekday; without one the person's shift is worked every day that the
-    /// weekly-off pattern does not take out.
+    /// The rules of somebody of the batch.
+    fn rules(&self, evidence: &Evidence, id: EmployeeId, person: &Person) -> &Rules {
+        &self.rules[&scopes(&evidence.policies, id, person)]
+    }
+
     fn roster(&self, evidence: &Evidence, person: &Person) -> Roster {
-        let planned = |shift: Option<ShiftId>| {
-            let name = self.names.get(&shift?)?;
-            Some(RosterValue::Shifts(vec![Arc::clone(name)]))
-        };
-        let week = match person.week_pattern {
+        let changes = person.plan_changes.iter();
+        let overrides = person.overrides.iter();
+        Roster {
+            plan: self.plan(evidence, &person.plan),
+            changes: changes
+                .map(|change| (change.from, self.plan(evidence, &change.plan)))
+                .collect(),
+            overrides: overrides
+                .map(|(day, single)| {
+                    let value = RosterOverride {
+                        value: self.value(&single.plan),
+                        on_holiday: single.on_holiday,
+                    };
+                    (*day, value)
+                })
+                .collect(),
+        }
+    }
+
+    /// A week pattern says what is worked on which weekday; without one the shift is worked every day that the weekly off does
+    /// not take out.
+    fn plan(&self, evidence: &Evidence, plan: &WorkPlan) -> RosterPlan {
+        let week = match plan.week_pattern {
             Some(pattern) => evidence
                 .week_patterns
                 .get(&pattern)
-                .copied()
-                .unwrap_or_default()
-                .map(planned),
-            None => [person.shift; 7].map(planned),
+                .cloned()
+                .unwrap_or_default(),
+            None => std::array::from_fn(|_| DayPlan::from(plan.shift)),
         };
-        let offs = person
+        let cycle = plan.cycle.and_then(|(id, anchor)| {
+            let days = evidence.cycles.get(&id)?;
+            Some(Cycle {
+                anchor,
+                days: days.iter().map(|day| self.value(day)).collect(),
+            })
+        });
+        let offs = plan
             .weekly_off
             .and_then(|pattern| evidence.weekly_offs.get(&pattern));
-        Roster {
-            week,
+        RosterPlan {
+            week: week.map(|day| (day != DayPlan::Off).then(|| self.value(&day))),
+            cycle,
             weekly_off: offs.map(|offs| weekly_offs(offs)).unwrap_or_default(),
-            ..Roster::default()
         }
     }
+
+    fn value(&self, plan: &DayPlan) -> RosterValue {
+        let names = plan.shifts().iter();
+        let names = names.filter_map(|id| self.names.get(id).cloned()).collect();
+        match plan {
+            DayPlan::Off => RosterValue::Off,
+            DayPlan::Shifts(_) => RosterValue::Shifts(names),
+            DayPlan::Auto(_) => RosterValue::Auto(names),
+        }
+    }
+}
+
+/// Up to when a device is covered and where it is not, with what people have declared until `now` (R76).
+fn declared(row: &DeviceEvidence, now: Timestamp) -> (Option<Timestamp>, Vec<Gap>) {
+    let mut covered_to = row.covered.map(|(_, to)| to);
+    let mut gaps: Vec<Gap> = row
+        .gaps
+        .iter()
+        .map(|&(from, to)| Gap { from, to })
+        .collect();
+    let known = |one: &&Declared| one.made <= now && one.withdrawn.is_none_or(|at| at > now);
+    // In order of their beginnings, so that each may go on where the one before ended.
+    for one in row.declared.iter().filter(known) {
+        if covered_to.is_some_and(|to| one.from <= to) {
+            covered_to = covered_to.max(Some(one.to));
+        }
+        gaps = gaps
+            .into_iter()
+            .flat_map(|gap| without(gap, one.from, one.to))
+            .collect();
+    }
+    (covered_to, gaps)
+}
+
+/// What is left of a gap before and after a time.
+fn without(gap: Gap, from: Timestamp, to: Timestamp) -> impl Iterator<Item = Gap> {
+    let before = Gap {
+        from: gap.from,
+        to: Some(gap.to.map_or(from, |end| end.min(from))),
+    };
+    let after = Gap {
+        from: gap.from.max(to),
+        to: gap.to,
+    };
+    [before, after]
+        .into_iter()
+        .filter(|gap| gap.to.is_none_or(|to| gap.from < to))
 }
 
 fn weekly_offs(days: &[(Weekday, Option<u8>)]) -> Vec<WeeklyOff> {
@@ -267,12 +381,13 @@ fn weekly_offs(days: &[(Weekday, Option<u8>)]) -> Vec<WeeklyOff> {
 fn judge_person(
     evidence: &Evidence,
     plans: &Plans,
-    person: &Person,
+    (id, person): (EmployeeId, &Person),
     days: &BTreeSet<Date>,
     now: Timestamp,
     explained: Explained,
     each: &mut dyn FnMut(Report),
 ) {
+    let rules = plans.rules(evidence, id, person);
     let employee = Employee {
         zone: person.zone.clone(),
         employed_from: person.employed_from,
@@ -288,7 +403,7 @@ fn judge_person(
     places.sort_unstable();
     places.dedup();
     let happened = Happened::of(plans, person, &places);
-    let mut inputs = inputs_of_all_runs(evidence, plans, person, &known, &places);
+    let mut inputs = inputs_of_all_runs(evidence, plans, rules, person, &known, &places);
     for (days, relevant) in runs {
         let mut relevant = relevant.iter();
         let mut next = relevant.next();
@@ -307,7 +422,7 @@ fn judge_person(
             Explained::Yes => attendance::judge,
             Explained::No => attendance::judge_unexplained,
         };
-        let judgement = judge(&employee, &days, &inputs, &plans.policy, now);
+        let judgement = judge(&employee, &days, &inputs, &rules.policy, now);
         judgement.reports.into_iter().for_each(&mut *each);
     }
 }
@@ -523,6 +638,7 @@ fn relevant_devices(
 fn inputs_of_all_runs(
     evidence: &Evidence,
     plans: &Plans,
+    rules: &Rules,
     person: &Person,
     known: &Known,
     places: &[usize],
@@ -550,7 +666,7 @@ fn inputs_of_all_runs(
     };
     Inputs {
         devices: devices.collect(),
-        shifts: Arc::clone(&plans.shifts),
+        shifts: Arc::clone(&rules.shifts),
         roster: plans.roster(evidence, person),
         holidays: plans.holidays(person.site),
         leave: absences(false),

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use attendance::{DeviceId, EmployeeId, Report, Status};
+use attendance::{DeviceId, EmployeeId, PolicyOverrides, Report, Stage, Status};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp};
 use store::marks::Claim;
-use store::reports::{Evidence, JudgedDay, ReportFields};
+use store::policies::PolicyScope;
+use store::reports::{Evidence, JudgedDay, ReportFields, StoredReport};
 use store::{Store, StoreError, Whose, WriteTx};
 use tokio::sync::{Mutex, Notify};
 
@@ -151,6 +152,37 @@ impl Judge {
                 .await
                 .map_err(IngestError::Judging)??;
             differences.extend(found);
+        }
+    }
+
+    /// What the days from `from` to `to` would say under other rules, each as of when its report was made, without saving. Days
+    /// that would say the same are left out, and closed ones, which stay as they are whatever the rules.
+    ///
+    /// # Errors
+    /// [`IngestError::Policy`] for rules that are none.
+    pub async fn what_if(
+        &self,
+        scope: PolicyScope,
+        values: &PolicyOverrides,
+        from: Date,
+        to: Date,
+    ) -> Result<Vec<Preview>, IngestError> {
+        let mut found = Vec::new();
+        let mut after = None;
+        loop {
+            let tx = self.0.store.begin_read().await?;
+            let days = tx.reported_days(from, to, after, BATCH).await?;
+            let Some(&last) = days.last() else {
+                return Ok(found);
+            };
+            after = Some(last);
+            let mut evidence = tx.load_evidence(&days).await?;
+            drop(tx);
+            evidence.policies.insert(scope, values.clone());
+            let changed = tokio::task::spawn_blocking(move || otherwise(&evidence, &days))
+                .await
+                .map_err(IngestError::Judging)??;
+            found.extend(changed);
         }
     }
 
@@ -443,30 +475,61 @@ struct JudgedBatch {
 }
 
 /// Judges stored days as of their own instants; days of one instant together.
-fn compare(
+/// The days that have a report, by when it was made.
+fn by_instant(
     evidence: &Evidence,
     days: &[(EmployeeId, Date)],
-) -> Result<Vec<Difference>, IngestError> {
+) -> BTreeMap<Timestamp, Vec<(EmployeeId, Date)>> {
     let mut by_instant: BTreeMap<Timestamp, Vec<(EmployeeId, Date)>> = BTreeMap::new();
     for &(employee, day) in days {
-        let stored = evidence
-            .people
-            .get(&employee)
-            .and_then(|person| person.stored.get(&day));
-        if let Some(stored) = stored {
+        if let Some(stored) = stored(evidence, employee, day) {
             by_instant
                 .entry(stored.judged_at)
                 .or_default()
                 .push((employee, day));
         }
     }
-    let mut differences = Vec::new();
-    for (at, days) in by_instant {
+    by_instant
+}
+
+fn stored(evidence: &Evidence, employee: EmployeeId, day: Date) -> Option<&StoredReport> {
+    evidence.people.get(&employee)?.stored.get(&day)
+}
+
+/// The days that this evidence judges otherwise than they were.
+fn otherwise(
+    evidence: &Evidence,
+    days: &[(EmployeeId, Date)],
+) -> Result<Vec<Preview>, IngestError> {
+    let mut previews = Vec::new();
+    for (at, days) in by_instant(evidence, days) {
         for (employee, report) in judge_days(evidence, &days, at, Explained::No)? {
-            let stored = evidence
-                .people
-                .get(&employee)
-                .and_then(|person| person.stored.get(&report.workday));
+            let says = ReportFields::from(&report);
+            let stored = stored(evidence, employee, report.workday);
+            if let Some(stored) = stored.filter(|stored| stored.says != says)
+                && report.stage != Stage::Locked
+            {
+                previews.push(Preview {
+                    employee,
+                    workday: report.workday,
+                    before: Some(stored.says.clone()),
+                    after: Some(says),
+                });
+            }
+        }
+    }
+    previews.sort_by_key(|preview| (preview.employee, preview.workday));
+    Ok(previews)
+}
+
+fn compare(
+    evidence: &Evidence,
+    days: &[(EmployeeId, Date)],
+) -> Result<Vec<Difference>, IngestError> {
+    let mut differences = Vec::new();
+    for (at, days) in by_instant(evidence, days) {
+        for (employee, report) in judge_days(evidence, &days, at, Explained::No)? {
+            let stored = stored(evidence, employee, report.workday);
             let fields = stored.map_or_else(Vec::new, |stored| {
                 stored.says.differences(&ReportFields::from(&report))
             });

@@ -17,6 +17,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use simulators::{hik, zk};
+use store::policies::PolicyScope;
 use store::{Author, Store, sql};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -375,8 +376,9 @@ async fn a_changed_report_is_found_by_checking_and_mended_by_judging() {
         account: None,
         at: Timestamp::UNIX_EPOCH,
     };
-    let set = tx.set_setting("policy", Some("{\"debounce_s\":86400}"), author);
-    set.await.expect("a setting");
+    let rules = serde_json::from_str("{\"debounce_s\":86400}").expect("an object");
+    let set = tx.set_policy(PolicyScope::Company, Some(&rules), author);
+    set.await.expect("a policy");
     let now = ingest::Clock::system().now();
     let claim = tx.claim_marked_days("nobody", now, now, None, 1000);
     let claim = claim.await.expect("marks");

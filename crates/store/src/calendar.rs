@@ -10,10 +10,12 @@ use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, QueryOrde
 
 use crate::audit::Author;
 use crate::entities::{
-    holidays, leave, shifts, week_pattern_days, week_patterns, weekly_off_days, weekly_off_patterns,
+    holidays, leave, leave_types, shifts, week_pattern_days, week_patterns, weekly_off_days,
+    weekly_off_patterns,
 };
 use crate::marks::Whose;
 use crate::people::{named, tidy_text};
+use crate::roster::{DayPlan, day_plan, days_json};
 use crate::times::day;
 use crate::{Store, StoreError, WriteTx, sql};
 
@@ -25,13 +27,13 @@ pub struct NamedShift {
     pub shift: Shift,
 }
 
-/// Which shift on which weekday.
+/// What is worked on which weekday.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WeekPattern {
     pub id: i64,
     pub name: String,
-    /// From Monday to Sunday; `None` is a day off.
-    pub days: [Option<ShiftId>; 7],
+    /// From Monday to Sunday.
+    pub days: [DayPlan; 7],
 }
 
 /// Which weekdays are off; without `nth` every one, else the `nth` of the month, 1 to 5.
@@ -77,7 +79,19 @@ pub struct NewLeave {
     pub from: Date,
     pub to: Date,
     pub part: DayPart,
+    /// Which leave; `None` for duty, and where a company tells no kinds apart.
+    pub leave_type: Option<i64>,
     pub reason: String,
+}
+
+/// A kind of leave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeaveType {
+    pub id: i64,
+    pub name: String,
+    /// What payroll calls it.
+    pub code: String,
+    pub paid: bool,
 }
 
 impl WriteTx {
@@ -125,13 +139,7 @@ impl WriteTx {
         };
         let result = row.update(&self.tx).await;
         result.map_err(|error| StoreError::duplicate(error, "a shift named", &name))?;
-        self.mark_people(
-            "SELECT id FROM employees WHERE shift_id = $1 OR week_pattern_id IN \
-             (SELECT pattern_id FROM week_pattern_days WHERE shift_id = $1)",
-            id.0,
-            "shift edited",
-        )
-        .await?;
+        self.mark_planned(id, "shift edited").await?;
         self.audit(author, "shift.edit", &before.name, shift_json(shift))
             .await
     }
@@ -139,7 +147,7 @@ impl WriteTx {
     pub async fn add_week_pattern(
         &self,
         name: &str,
-        days: [Option<ShiftId>; 7],
+        days: &[DayPlan; 7],
         author: Author,
     ) -> Result<i64, StoreError> {
         let name = named("week pattern", name)?;
@@ -153,8 +161,7 @@ impl WriteTx {
             .map_err(|error| StoreError::duplicate(error, "a week pattern named", &name))?
             .last_insert_id;
         self.insert_week_days(id, days).await?;
-        let detail = serde_json::json!({ "days": days });
-        self.audit(author, "week_pattern.add", &name, detail)
+        self.audit(author, "week_pattern.add", &name, days_json(days))
             .await?;
         Ok(id)
     }
@@ -163,7 +170,7 @@ impl WriteTx {
         &self,
         id: i64,
         name: &str,
-        days: [Option<ShiftId>; 7],
+        days: &[DayPlan; 7],
         author: Author,
     ) -> Result<(), StoreError> {
         let name = named("week pattern", name)?;
@@ -182,24 +189,21 @@ impl WriteTx {
             .exec(&self.tx)
             .await?;
         self.insert_week_days(id, days).await?;
-        let people = "SELECT id FROM employees WHERE week_pattern_id = $1";
+        let people = "SELECT id FROM employees WHERE week_pattern_id = $1 \
+                      UNION SELECT employee_id FROM plan_changes WHERE week_pattern_id = $1";
         self.mark_people(people, id, "week pattern edited").await?;
-        let detail = serde_json::json!({ "name": name, "days": days });
-        self.audit(author, "week_pattern.edit", &before.name, detail)
+        self.audit(author, "week_pattern.edit", &before.name, days_json(days))
             .await
     }
 
-    async fn insert_week_days(
-        &self,
-        pattern: i64,
-        days: [Option<ShiftId>; 7],
-    ) -> Result<(), StoreError> {
+    async fn insert_week_days(&self, pattern: i64, days: &[DayPlan; 7]) -> Result<(), StoreError> {
+        self.check_shifts(days).await?;
         let rows = (1..)
             .zip(days)
-            .map(|(weekday, shift)| week_pattern_days::ActiveModel {
+            .map(|(weekday, plan)| week_pattern_days::ActiveModel {
                 pattern_id: Set(pattern),
                 weekday: Set(weekday),
-                shift_id: Set(shift.map(|id| id.0)),
+                plan: Set(plan.to_string()),
             });
         week_pattern_days::Entity::insert_many(rows)
             .exec_without_returning(&self.tx)
@@ -254,7 +258,8 @@ impl WriteTx {
             .exec(&self.tx)
             .await?;
         self.insert_off_days(id, days).await?;
-        let people = "SELECT id FROM employees WHERE weekly_off_id = $1";
+        let people = "SELECT id FROM employees WHERE weekly_off_id = $1 \
+                      UNION SELECT employee_id FROM plan_changes WHERE weekly_off_id = $1";
         self.mark_people(people, id, "weekly off edited").await?;
         self.audit(author, "weekly_off.edit", &before.name, off_json(days))
             .await
@@ -338,7 +343,60 @@ impl WriteTx {
     }
 
     /// # Errors
-    /// [`StoreError::Invalid`] when it ends before it begins, [`StoreError::NotFound`] for the employee.
+    /// [`StoreError::Duplicate`] for a name or code that is taken, [`StoreError::Invalid`] for an empty one.
+    pub async fn add_leave_type(
+        &self,
+        name: &str,
+        code: &str,
+        paid: bool,
+        author: Author,
+    ) -> Result<i64, StoreError> {
+        let name = named("leave type", name)?;
+        let code = named("code of a leave type", code)?;
+        let row = leave_types::ActiveModel {
+            name: Set(name.clone()),
+            code: Set(code.clone()),
+            paid: Set(paid),
+            ..Default::default()
+        };
+        let id = leave_types::Entity::insert(row)
+            .exec(&self.tx)
+            .await
+            .map_err(|error| StoreError::duplicate(error, "a leave type named or coded", &name))?
+            .last_insert_id;
+        let detail = serde_json::json!({ "code": code, "paid": paid });
+        self.audit(author, "leave_type.add", &name, detail).await?;
+        Ok(id)
+    }
+
+    /// Changes how a kind of leave is called and paid; what was taken stays.
+    pub async fn edit_leave_type(
+        &self,
+        kind: &LeaveType,
+        author: Author,
+    ) -> Result<(), StoreError> {
+        let name = named("leave type", &kind.name)?;
+        let code = named("code of a leave type", &kind.code)?;
+        let before = leave_types::Entity::find_by_id(kind.id)
+            .one(&self.tx)
+            .await?
+            .ok_or_else(|| StoreError::not_found("leave type", kind.id))?;
+        let row = leave_types::ActiveModel {
+            id: Set(kind.id),
+            name: Set(name.clone()),
+            code: Set(code.clone()),
+            paid: Set(kind.paid),
+        };
+        let result = row.update(&self.tx).await;
+        result
+            .map_err(|error| StoreError::duplicate(error, "a leave type named or coded", &name))?;
+        let detail = serde_json::json!({ "name": name, "code": code, "paid": kind.paid });
+        self.audit(author, "leave_type.edit", &before.name, detail)
+            .await
+    }
+
+    /// # Errors
+    /// [`StoreError::Invalid`] when it ends before it begins, [`StoreError::NotFound`] for the employee or the type.
     pub async fn add_leave(&self, new: &NewLeave, author: Author) -> Result<i64, StoreError> {
         if new.to < new.from {
             return Err(StoreError::Invalid(format!(
@@ -346,6 +404,12 @@ impl WriteTx {
                 new.to, new.from
             )));
         }
+        if let Some(kind) = new.leave_type {
+            let known = leave_types::Entity::find_by_id(kind).one(&self.tx).await?;
+            known.ok_or_else(|| StoreError::not_found("leave type", kind))?;
+        }
+        self.refuse_closed(&[new.employee], new.from, new.to)
+            .await?;
         let code = self.employee_code(new.employee).await?;
         let row = leave::ActiveModel {
             employee_id: Set(new.employee.0),
@@ -353,6 +417,7 @@ impl WriteTx {
             from_day: Set(new.from.to_string()),
             to_day: Set(new.to.to_string()),
             part: Set(part_text(new.part).to_owned()),
+            type_id: Set(new.leave_type),
             reason: Set(tidy_text(&new.reason)),
             author_id: Set(author.account_id()),
             made_ms: Set(author.at_ms()),
@@ -368,6 +433,7 @@ impl WriteTx {
             "from": new.from,
             "to": new.to,
             "part": part_text(new.part),
+            "type": new.leave_type,
             "reason": tidy_text(&new.reason),
         });
         self.audit(author, "leave.add", &code, detail).await?;
@@ -379,8 +445,10 @@ impl WriteTx {
             .one(&self.tx)
             .await?
             .ok_or_else(|| StoreError::not_found("leave", id))?;
-        leave::Entity::delete_by_id(id).exec(&self.tx).await?;
         let employee = EmployeeId(before.employee_id);
+        self.refuse_closed(&[employee], day(&before.from_day), day(&before.to_day))
+            .await?;
+        leave::Entity::delete_by_id(id).exec(&self.tx).await?;
         self.mark_leave(employee, day(&before.from_day), day(&before.to_day))
             .await?;
         let code = self.employee_code(employee).await?;
@@ -389,6 +457,7 @@ impl WriteTx {
             "from": before.from_day,
             "to": before.to_day,
             "part": before.part,
+            "type": before.type_id,
             "reason": before.reason,
         });
         self.audit(author, "leave.remove", &code, detail).await
@@ -407,7 +476,12 @@ impl WriteTx {
     }
 
     /// Marks every report of the people a query finds by one id.
-    async fn mark_people(&self, query: &str, id: i64, cause: &str) -> Result<(), StoreError> {
+    pub(crate) async fn mark_people(
+        &self,
+        query: &str,
+        id: i64,
+        cause: &str,
+    ) -> Result<(), StoreError> {
         let rows = sql::all(&self.tx, query, [id.into()]).await?;
         let people = rows
             .iter()
@@ -451,15 +525,15 @@ impl Store {
         Ok(rows
             .into_iter()
             .map(|row| {
-                let shift_on = |weekday: i64| {
+                let plan_of = |weekday: i64| {
                     days.iter()
                         .find(|day| day.pattern_id == row.id && day.weekday == weekday)
-                        .and_then(|day| day.shift_id)
-                        .map(ShiftId)
+                        .map(|day| day_plan(&day.plan))
+                        .unwrap_or_default()
                 };
                 WeekPattern {
                     id: row.id,
-                    days: [1, 2, 3, 4, 5, 6, 7].map(shift_on),
+                    days: [1, 2, 3, 4, 5, 6, 7].map(plan_of),
                     name: row.name,
                 }
             })
@@ -488,6 +562,21 @@ impl Store {
                 days: days.remove(&row.id).unwrap_or_default(),
                 id: row.id,
                 name: row.name,
+            })
+            .collect())
+    }
+
+    /// All kinds of leave by name.
+    pub async fn leave_types(&self) -> Result<Vec<LeaveType>, StoreError> {
+        let query = leave_types::Entity::find().order_by_asc(leave_types::Column::Name);
+        let rows = query.all(self.read()).await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| LeaveType {
+                id: row.id,
+                name: row.name,
+                code: row.code,
+                paid: row.paid,
             })
             .collect())
     }
@@ -551,7 +640,7 @@ fn off_json(days: &[(Weekday, Option<u8>)]) -> serde_json::Value {
     serde_json::json!({ "days": days })
 }
 
-fn part_text(part: DayPart) -> &'static str {
+pub(crate) fn part_text(part: DayPart) -> &'static str {
     match part {
         DayPart::Full => "full",
         DayPart::FirstHalf => "first_half",
@@ -559,8 +648,17 @@ fn part_text(part: DayPart) -> &'static str {
     }
 }
 
+/// The part of a stored text.
+pub(crate) fn part_of(text: &str) -> DayPart {
+    match text {
+        "first_half" => DayPart::FirstHalf,
+        "second_half" => DayPart::SecondHalf,
+        _ => DayPart::Full,
+    }
+}
+
 /// A changed day can move the windows of the days beside it.
-fn with_neighbours(from: Date, to: Date) -> (Option<Date>, Option<Date>) {
+pub(crate) fn with_neighbours(from: Date, to: Date) -> (Option<Date>, Option<Date>) {
     (
         Some(from.yesterday().unwrap_or(from)),
         Some(to.tomorrow().unwrap_or(to)),
@@ -603,9 +701,9 @@ mod tests {
             let tx = store.begin_write().await.unwrap();
             let site = site(&tx).await;
             let shift = tx.add_shift(" Day ", &day_shift(), author()).await.unwrap();
-            let mut week = [Some(shift); 7];
-            week[6] = None;
-            let pattern = tx.add_week_pattern("Six days", week, author()).await.unwrap();
+            let mut week = [Some(shift); 7].map(DayPlan::from);
+            week[6] = DayPlan::Off;
+            let pattern = tx.add_week_pattern("Six days", &week, author()).await.unwrap();
             let mut fields = employee_fields(site, "1");
             fields.shift = Some(shift);
             let by_shift = tx.add_employee(&fields, author()).await.unwrap();
@@ -632,7 +730,7 @@ mod tests {
             let tx = store.begin_write().await.unwrap();
             let site = site(&tx).await;
             let shift = tx.add_shift("Day", &day_shift(), author()).await.unwrap();
-            let week = tx.add_week_pattern("Week", [None; 7], author()).await.unwrap();
+            let week = tx.add_week_pattern("Week", &<[DayPlan; 7]>::default(), author()).await.unwrap();
             let off = [(Weekday::Sunday, None), (Weekday::Saturday, Some(2))];
             let offs = tx.add_weekly_off("Second Saturday", &off, author()).await.unwrap();
             let mut fields = employee_fields(site, "1");
@@ -647,9 +745,9 @@ mod tests {
             let tx = store.begin_write().await.unwrap();
             judged(&tx, by_week, &["2026-04-01"]).await;
             judged(&tx, by_off, &["2026-04-01"]).await;
-            let mut days = [None; 7];
-            days[0] = Some(shift);
-            tx.edit_week_pattern(week, "Mondays", days, author()).await.unwrap();
+            let mut days = <[DayPlan; 7]>::default();
+            days[0] = DayPlan::Shifts(vec![shift]);
+            tx.edit_week_pattern(week, "Mondays", &days, author()).await.unwrap();
             tx.edit_weekly_off(offs, "None", &[], author()).await.unwrap();
             tx.commit().await.unwrap();
             let expected = WeekPattern { id: week, name: "Mondays".to_owned(), days };
@@ -715,6 +813,7 @@ mod tests {
                 from: date("2026-05-04"),
                 to: date("2026-05-06"),
                 part: DayPart::FirstHalf,
+                leave_type: None,
                 reason: " fair ".to_owned(),
             };
             let id = tx.add_leave(&new, author()).await.unwrap();

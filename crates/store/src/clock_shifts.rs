@@ -86,7 +86,7 @@ impl WriteTx {
         if reason.is_empty() {
             return invalid("a shift of punches needs a reason".to_owned());
         }
-        let policy = self.policy().await?;
+        let policy = self.company_policy().await?;
         let (from, to) = (wall_text(new.from), wall_text(new.to));
         let rows = sql::all(
             &self.tx,
@@ -279,7 +279,7 @@ impl Store {
         device: DeviceId,
         limit: usize,
     ) -> Result<Vec<SetAside>, StoreError> {
-        let policy = self.policy().await?;
+        let policy = self.company_policy().await?;
         let text = format!(
             "SELECT id, user_id, clock, received_ms FROM punches WHERE device_id = $1 AND {} ORDER BY id LIMIT $2",
             set_aside(&policy)

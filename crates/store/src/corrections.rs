@@ -181,6 +181,8 @@ impl WriteTx {
             .exec_with_returning(&self.tx)
             .await?;
         let employee = EmployeeId(row.employee_id);
+        let on = wall(&row.at).date();
+        self.refuse_closed(&[employee], on, on).await?;
         let employment = self.employment(employee).await?;
         let days = days_around(employee, instant(row.at_ms), &employment.zone)
             .filter(|(_, day)| employment.covers(*day));
@@ -225,7 +227,7 @@ impl Store {
     }
 }
 
-fn reasoned(reason: &str) -> Result<String, StoreError> {
+pub(crate) fn reasoned(reason: &str) -> Result<String, StoreError> {
     let reason = tidy_text(reason);
     if reason.is_empty() {
         return Err(StoreError::Invalid(

@@ -29,6 +29,9 @@ pub enum StoreError {
         "device {serial_number} has answered with this serial number: add another device instead"
     )]
     Proven { serial_number: String },
+    /// A change of a day whose period is closed (R110).
+    #[error("{workday} is closed: open its period again, or leave it as it is")]
+    Closed { workday: String },
     /// A value a person entered cannot be stored; the message says why.
     #[error("{0}")]
     Invalid(String),

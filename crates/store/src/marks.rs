@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use attendance::{DeviceId, EmployeeId, SiteId};
+use attendance::{DepartmentId, DeviceId, EmployeeId, SiteId};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
@@ -40,6 +40,7 @@ pub struct Claim {
 pub enum Whose<'a> {
     Everybody,
     Site(SiteId),
+    Department(DepartmentId),
     Employees(&'a [EmployeeId]),
 }
 
@@ -93,6 +94,10 @@ impl WriteTx {
             Whose::Site(site) => (
                 "employee_id IN (SELECT id FROM employees WHERE site_id = $4)".to_owned(),
                 site.0.into(),
+            ),
+            Whose::Department(department) => (
+                "employee_id IN (SELECT id FROM employees WHERE department_id = $4)".to_owned(),
+                department.0.into(),
             ),
             Whose::Employees(ids) => (
                 format!("employee_id IN {}", sql::in_ids(self.backend(), 4)),

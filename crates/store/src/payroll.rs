@@ -230,10 +230,11 @@ pub struct HandedOver {
 const HANDED_OVER: &str = "SELECT id, profile_id, from_day, to_day, line_count, hash, made_ms, author_id, waived, waived_by, waived_because
      FROM payroll_exports";
 
-/// Approved leave of somebody, both days inclusive, as the leave table has it.
+/// Approved leave of somebody, both days inclusive.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct LeaveSpan {
     pub employee_id: i64,
+    /// The code of its type; without one `leave`, and `on_duty` for duty elsewhere.
     pub kind: String,
     pub from_day: String,
     pub to_day: String,
@@ -249,10 +250,11 @@ pub async fn leave_of(
 ) -> Result<Vec<LeaveSpan>, StoreError> {
     let backend = tx.backend();
     let text = format!(
-        "SELECT {} FROM leave l WHERE l.employee_id IN {} AND l.to_day >= $2 AND l.from_day <= $3",
+        "SELECT {} FROM leave l LEFT JOIN leave_types t ON t.id = l.type_id
+         WHERE l.employee_id IN {} AND l.to_day >= $2 AND l.from_day <= $3",
         sql::json_list(
             backend,
-            "l.employee_id, l.kind, l.from_day, l.to_day, l.part"
+            "l.employee_id, COALESCE(t.code, l.kind), l.from_day, l.to_day, l.part"
         ),
         sql::in_ids(backend, 1)
     );

@@ -14,8 +14,12 @@ use jiff::tz::TimeZone;
 use sea_orm::{ConnectionTrait, FromQueryResult, QueryResult};
 use serde::{Deserialize, Serialize};
 
+use crate::calendar::part_of;
+use crate::entities::{plan_changes, roster_overrides};
 use crate::identity::{days_after, zone};
 use crate::marks::{Claim, employee_days};
+use crate::policies::Policies;
+use crate::roster::{DayPlan, Override, PlanChange, WorkPlan, day_plan};
 use crate::sql::{self, Column};
 use crate::times::{day, instant, wall, wall_text};
 use crate::{ReadTx, StoreError, WriteTx};
@@ -31,12 +35,13 @@ pub struct Evidence {
     pub people: BTreeMap<EmployeeId, Person>,
     /// By name.
     pub shifts: Vec<(ShiftId, String, Shift)>,
-    pub week_patterns: HashMap<i64, [Option<ShiftId>; 7]>,
+    pub week_patterns: HashMap<i64, [DayPlan; 7]>,
+    pub cycles: HashMap<i64, Vec<DayPlan>>,
     pub weekly_offs: HashMap<i64, Vec<(Weekday, Option<u8>)>>,
     /// Without a site they hold everywhere.
     pub holidays: Vec<(Option<SiteId>, Date)>,
-    /// The general policy where it differs from the defaults, as JSON.
-    pub policy: Option<String>,
+    /// Where the rules differ from the defaults.
+    pub policies: Policies,
     pub devices: BTreeMap<DeviceId, DeviceEvidence>,
 }
 
@@ -46,9 +51,12 @@ pub struct Person {
     pub site: SiteId,
     pub zone: TimeZone,
     pub department: DepartmentId,
-    pub shift: Option<ShiftId>,
-    pub week_pattern: Option<i64>,
-    pub weekly_off: Option<i64>,
+    /// Until the first change.
+    pub plan: WorkPlan,
+    /// In order.
+    pub plan_changes: Vec<PlanChange>,
+    /// Single days around the judged ones.
+    pub overrides: BTreeMap<Date, Override>,
     pub employed_from: Option<Date>,
     pub employed_to: Option<Date>,
     /// In order of instant, then id.
@@ -128,7 +136,18 @@ pub struct DeviceEvidence {
     /// From when to when it has been read; `None` if it never was.
     pub covered: Option<(Timestamp, Timestamp)>,
     pub gaps: Vec<(Timestamp, Option<Timestamp>)>,
+    pub declared: Vec<Declared>,
     pub poll_interval_s: i64,
+}
+
+/// A person says that nothing is missing in a time (R76).
+#[derive(Clone, Copy, Debug)]
+pub struct Declared {
+    pub from: Timestamp,
+    /// Exclusive.
+    pub to: Timestamp,
+    pub made: Timestamp,
+    pub withdrawn: Option<Timestamp>,
 }
 
 /// A report as it is stored, and when it was judged.
@@ -160,6 +179,7 @@ pub struct ReportFields {
     pub pending: String,
     pub leave_part: String,
     pub letter: String,
+    pub changes_after_close: String,
 }
 
 impl From<&Report> for ReportFields {
@@ -199,6 +219,7 @@ impl From<&Report> for ReportFields {
             pending: names(&report.pending),
             leave_part: report.leave_part.clone(),
             letter: report.letter(),
+            changes_after_close: report.changes_after_close.join(","),
         }
     }
 }
@@ -383,7 +404,7 @@ impl WriteTx {
         Ok(())
     }
 
-    /// The sheets of the reports exist.
+    /// The sheets of the reports exist. What is closed stays on its sheet, wherever the person works now.
     async fn upsert_reports(&self, rows: &[String], now: Timestamp) -> Result<(), StoreError> {
         if rows.is_empty() {
             return Ok(());
@@ -394,7 +415,8 @@ impl WriteTx {
             &format!(
                 "INSERT INTO attendance_reports (attendance_id, {}, judged_at_ms) SELECT a.id, {}, $2 FROM {} \
                  CROSS JOIN attendances a WHERE a.department_id = r.department_id AND a.workday = r.workday \
-                 ON CONFLICT (employee_id, workday) DO UPDATE SET attendance_id = excluded.attendance_id, {}, \
+                 ON CONFLICT (employee_id, workday) DO UPDATE SET attendance_id = CASE WHEN excluded.stage = 'locked' \
+                 THEN attendance_reports.attendance_id ELSE excluded.attendance_id END, {}, \
                  judged_at_ms = excluded.judged_at_ms",
                 own.join(", "),
                 own.map(|name| format!("r.{name}")).join(", "),
@@ -491,7 +513,7 @@ struct ReportRow {
 }
 
 /// What a [`ReportRow`] is written as, in order: all but the first are columns of the table.
-const REPORT_COLUMNS: [(&str, Column); 25] = [
+const REPORT_COLUMNS: [(&str, Column); 26] = [
     ("department_id", Column::Int),
     ("employee_id", Column::Int),
     ("workday", Column::Text),
@@ -514,13 +536,14 @@ const REPORT_COLUMNS: [(&str, Column); 25] = [
     ("pending", Column::Text),
     ("leave_part", Column::Text),
     ("letter", Column::Text),
+    ("changes_after_close", Column::Text),
     ("recheck_at_ms", Column::Int),
     ("waits_for_device_id", Column::Int),
     ("waits_below_ms", Column::Int),
 ];
 
 /// Those of [`ReportFields`], in its order.
-const SAYS: std::ops::Range<usize> = 3..22;
+const SAYS: std::ops::Range<usize> = 3..23;
 
 impl Serialize for ReportRow {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -549,6 +572,7 @@ impl Serialize for ReportRow {
         row.serialize_element(&says.pending)?;
         row.serialize_element(&says.leave_part)?;
         row.serialize_element(&says.letter)?;
+        row.serialize_element(&says.changes_after_close)?;
         row.serialize_element(&self.recheck_at_ms)?;
         row.serialize_element(&self.waits_for)?;
         row.serialize_element(&self.waits_below_ms)?;
@@ -636,7 +660,7 @@ async fn load<C: ConnectionTrait>(
     let mut evidence = Evidence {
         people: people(db, ids.clone()).await?,
         devices: devices(db).await?,
-        policy: policy(db).await?,
+        policies: crate::policies::load(db).await?,
         ..Evidence::default()
     };
     plans(db, &mut evidence, first, last).await?;
@@ -683,6 +707,7 @@ async fn load<C: ConnectionTrait>(
     contested(db, &mut evidence, ids.clone(), first, last).await?;
     corrections(db, &mut evidence, &table, span_rows).await?;
     absences(db, &mut evidence, ids.clone(), first, last).await?;
+    roster(db, &mut evidence, ids.clone(), first, last).await?;
     enrolments(db, &mut evidence, ids).await?;
     stored(db, &mut evidence, days).await?;
     locked(db, &mut evidence, &spans).await?;
@@ -859,9 +884,14 @@ async fn people<C: ConnectionTrait>(
                     .or_insert_with_key(|name| zone(name))
                     .clone(),
                 department: DepartmentId(row.try_get_by_index(3)?),
-                shift: row.try_get_by_index::<Option<i64>>(4)?.map(ShiftId),
-                week_pattern: row.try_get_by_index(5)?,
-                weekly_off: row.try_get_by_index(6)?,
+                plan: WorkPlan {
+                    shift: row.try_get_by_index::<Option<i64>>(4)?.map(ShiftId),
+                    week_pattern: row.try_get_by_index(5)?,
+                    cycle: None,
+                    weekly_off: row.try_get_by_index(6)?,
+                },
+                plan_changes: Vec::new(),
+                overrides: BTreeMap::new(),
                 employed_from: optional_day(7)?,
                 employed_to: optional_day(8)?,
                 punches: Vec::new(),
@@ -911,6 +941,7 @@ async fn devices<C: ConnectionTrait>(
                 retired: row.try_get_by_index::<Option<i64>>(5)?.map(instant),
                 covered: covered.map(|(from, to)| (instant(from), instant(to))),
                 gaps: Vec::new(),
+                declared: Vec::new(),
                 poll_interval_s: row.try_get_by_index(8)?,
             },
         );
@@ -929,12 +960,23 @@ async fn devices<C: ConnectionTrait>(
                 .push((instant(row.try_get_by_index(1)?), to.map(instant)));
         }
     }
+    let rows = sql::all(
+        db,
+        "SELECT device_id, from_ms, to_ms, made_ms, withdrawn_ms FROM coverage_declarations ORDER BY device_id, from_ms, id",
+        [],
+    )
+    .await?;
+    for row in &rows {
+        if let Some(device) = devices.get_mut(&DeviceId(row.try_get_by_index(0)?)) {
+            device.declared.push(Declared {
+                from: instant(row.try_get_by_index(1)?),
+                to: instant(row.try_get_by_index(2)?),
+                made: instant(row.try_get_by_index(3)?),
+                withdrawn: row.try_get_by_index::<Option<i64>>(4)?.map(instant),
+            });
+        }
+    }
     Ok(devices)
-}
-
-async fn policy<C: ConnectionTrait>(db: &C) -> Result<Option<String>, StoreError> {
-    let row = sql::one(db, "SELECT value FROM settings WHERE key = 'policy'", []).await?;
-    Ok(row.map(|row| row.try_get_by_index(0)).transpose()?)
 }
 
 /// Shifts, patterns and holidays: few rows, whatever the batch.
@@ -964,7 +1006,7 @@ async fn plans<C: ConnectionTrait>(
     }
     let rows = sql::all(
         db,
-        "SELECT pattern_id, weekday, shift_id FROM week_pattern_days",
+        "SELECT pattern_id, weekday, plan FROM week_pattern_days",
         [],
     )
     .await?;
@@ -976,8 +1018,18 @@ async fn plans<C: ConnectionTrait>(
         let weekday: i64 = row.try_get_by_index(1)?;
         let place = usize::try_from(weekday - 1).ok();
         if let Some(day) = place.and_then(|place| week.get_mut(place)) {
-            *day = row.try_get_by_index::<Option<i64>>(2)?.map(ShiftId);
+            *day = day_plan(&row.try_get_by_index::<String>(2)?);
         }
+    }
+    let rows = sql::all(
+        db,
+        "SELECT cycle_id, plan FROM cycle_days ORDER BY cycle_id, place",
+        [],
+    )
+    .await?;
+    for row in &rows {
+        let days: &mut Vec<DayPlan> = evidence.cycles.entry(row.try_get_by_index(0)?).or_default();
+        days.push(day_plan(&row.try_get_by_index::<String>(1)?));
     }
     let rows = sql::all(
         db,
@@ -1100,12 +1152,49 @@ async fn absences<C: ConnectionTrait>(
                 on_duty: kind == "on_duty",
                 from: day(&row.try_get_by_index::<String>(2)?),
                 to: day(&row.try_get_by_index::<String>(3)?),
-                part: match part.as_str() {
-                    "first_half" => DayPart::FirstHalf,
-                    "second_half" => DayPart::SecondHalf,
-                    _ => DayPart::Full,
-                },
+                part: part_of(&part),
             });
+        }
+    }
+    Ok(())
+}
+
+/// The changes of people's plans, and the single days that are otherwise.
+async fn roster<C: ConnectionTrait>(
+    db: &C,
+    evidence: &mut Evidence,
+    ids: sea_orm::Value,
+    first: Date,
+    last: Date,
+) -> Result<(), StoreError> {
+    let mine = format!(
+        "employee_id IN {}",
+        sql::in_ids(db.get_database_backend(), 1)
+    );
+    let changes: Vec<plan_changes::Model> = sql::fetch(
+        db,
+        &format!("SELECT * FROM plan_changes WHERE {mine} ORDER BY employee_id, from_day"),
+        [ids.clone()],
+    )
+    .await?;
+    for row in changes {
+        if let Some(person) = evidence.people.get_mut(&EmployeeId(row.employee_id)) {
+            person.plan_changes.push(PlanChange::from(row));
+        }
+    }
+    let overrides: Vec<roster_overrides::Model> = sql::fetch(
+        db,
+        &format!("SELECT * FROM roster_overrides WHERE {mine} AND day >= $2 AND day <= $3"),
+        [
+            ids,
+            days_after(first, -DAYS_AROUND).to_string().into(),
+            days_after(last, DAYS_AROUND).to_string().into(),
+        ],
+    )
+    .await?;
+    for row in overrides {
+        if let Some(person) = evidence.people.get_mut(&EmployeeId(row.employee_id)) {
+            person.overrides.insert(day(&row.day), Override::from(row));
         }
     }
     Ok(())
@@ -1176,7 +1265,7 @@ async fn stored<C: ConnectionTrait>(
     Ok(())
 }
 
-/// The reports of closed sheets are read from their latest version.
+/// The reports of closed sheets: the latest version judged until they were closed (R110).
 async fn locked<C: ConnectionTrait>(
     db: &C,
     evidence: &mut Evidence,
@@ -1187,7 +1276,8 @@ async fn locked<C: ConnectionTrait>(
         db,
         &format!(
             "SELECT a.employee_id, a.workday, (SELECT v.body FROM report_versions v \
-             WHERE v.employee_id = a.employee_id AND v.workday = a.workday ORDER BY v.id DESC LIMIT 1) FROM {} \
+             WHERE v.employee_id = a.employee_id AND v.workday = a.workday AND v.judged_at_ms <= s.locked_ms \
+             ORDER BY v.id DESC LIMIT 1) FROM {} \
              CROSS JOIN attendance_reports a CROSS JOIN attendances s \
              WHERE a.employee_id = r.employee_id AND a.workday >= r.from_day AND a.workday <= r.to_day \
              AND s.id = a.attendance_id AND s.locked_ms IS NOT NULL",

@@ -396,6 +396,7 @@ pub fn report_fields(status: &str, letter: &str) -> ReportFields {
         pending: String::new(),
         leave_part: String::new(),
         letter: letter.to_owned(),
+        changes_after_close: String::new(),
     }
 }
 
@@ -433,7 +434,8 @@ pub async fn bulk_reports(tx: &WriteTx, reports: &[(EmployeeId, String, ReportFi
                 says.exceptions,
                 says.pending,
                 says.leave_part,
-                says.letter
+                says.letter,
+                says.changes_after_close
             ]);
             let row_values = row.as_array_mut().expect("it is an array");
             row_values.extend(minutes.map(serde_json::Value::from));
@@ -457,6 +459,7 @@ pub async fn bulk_reports(tx: &WriteTx, reports: &[(EmployeeId, String, ReportFi
         ("pending", Text),
         ("leave_part", Text),
         ("letter", Text),
+        ("changes_after_close", Text),
         ("planned_min", Int),
         ("worked_min", Int),
         ("late_min", Int),

@@ -1221,8 +1221,12 @@ month-changes = { $count ->
 month-changes-since = since the export of { $date }
 month-not-exported = Not exported yet
 month-not-exported-hint = changes are listed from the first export on
-month-closed = Closed
-month-closed-hint = later evidence changes nothing here
+month-closed-on = Closed on { $date }
+month-changed-after = { $count ->
+    [0] no changes after close
+    [one] 1 change after close
+   *[other] { $count } changes after close
+}
 month-not-closed = Not closed
 month-sheets-closed = { $locked } of { $count } daily sheets closed
 month-sum = { $count ->

@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use crate::inputs::{
     Absence, Correction, CorrectionKind, Cycle, DayPart, Device, Direction, Employee,
-    EvidencePunch, Gap, Inputs, PlannedShift, Relevance, Roster, RosterOverride, RosterValue,
-    Source, WeeklyOff,
+    EvidencePunch, Gap, Inputs, PlannedShift, Relevance, Roster, RosterOverride, RosterPlan,
+    RosterValue, Source, WeeklyOff,
 };
 use crate::policy::Policy;
 use crate::report::{Exception, IgnoredReason, Report, Stage, Status, UnknownReason};
@@ -416,19 +416,22 @@ impl CaseSpec {
             .collect::<Result<_, String>>()?;
         let week = self.week.unwrap_or_else(|| file.week.clone());
         let roster = Roster {
-            week: [
-                week.mon, week.tue, week.wed, week.thu, week.fri, week.sat, week.sun,
-            ]
-            .map(|value| value.map(RosterSpec::build)),
-            cycle: self.cycle.map(|cycle| Cycle {
-                anchor: cycle.anchor,
-                days: cycle.days.into_iter().map(RosterSpec::build).collect(),
-            }),
-            weekly_off: self
-                .weekly_off
-                .into_iter()
-                .map(WeeklyOffSpec::build)
-                .collect(),
+            plan: RosterPlan {
+                week: [
+                    week.mon, week.tue, week.wed, week.thu, week.fri, week.sat, week.sun,
+                ]
+                .map(|value| value.map(RosterSpec::build)),
+                cycle: self.cycle.map(|cycle| Cycle {
+                    anchor: cycle.anchor,
+                    days: cycle.days.into_iter().map(RosterSpec::build).collect(),
+                }),
+                weekly_off: self
+                    .weekly_off
+                    .into_iter()
+                    .map(WeeklyOffSpec::build)
+                    .collect(),
+            },
+            changes: BTreeMap::new(),
             overrides: self
                 .overrides
                 .into_iter()
@@ -503,11 +506,12 @@ fn check_shift_names(
     roster: &Roster,
     shifts: &BTreeMap<Arc<str>, PlannedShift>,
 ) -> Result<(), String> {
-    let values = roster
+    let plan = &roster.plan;
+    let values = plan
         .week
         .iter()
         .flatten()
-        .chain(roster.cycle.iter().flat_map(|cycle| &cycle.days))
+        .chain(plan.cycle.iter().flat_map(|cycle| &cycle.days))
         .chain(roster.overrides.values().map(|o| &o.value));
     for value in values {
         if let RosterValue::Shifts(names) | RosterValue::Auto(names) = value
@@ -815,7 +819,9 @@ mod tests {
             (case.policy.grace_in_min, case.policy.grace_out_min),
             (5, 6)
         );
-        assert!(case.inputs.roster.week[0].is_some() && case.inputs.roster.week[1].is_none());
+        assert!(
+            case.inputs.roster.plan.week[0].is_some() && case.inputs.roster.plan.week[1].is_none()
+        );
         assert_eq!(case.inputs.holidays.len(), 1);
         assert_eq!(
             case.inputs.punches[0].instant,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use attendance::{
     Absence, Correction, CorrectionKind, DayPart, Device, Direction, Employee, EvidencePunch, Gap,
     Inputs, PlannedShift, Policy, PunchPolicy, PunchState, Relevance, Roster, RosterOverride,
-    RosterValue, Shift, Source,
+    RosterPlan, RosterValue, Shift, Source,
 };
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
@@ -268,7 +268,10 @@ fn build(
             .collect(),
         shifts: Arc::new(shifts(&policy)),
         roster: Roster {
-            week: week.try_into().unwrap(),
+            plan: RosterPlan {
+                week: week.try_into().unwrap(),
+                ..RosterPlan::default()
+            },
             overrides: BTreeMap::from([(
                 first + 2.days(),
                 RosterOverride {

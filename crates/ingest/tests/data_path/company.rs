@@ -12,6 +12,7 @@ use jiff::tz::TimeZone;
 use store::devices::NewDevice;
 use store::people::EmployeeFields;
 use store::reports::ReportFields;
+use store::roster::DayPlan;
 use store::testing::{device_fields, employee_fields};
 use store::{Author, Store};
 
@@ -79,8 +80,9 @@ impl Company {
         }))
         .unwrap();
         let shift = tx.add_shift("DAY", &shift, author).await.unwrap();
-        let week = [0, 1, 2, 3, 4, 5, 6].map(|weekday| (weekday < 5).then_some(shift));
-        let week = tx.add_week_pattern("Office", week, author).await.unwrap();
+        let week =
+            [0, 1, 2, 3, 4, 5, 6].map(|weekday| DayPlan::from((weekday < 5).then_some(shift)));
+        let week = tx.add_week_pattern("Office", &week, author).await.unwrap();
         for n in 0..people {
             let id = tx
                 .add_employee(&company.fields(n, week), author)

@@ -7,8 +7,11 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use store::corrections::{Side, Voided};
 use store::identity::NewLink;
+use store::periods::Days;
+use store::policies::PolicyScope;
+use store::roster::{DayPlan, Override, WorkPlan};
 use store::testing::count_rows;
-use store::{Store, on_both_databases};
+use store::{Store, StoreError, on_both_databases};
 
 use crate::company::{Company, day, punch, user, wall};
 
@@ -288,6 +291,16 @@ enum Event {
     Holiday(i64),
     SwapNumbers,
     ClockGap(usize),
+    /// From so many days ago on.
+    ChangePlan(usize, i64),
+    /// A day off, so many days ago.
+    DayOff(usize, i64),
+    Policy(usize, u32),
+    /// The last so many minutes of a device.
+    Declare(usize, i64),
+    /// Three days, the last of them so many days ago.
+    Close(i64),
+    Reopen,
 }
 
 fn events() -> impl Strategy<Value = Vec<Event>> {
@@ -304,6 +317,12 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         1 => (0..4_i64).prop_map(Event::Holiday),
         1 => Just(Event::SwapNumbers),
         1 => (0..2_usize).prop_map(Event::ClockGap),
+        1 => (0..3_usize, 0..4_i64).prop_map(|(person, days)| Event::ChangePlan(person, days)),
+        1 => (0..3_usize, 0..4_i64).prop_map(|(person, days)| Event::DayOff(person, days)),
+        1 => (0..3_usize, 0..60_u32).prop_map(|(level, grace)| Event::Policy(level, grace)),
+        1 => (0..2_usize, 1..3000_i64).prop_map(|(device, minutes)| Event::Declare(device, minutes)),
+        1 => (0..4_i64).prop_map(Event::Close),
+        1 => Just(Event::Reopen),
     ];
     prop::collection::vec(event, 1..14)
 }
@@ -378,35 +397,30 @@ async fn happen(
         Event::AddPunch(person, minutes) => {
             let tx = company.store.begin_write().await.unwrap();
             let at = ago(company, *minutes);
-            let id = tx
-                .add_punch(company.people[*person], at, None, "forgot", author)
-                .await
-                .unwrap();
-            tx.commit().await.unwrap();
-            *last = Some(id);
+            let who = company.people[*person];
+            let added = open(tx.add_punch(who, at, None, "forgot", author).await);
+            if added.is_some() {
+                tx.commit().await.unwrap();
+                *last = added;
+            }
         }
         Event::VoidLast => {
             if let Some(id) = last.take() {
                 let tx = company.store.begin_write().await.unwrap();
-                tx.void(Voided::Correction(id), "was wrong", author)
-                    .await
-                    .unwrap();
-                tx.commit().await.unwrap();
+                let what = Voided::Correction(id);
+                if open(tx.void(what, "was wrong", author).await).is_some() {
+                    tx.commit().await.unwrap();
+                }
             }
         }
         Event::RollCall(person, minutes) => {
             let tx = company.store.begin_write().await.unwrap();
             let at = ago(company, *minutes);
-            tx.roll_call(
-                &[company.people[*person]],
-                at,
-                Side::In,
-                "gate down",
-                author,
-            )
-            .await
-            .unwrap();
-            tx.commit().await.unwrap();
+            let who = [company.people[*person]];
+            let called = tx.roll_call(&who, at, Side::In, "gate down", author);
+            if open(called.await).is_some() {
+                tx.commit().await.unwrap();
+            }
         }
         Event::Holiday(days) => {
             let tx = company.store.begin_write().await.unwrap();
@@ -449,6 +463,81 @@ async fn happen(
             .unwrap();
             tx.commit().await.unwrap();
         }
+        Event::ChangePlan(person, days) => {
+            let tx = company.store.begin_write().await.unwrap();
+            let from = ago(company, days * 1440).date();
+            let plan = WorkPlan::default();
+            let who = [company.people[*person]];
+            open(tx.change_plan(&who, from, Some(&plan), author).await);
+            tx.commit().await.unwrap();
+        }
+        Event::DayOff(person, days) => {
+            let tx = company.store.begin_write().await.unwrap();
+            let on = ago(company, days * 1440).date();
+            let off = Override {
+                plan: DayPlan::Off,
+                on_holiday: false,
+            };
+            let who = company.people[*person];
+            open(tx.set_override(who, on, Some(&off), author).await);
+            tx.commit().await.unwrap();
+        }
+        Event::Policy(level, grace) => {
+            let scope = match level {
+                0 => PolicyScope::Company,
+                1 => PolicyScope::Site(company.site),
+                _ => PolicyScope::Employee(company.people[0]),
+            };
+            let json = format!("{{\"grace_in_min\":{grace}}}");
+            let values = serde_json::from_str(&json).unwrap();
+            let tx = company.store.begin_write().await.unwrap();
+            tx.set_policy(scope, Some(&values), author).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+        Event::Declare(device, minutes) => {
+            let tx = company.store.begin_write().await.unwrap();
+            let from = author.at - SignedDuration::from_mins(*minutes);
+            let device = company.devices[*device];
+            tx.declare_covered(device, from, author.at, "nobody was in", author)
+                .await
+                .unwrap();
+            tx.commit().await.unwrap();
+        }
+        Event::Close(days) => {
+            let days = Days {
+                from: ago(company, (days + 2) * 1440).date(),
+                to: ago(company, days * 1440).date(),
+                department: None,
+            };
+            let tx = company.store.begin_write().await.unwrap();
+            tx.close_days(days, Some("the test closes it"), author)
+                .await
+                .unwrap();
+            tx.commit().await.unwrap();
+        }
+        Event::Reopen => {
+            let periods = company.store.periods(Date::MIN, Date::MAX).await.unwrap();
+            if let Some(closed) = periods.iter().find(|period| period.reopened_ms.is_none()) {
+                let tx = company.store.begin_write().await.unwrap();
+                tx.reopen_period(closed.id, "it was too early", author)
+                    .await
+                    .unwrap();
+                tx.commit().await.unwrap();
+            }
+        }
+    }
+    // What was closed says what it said when it was closed, so nothing else may happen at the same instant.
+    company
+        .clock
+        .set(company.clock.now() + SignedDuration::from_secs(1));
+}
+
+/// A day that is closed refuses; everything else goes well.
+fn open<T>(result: Result<T, StoreError>) -> Option<T> {
+    match result {
+        Ok(value) => Some(value),
+        Err(StoreError::Closed { .. }) => None,
+        Err(error) => panic!("{error}"),
     }
 }
 
@@ -463,6 +552,7 @@ proptest! {
             let company = Company::new(store, 3, 2, "2026-03-04 08:00:00").await;
             let (mut record, mut last) = (0, None);
             company.engine.catch_up().await.unwrap();
+            company.engine.judge.drain().await.unwrap();
             for event in &events {
                 happen(&company, event, &mut record, &mut last).await;
                 company.engine.catch_up().await.unwrap();

@@ -10,4 +10,5 @@ mod judging;
 mod live;
 mod locating;
 mod operations;
+mod planning;
 mod polling;

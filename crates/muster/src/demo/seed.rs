@@ -70,6 +70,7 @@ pub async fn seed(
                 from: leave_from,
                 to: leave_to,
                 part: DayPart::Full,
+                leave_type: None,
                 reason: "Annual leave".into(),
             };
             tx.add_leave(&leave, author).await?;

@@ -47,6 +47,9 @@ pub struct Model {
     pub leave_part: String,
     #[sea_orm(column_type = "Text")]
     pub letter: String,
+    /// Of a closed day, the fields in which the evidence says otherwise (R111); comma-separated, sorted.
+    #[sea_orm(column_type = "Text")]
+    pub changes_after_close: String,
     pub judged_at_ms: i64,
     /// The earliest instant at which it could differ without new data.
     pub recheck_at_ms: Option<i64>,

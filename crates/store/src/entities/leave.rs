@@ -18,6 +18,7 @@ pub struct Model {
     /// `full`, `first_half` or `second_half`.
     #[sea_orm(column_type = "Text")]
     pub part: String,
+    pub type_id: Option<i64>,
     #[sea_orm(column_type = "Text")]
     pub reason: String,
     pub author_id: Option<i64>,

@@ -10,8 +10,9 @@ pub struct Model {
     /// 1 is Monday, 7 is Sunday.
     #[sea_orm(primary_key, auto_increment = false)]
     pub weekday: i64,
-    /// `None` is a day off.
-    pub shift_id: Option<i64>,
+    /// See [`crate::roster::DayPlan`].
+    #[sea_orm(column_type = "Text")]
+    pub plan: String,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

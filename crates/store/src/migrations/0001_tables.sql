@@ -38,8 +38,20 @@ CREATE TABLE week_patterns (
 CREATE TABLE week_pattern_days (
   pattern_id BIGINT NOT NULL REFERENCES week_patterns (id),
   weekday BIGINT NOT NULL,
-  shift_id BIGINT REFERENCES shifts (id),
+  plan TEXT NOT NULL,
   PRIMARY KEY (pattern_id, weekday)
+);
+
+CREATE TABLE cycles (
+  id {id},
+  name TEXT NOT NULL UNIQUE
+);
+
+CREATE TABLE cycle_days (
+  cycle_id BIGINT NOT NULL REFERENCES cycles (id),
+  place BIGINT NOT NULL,
+  plan TEXT NOT NULL,
+  PRIMARY KEY (cycle_id, place)
 );
 
 CREATE TABLE weekly_off_patterns (
@@ -76,6 +88,40 @@ CREATE INDEX employees_by_username ON employees (username);
 CREATE INDEX employees_by_site_id ON employees (site_id);
 CREATE INDEX employees_by_department_id ON employees (department_id);
 
+CREATE TABLE plan_changes (
+  employee_id BIGINT NOT NULL REFERENCES employees (id),
+  from_day {day} NOT NULL,
+  shift_id BIGINT REFERENCES shifts (id),
+  week_pattern_id BIGINT REFERENCES week_patterns (id),
+  cycle_id BIGINT REFERENCES cycles (id),
+  cycle_anchor {day},
+  weekly_off_id BIGINT REFERENCES weekly_off_patterns (id),
+  PRIMARY KEY (employee_id, from_day)
+);
+
+CREATE TABLE roster_overrides (
+  employee_id BIGINT NOT NULL REFERENCES employees (id),
+  day {day} NOT NULL,
+  plan TEXT NOT NULL,
+  on_holiday BOOLEAN NOT NULL DEFAULT false,
+  PRIMARY KEY (employee_id, day)
+);
+CREATE INDEX roster_overrides_by_day ON roster_overrides (day);
+
+CREATE TABLE policies (
+  level TEXT NOT NULL,
+  scope_id BIGINT NOT NULL,
+  value TEXT NOT NULL,
+  PRIMARY KEY (level, scope_id)
+);
+
+CREATE TABLE leave_types (
+  id {id},
+  name TEXT NOT NULL UNIQUE,
+  code TEXT NOT NULL UNIQUE,
+  paid BOOLEAN NOT NULL
+);
+
 CREATE TABLE holidays (
   id {id},
   site_id BIGINT REFERENCES sites (id),
@@ -91,6 +137,7 @@ CREATE TABLE leave (
   from_day {day} NOT NULL,
   to_day {day} NOT NULL,
   part TEXT NOT NULL,
+  type_id BIGINT REFERENCES leave_types (id),
   reason TEXT NOT NULL,
   author_id BIGINT,
   made_ms BIGINT NOT NULL
@@ -279,6 +326,33 @@ CREATE TABLE device_gaps (
 );
 CREATE INDEX device_gaps_by_device_id_from_ms ON device_gaps (device_id, from_ms);
 
+CREATE TABLE coverage_declarations (
+  id {id},
+  device_id BIGINT NOT NULL REFERENCES devices (id),
+  from_ms BIGINT NOT NULL,
+  to_ms BIGINT NOT NULL,
+  reason TEXT NOT NULL,
+  author_id BIGINT,
+  made_ms BIGINT NOT NULL,
+  withdrawn_ms BIGINT
+);
+CREATE INDEX coverage_declarations_by_device_id ON coverage_declarations (device_id);
+
+CREATE TABLE periods (
+  id {id},
+  from_day {day} NOT NULL,
+  to_day {day} NOT NULL,
+  department_id BIGINT REFERENCES departments (id),
+  closed_ms BIGINT NOT NULL,
+  closed_by BIGINT,
+  waiver TEXT NOT NULL DEFAULT '',
+  open_exceptions BIGINT NOT NULL DEFAULT 0,
+  reopened_ms BIGINT,
+  reopened_by BIGINT,
+  reopen_reason TEXT
+);
+CREATE INDEX periods_by_from_day ON periods (from_day);
+
 CREATE TABLE attendances (
   id {id},
   department_id BIGINT NOT NULL REFERENCES departments (id),
@@ -313,6 +387,7 @@ CREATE TABLE attendance_reports (
   pending TEXT NOT NULL DEFAULT '',
   leave_part TEXT NOT NULL DEFAULT '',
   letter TEXT NOT NULL DEFAULT '',
+  changes_after_close TEXT NOT NULL DEFAULT '',
   judged_at_ms BIGINT NOT NULL,
   recheck_at_ms BIGINT,
   waits_for_device_id BIGINT,
@@ -376,6 +451,30 @@ CREATE TABLE payroll_exports (
   waived_because TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX payroll_exports_by_profile_id_from_day ON payroll_exports (profile_id, from_day);
+
+CREATE TABLE requests (
+  id {id},
+  employee_id BIGINT NOT NULL REFERENCES employees (id),
+  kind TEXT NOT NULL,
+  from_day {day} NOT NULL,
+  to_day {day} NOT NULL,
+  body TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  made_by BIGINT,
+  made_ms BIGINT NOT NULL,
+  state TEXT NOT NULL DEFAULT 'open',
+  decided_by BIGINT,
+  decided_ms BIGINT,
+  answer TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX requests_by_employee_id ON requests (employee_id);
+CREATE INDEX requests_open ON requests (made_ms) WHERE state = 'open';
+
+CREATE TABLE department_managers (
+  department_id BIGINT NOT NULL REFERENCES departments (id),
+  account_id BIGINT NOT NULL,
+  PRIMARY KEY (department_id, account_id)
+);
 
 CREATE TABLE marked_days (
   employee_id BIGINT NOT NULL,

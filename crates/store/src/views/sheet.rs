@@ -259,7 +259,26 @@ pub async fn closing(
     Ok(found.into_iter().next().unwrap_or_default())
 }
 
-/// Of whom a report from one day to another waits for a person, and on how many days.
+/// How many closed reports the evidence no longer agrees with.
+pub async fn changes_after_close(
+    tx: &ReadTx,
+    employees: &[i64],
+    from: &str,
+    to: &str,
+) -> Result<i64, StoreError> {
+    let text = format!(
+        "SELECT COUNT(*) FROM attendance_reports
+         WHERE employee_id IN {} AND workday >= $2 AND workday <= $3 AND changes_after_close <> ''",
+        sql::in_ids(tx.backend(), 1)
+    );
+    let values = [sql::json(employees), from.into(), to.into()];
+    match sql::one(&tx.tx, &text, values).await? {
+        Some(row) => Ok(row.try_get_by_index(0)?),
+        None => Ok(0),
+    }
+}
+
+/// Of whom a report from one day to another waits for a person, and on how many days. What is closed does not wait any more.
 pub async fn open_exceptions(
     tx: &ReadTx,
     employees: &[i64],
@@ -269,7 +288,7 @@ pub async fn open_exceptions(
     let backend = tx.backend();
     let text = format!(
         "SELECT {} FROM (SELECT employee_id, COUNT(*) AS days FROM attendance_reports
-           WHERE employee_id IN {} AND workday >= $2 AND workday <= $3 AND exceptions <> '' GROUP BY employee_id) r",
+           WHERE employee_id IN {} AND workday >= $2 AND workday <= $3 AND exceptions <> '' AND stage <> 'locked' GROUP BY employee_id) r",
         sql::json_list(backend, "r.employee_id, r.days"),
         sql::in_ids(backend, 1)
     );
@@ -391,6 +410,7 @@ mod tests {
             for text in [
                 "UPDATE attendances SET locked_ms = 5 WHERE workday = '2026-05-01'",
                 "UPDATE attendance_reports SET judged_at_ms = 20",
+                "UPDATE attendance_reports SET exceptions = 'off_shift', stage = 'locked', changes_after_close = 'status' WHERE workday = '2026-05-01'",
                 "UPDATE attendance_reports SET exceptions = 'off_shift' WHERE workday = '2026-05-02'",
                 "INSERT INTO report_versions (employee_id, workday, body, judged_at_ms, cause) \
                  SELECT employee_id, workday, '{}', 10, 'punch' FROM attendance_reports WHERE workday = '2026-05-01'",
@@ -403,6 +423,7 @@ mod tests {
             assert_eq!(closed, Closing { sheets: 2, locked: 1, locked_ms: Some(5) });
             let since = async |ms| changed_since(&read, &[ada.0], "2026-05-01", "2026-05-31", ms).await.unwrap();
             let open = open_exceptions(&read, &[ada.0], "2026-05-01", "2026-05-31").await.unwrap();
+            assert_eq!(changes_after_close(&read, &[ada.0], "2026-05-01", "2026-05-31").await.unwrap(), 1);
             assert_eq!(open, HashMap::from([(ada.0, 1)]));
             assert_eq!((since(9).await, since(10).await), (1, 0), "judged again without another result is no change");
         }

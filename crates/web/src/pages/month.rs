@@ -167,6 +167,8 @@ struct Steps {
     /// Changes after the last export: how many, and when that was.
     changes: Option<(i64, String)>,
     closing: Closing,
+    /// Since when all of it is closed, and what has changed after.
+    closed: Option<(String, i64)>,
     payroll: Option<String>,
 }
 
@@ -331,15 +333,26 @@ async fn steps(
     zone: &jiff::tz::TimeZone,
 ) -> Result<Steps, PageError> {
     let (from, to) = (month.first().to_string(), month.last().to_string());
+    let on = |ms: i64| {
+        let today = state.clock.now().to_zoned(zone.clone()).date();
+        let day = format::instant(ms).to_zoned(zone.clone()).date();
+        format::day_and_month(day, today).to_string()
+    };
     let last = state.store.last_payroll_export_between(&from, &to).await?;
     let changes = match last {
         Some(last) => {
             let count = sheet::changed_since(tx, people, &from, &to, last.made_ms).await?;
-            let on = format::instant(last.made_ms).to_zoned(zone.clone()).date();
-            let today = state.clock.now().to_zoned(zone.clone()).date();
-            Some((count, format::day_and_month(on, today).to_string()))
+            Some((count, on(last.made_ms)))
         }
         None => None,
+    };
+    let closing = sheet::closing(tx, &query.scope(), &from, &to).await?;
+    let closed = match closing.locked_ms {
+        Some(ms) if closing.locked == closing.sheets => {
+            let changed = sheet::changes_after_close(tx, people, &from, &to).await?;
+            Some((on(ms), changed))
+        }
+        _ => None,
     };
     let toggle = if query.show == EXCEPTIONS {
         ""
@@ -351,7 +364,8 @@ async fn steps(
         people: open.len(),
         toggle: format!("/month/{month}{}", query.with("show", toggle)),
         changes,
-        closing: sheet::closing(tx, &query.scope(), &from, &to).await?,
+        closing,
+        closed,
         payroll: visitor
             .may()
             .reports
