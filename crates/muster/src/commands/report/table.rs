@@ -241,7 +241,7 @@ mod tests {
             &[&["7", "present", "2026-05-12 08:58:30", "0", "485"]],
         ));
         assert!(
-            text.contains("present  08:58") && text.contains("485") && !text.contains(" 0"),
+            text.contains("present  08:58") && text.contains("485") && !text.contains(" 0 "),
             "{text}"
         );
         assert!(text.ends_with("1 line\n"));
