@@ -1220,7 +1220,7 @@ month-changes = { $count ->
 }
 month-changes-since = since the export of { $date }
 month-not-exported = Not exported yet
-month-not-exported-hint = changes are listed from the first export on
+month-not-exported-hint = changes are listed after it
 month-closed-on = Closed on { $date }
 month-changed-after = { $count ->
     [0] no changes after close
@@ -1229,10 +1229,6 @@ month-changed-after = { $count ->
 }
 month-not-closed = Not closed
 month-sheets-closed = { $locked } of { $count } daily sheets closed
-month-sum = { $count ->
-    [one] 1 person
-   *[other] { $count } people
-}
 previous-month = Previous month
 next-month = Next month
 print = Print

@@ -100,7 +100,9 @@ struct MonthPage<'a> {
     days: Vec<DayHead>,
     sums: Vec<Msg>,
     groups: Vec<Group>,
-    all: Line,
+    all_people: Msg,
+    /// What all columns add up to, with their headings.
+    all: Vec<(Msg, String)>,
     legend: Vec<(&'static str, Msg)>,
     /// How many columns there are.
     width: usize,
@@ -126,7 +128,6 @@ struct Group {
     rows: Vec<Line>,
 }
 
-/// A person, or all of them.
 struct Line {
     name: String,
     code: String,
@@ -288,13 +289,13 @@ async fn show(
         csv: format!("/month/{month}.csv{}", query.with("", "")),
         width: days.len() + SUMS.len() + 1,
         sums: SUMS.iter().map(|(_, heading)| msg(*heading)).collect(),
-        all: Line {
-            name: msg("month-sum").count("count", people.len()).to_string(),
-            code: String::new(),
-            href: String::new(),
-            cells: Vec::new(),
-            sums: sums(&Totals::of(&reports)),
-        },
+        all_people: msg("people-count").count("count", people.len()),
+        all: SUMS
+            .iter()
+            .map(|(_, heading)| msg(*heading))
+            .zip(sums(&Totals::of(&reports)))
+            .filter(|(_, sum)| !sum.is_empty())
+            .collect(),
         paper: if people.len() > ON_A4 {
             "paper-a3"
         } else {
