@@ -90,6 +90,9 @@ enum Command {
     ///
     /// Example: muster why EMP-7 2026-03-02 --at 2026-03-04T10:00
     Why(commands::why::Args),
+    /// Reports as tables and files, and the payroll file.
+    #[command(subcommand)]
+    Report(commands::report::Command),
     /// Worked cases of the attendance rules.
     #[command(subcommand)]
     Rules(commands::rules::Command),
@@ -143,6 +146,7 @@ async fn run(args: Args, config: Config) -> anyhow::Result<ExitCode> {
         Command::Poll(poll) => return commands::poll::run(poll, config).await,
         Command::Judge(judge) => return commands::judge::run(judge, config).await,
         Command::Why(why) => return commands::why::run(why, config).await,
+        Command::Report(report) => return commands::report::run(report, config).await,
         Command::Rules(rules) => return Ok(commands::rules::run(rules)),
         Command::Simulate(simulate) => commands::simulate::run(simulate).await?,
         Command::Migrate => commands::init::migrate(config).await?,

@@ -4,6 +4,8 @@
 mod discover;
 #[path = "cli/fingerprints.rs"]
 mod fingerprints;
+#[path = "cli/report.rs"]
+mod report;
 #[path = "cli/waiting.rs"]
 mod waiting;
 #[path = "cli/why.rs"]

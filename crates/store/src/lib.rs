@@ -28,6 +28,7 @@ pub mod locating;
 pub mod marks;
 mod migrations;
 pub mod parked;
+pub mod payroll;
 pub mod people;
 pub mod periods;
 pub mod planning_files;

@@ -22,6 +22,7 @@ use sea_orm::sqlx::{self, AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::devices::{DeviceFields, NewDevice};
 use crate::people::EmployeeFields;
+use crate::reports::ReportFields;
 use crate::{Author, Store, WriteTx, sql};
 
 /// Where PostgreSQL is: a URL of a user who may create databases.
@@ -379,4 +380,121 @@ pub async fn tamper_with_report(store: &Store, employee: EmployeeId, workday: Da
     .await;
     assert_eq!(changed.expect("the report can be written"), 1);
     tx.commit().await.expect("a test may write");
+}
+
+/// A report that says only what is given.
+pub fn report_fields(status: &str, letter: &str) -> ReportFields {
+    ReportFields {
+        status: status.to_owned(),
+        stage: "final".to_owned(),
+        reason: String::new(),
+        shift: String::new(),
+        first_in: None,
+        first_in_ms: None,
+        last_out: None,
+        last_out_ms: None,
+        planned_min: 0,
+        worked_min: 0,
+        late_min: 0,
+        early_min: 0,
+        overtime_min: 0,
+        night_min: 0,
+        overtime_levels: "[]".to_owned(),
+        exceptions: String::new(),
+        pending: String::new(),
+        leave_part: String::new(),
+        letter: letter.to_owned(),
+        changes_after_close: String::new(),
+    }
+}
+
+/// Many reports, over those that are there, as if they had been judged.
+pub async fn bulk_reports(tx: &WriteTx, reports: &[(EmployeeId, String, ReportFields)]) {
+    let rows: Vec<_> = reports
+        .iter()
+        .map(|(employee, workday, says)| {
+            let times = (
+                &says.first_in,
+                says.first_in_ms,
+                &says.last_out,
+                says.last_out_ms,
+            );
+            let minutes = [
+                says.planned_min,
+                says.worked_min,
+                says.late_min,
+                says.early_min,
+                says.overtime_min,
+                says.night_min,
+            ];
+            let mut row = serde_json::json!([
+                employee.0,
+                workday,
+                says.status,
+                says.stage,
+                says.reason,
+                says.shift,
+                times.0,
+                times.1,
+                times.2,
+                times.3,
+                says.overtime_levels,
+                says.exceptions,
+                says.pending,
+                says.leave_part,
+                says.letter,
+                says.changes_after_close
+            ]);
+            let row_values = row.as_array_mut().expect("it is an array");
+            row_values.extend(minutes.map(serde_json::Value::from));
+            row
+        })
+        .collect();
+    use sql::Column::{Int, Text};
+    let columns = [
+        ("employee_id", Int),
+        ("workday", Text),
+        ("status", Text),
+        ("stage", Text),
+        ("reason", Text),
+        ("shift", Text),
+        ("first_in", Text),
+        ("first_in_ms", Int),
+        ("last_out", Text),
+        ("last_out_ms", Int),
+        ("overtime_levels", Text),
+        ("exceptions", Text),
+        ("pending", Text),
+        ("leave_part", Text),
+        ("letter", Text),
+        ("changes_after_close", Text),
+        ("planned_min", Int),
+        ("worked_min", Int),
+        ("late_min", Int),
+        ("early_min", Int),
+        ("overtime_min", Int),
+        ("night_min", Int),
+    ];
+    let table = sql::json_rows(tx.backend(), 1, "r", &columns);
+    let names = columns.map(|(name, _)| name).join(", ");
+    let values = columns.map(|(name, _)| format!("r.{name}")).join(", ");
+    for text in [
+        format!(
+            "INSERT INTO attendances (department_id, workday) SELECT DISTINCT e.department_id, r.workday FROM {table} \
+             JOIN employees e ON e.id = r.employee_id WHERE true ON CONFLICT DO NOTHING"
+        ),
+        format!(
+            "DELETE FROM attendance_reports WHERE EXISTS (SELECT 1 FROM {table} \
+             WHERE r.employee_id = attendance_reports.employee_id AND r.workday = attendance_reports.workday)"
+        ),
+        format!(
+            "INSERT INTO attendance_reports (attendance_id, judged_at_ms, {names}) SELECT a.id, 0, {values} FROM {table} \
+             JOIN employees e ON e.id = r.employee_id \
+             JOIN attendances a ON a.department_id = e.department_id AND a.workday = r.workday"
+        ),
+    ] {
+        sql::run(&tx.tx, &text, [sql::json(&rows)])
+            .await
+            .expect("an employee has a department");
+    }
 }

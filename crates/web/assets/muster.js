@@ -159,6 +159,7 @@
       dispatchEvent(new Event("muster:theme"));
       for (const button of all("[data-theme]")) button.setAttribute("aria-pressed", button === theme);
     }
+    if (event.target.closest("[data-print]")) print();
     const reload = event.target.closest("[data-reload]");
     if (reload) location.reload();
     const clear = event.target.closest("[data-select-none]");
@@ -196,6 +197,37 @@
     if (!panel || !event.detail.requestConfig?.elt?.closest("[data-cal]")) return;
     if (panel.getBoundingClientRect().top > innerHeight * 0.8 || matchMedia("(max-width:1299px)").matches) panel.focus();
   });
+  // ---------- a sheet is one stop of the tab key, and arrows move inside it ----------
+  for (const grid of all("[data-grid]")) {
+    const cells = all("tbody td a", grid);
+    for (const cell of cells.slice(1)) cell.tabIndex = -1;
+    let current = cells[0];
+    const move = (to) => { if (!to) return; current.tabIndex = -1; current = to; to.tabIndex = 0; to.focus(); };
+    grid.addEventListener("focusin", (event) => {
+      if (!event.target.matches("td a") || event.target === current) return;
+      current.tabIndex = -1; current = event.target; current.tabIndex = 0;
+    });
+    const inRow = (cell, step) => {
+      for (let next = cell[step]; next; next = next[step]) { const link = next.querySelector("a"); if (link && next.matches("td")) return link; }
+    };
+    // The next row that has a day of that date, over headings of departments.
+    const inColumn = (cell, rows) => {
+      for (const row of rows) { const link = row.cells[cell.cellIndex]?.querySelector("a"); if (link && row.cells.length > 1) return link; }
+    };
+    grid.addEventListener("keydown", (event) => {
+      const link = event.target.closest("td a");
+      if (!link || event.ctrlKey || event.metaKey || event.altKey) return;
+      const cell = link.parentElement, rows = [...grid.rows], at = rows.indexOf(cell.parentElement);
+      const forward = document.documentElement.dir === "rtl" ? "ArrowLeft" : "ArrowRight", back = forward === "ArrowLeft" ? "ArrowRight" : "ArrowLeft";
+      const days = all("td a", cell.parentElement);
+      const to = {
+        [forward]: () => inRow(cell, "nextElementSibling"), [back]: () => inRow(cell, "previousElementSibling"),
+        ArrowDown: () => inColumn(cell, rows.slice(at + 1)), ArrowUp: () => inColumn(cell, rows.slice(0, at).reverse()),
+        Home: () => days[0], End: () => days[days.length - 1],
+      }[event.key];
+      if (to) { event.preventDefault(); move(to()); }
+    });
+  }
   // The zone of this computer is a good guess for the first site.
   for (const field of all("[data-guess-zone]")) if (!field.value) field.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "";
   // Hides the rows whose text does not contain what is typed; what is ticked in them stays ticked.

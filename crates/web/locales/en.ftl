@@ -286,6 +286,8 @@ error-bad-request-title = Not understood
 error-bad-request-text = The request was incomplete, so nothing was changed. Open the page again and repeat it.
 error-too-large-title = Too large
 error-too-large-text = A file may have at most 4 MB, so nothing was read and nothing was changed. Divide it and send the parts one after another.
+error-too-many-rows-title = Too many rows for Excel
+error-too-many-rows-text = A sheet of Excel holds 1,048,575 rows. Take fewer days, one department, or CSV.
 request-failed = The server did not answer, or answered with an error. What you see may be old.
 error-failed-title = This page failed
 error-failed-text = Nothing was lost: punches are stored before they are shown. Try again; if it happens again, tell your administrator the reference.
@@ -1589,3 +1591,184 @@ gap-contact = no contact
 gap-clock = its clock was wrong
 gap-lost = its log lost records
 why-declare = Declare covered
+## Month sheet, files, payroll
+nav-month = Month
+nav-reports = Reports
+nav-set-up = Set up
+weekday-letter-1 = M
+weekday-letter-2 = T
+weekday-letter-3 = W
+weekday-letter-4 = T
+weekday-letter-5 = F
+weekday-letter-6 = S
+weekday-letter-7 = S
+month-year = { $month } { $year }
+month-title = Attendance, { $month }
+month-caption = Attendance by person and day, { $month }
+month-scope-all = { $count ->
+    [one] all departments, 1 person
+   *[other] all departments, { $count } people
+}
+month-scope-department = { $count ->
+    [one] { $department }, 1 person
+   *[other] { $department }, { $count } people
+}
+month-draft = { $count ->
+    [0] Draft
+    [one] Draft: 1 open exception
+   *[other] Draft: { $count } open exceptions
+}
+month-printed = printed { $time }
+month-end = Month end
+month-exceptions = { $count ->
+    [0] No open exceptions
+    [one] 1 open exception
+   *[other] { $count } open exceptions
+}
+month-exceptions-of = { $count ->
+    [one] of 1 person
+   *[other] of { $count } people
+}
+month-nothing-to-decide = nothing waits for a decision
+month-no-exceptions = No open exceptions.
+month-empty = Nobody is employed here in this month.
+month-changes = { $count ->
+    [0] No changes
+    [one] 1 change
+   *[other] { $count } changes
+}
+month-changes-since = since the export of { $date }
+month-not-exported = Not exported yet
+month-not-exported-hint = changes are listed after it
+month-closed-on = Closed on { $date }
+month-changed-after = { $count ->
+    [0] no changes after close
+    [one] 1 change after close
+   *[other] { $count } changes after close
+}
+month-not-closed = Not closed
+month-sheets-closed = { $locked } of { $count } daily sheets closed
+previous-month = Previous month
+next-month = Next month
+print = Print
+show = Show
+show-everybody = Show everybody
+export = Export
+month = Month
+day = Day
+sheet-p = P
+sheet-hd = HD
+sheet-a = A
+sheet-lv = LV
+sheet-od = OD
+sheet-wo = WO
+sheet-h = H
+sheet-u = U
+sheet-late = Late
+sheet-late-min = min
+sheet-overtime = OT h
+legend-present = present
+legend-late = late
+legend-half_day = half day
+legend-absent = absent
+legend-on_leave = leave
+legend-on_duty = on duty
+legend-weekly_off = weekly off
+legend-holiday = holiday
+legend-missing = missing in or out
+legend-half = half a day of it
+legend-unknown = unknown
+legend-not_employed = not employed
+signature-prepared = Prepared by (HR)
+signature-checked = Checked by (department)
+signature-approved = Approved by
+payroll = Payroll
+payroll-hint = a file by your own columns and codes
+payroll-export = Payroll export
+payroll-needs-decisions = exceptions have to be decided or waived
+payroll-ready = nothing is open
+payroll-no-profile = No payroll file has been described yet.
+payroll-check = Check
+payroll-period = { $from } to { $to }
+payroll-lines = { $count ->
+    [one] 1 line
+   *[other] { $count } lines
+}
+payroll-last = last handed over { $time }
+payroll-open = { $count ->
+    [one] 1 day is open.
+   *[other] { $count } days are open.
+}
+payroll-open-hint = Decide them first, or say below why the file is handed over all the same.
+payroll-because = Why open days do not matter
+payroll-because-hint = Kept with the file and in the audit log, with the name of { $name } and every open day.
+payroll-export-anyway = Waive and hand over
+payroll-hand-over = Hand over
+payroll-changes = { $count ->
+    [0] No line has changed since the last export
+    [one] 1 line has changed since the last export
+   *[other] { $count } lines have changed since the last export
+}
+payroll-other-columns = The profile had other columns then, so the two cannot be compared.
+payroll-change = Change
+payroll-preview = { $count ->
+    [one] The first line
+   *[other] The first { $count } lines
+}
+payroll-done = The payroll file is kept.
+payroll-done-text = { $lines ->
+    [one] { $profile }, 1 line. Load it below.
+   *[other] { $profile }, { $lines } lines. Load it below.
+}
+payroll-refused = Nothing was handed over.
+payroll-refused-text = { $count ->
+    [one] 1 day is open. Decide it, or say why it does not matter.
+   *[other] { $count } days are open. Decide them, or say why they do not matter.
+}
+payroll-exports = Handed over
+payroll-exports-hint = each file as it was, byte for byte
+payroll-waived = { $count ->
+    [one] 1 open day waived by { $by }: { $because }
+   *[other] { $count } open days waived by { $by }: { $because }
+}
+open-not-final = Not final yet
+open-uncoded = No column or code for { $what }
+correction-kind-before = Before
+correction-kind-after = Now
+correction-kind-new = New
+correction-kind-gone = Gone
+export-made = Made
+export-period = Period
+export-lines = Lines
+export-by = By
+export-hash = SHA-256
+export-files = Files
+export-corrections = Corrections
+files = Files
+files-hint = for Excel and other programs
+file-month = Month sheet
+file-day = Day
+file-timecard = Time card
+file-punches = Punches
+profile = Payroll profile
+profile-new = New profile
+profile-edit = Edit the profile
+profile-name = Name
+profile-begins-on = A period begins on day
+profile-begins-on-hint = 21 for May is 21 April to 20 May.
+profile-columns = Columns
+profile-columns-hint = in the order of the file, with the headings your payroll program expects
+profile-heading = Heading
+profile-field = Content
+profile-codes = Codes
+profile-codes-hint = with a column code or amount the file has a line for each code of a person; entries of one code add up
+profile-code = Code
+profile-of = Of
+profile-unit = Unit
+profile-save = Save profile
+profile-spare = Save to get more empty lines.
+profile-needs-name = The profile needs a name.
+unit-days = days
+unit-hours = hours
+unit-minutes = minutes
+all-sites = All sites

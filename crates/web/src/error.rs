@@ -28,6 +28,11 @@ pub enum PageError {
     Judge(#[from] ingest::IngestError),
     #[error("a template failed")]
     Template(#[from] askama::Error),
+    /// More than a sheet of Excel holds.
+    #[error("too many rows for Excel")]
+    TooManyRows,
+    #[error("a file could not be made")]
+    Export(#[source] exports::ExportError),
     #[error("{0}")]
     Internal(String),
 }
@@ -62,9 +67,12 @@ impl IntoResponse for PageError {
             Self::ForeignOrigin => (StatusCode::FORBIDDEN, "origin"),
             Self::BadRequest(_) => (StatusCode::BAD_REQUEST, "bad-request"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large"),
-            Self::Store(_) | Self::Judge(_) | Self::Template(_) | Self::Internal(_) => {
-                (StatusCode::INTERNAL_SERVER_ERROR, "failed")
-            }
+            Self::TooManyRows => (StatusCode::UNPROCESSABLE_ENTITY, "too-many-rows"),
+            Self::Store(_)
+            | Self::Judge(_)
+            | Self::Template(_)
+            | Self::Export(_)
+            | Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "failed"),
         };
         let reference = status.is_server_error().then(|| {
             let reference = crate::random_text(6);

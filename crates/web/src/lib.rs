@@ -29,6 +29,7 @@ use ingest::{Change, Clock, Engine};
 use store::{Store, StoreError};
 use tokio::sync::watch;
 use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 use tower_sessions::cookie::SameSite;
 use tower_sessions::cookie::time::Duration as CookieDuration;
 use tower_sessions::{Expiry, SessionManagerLayer};
@@ -152,9 +153,15 @@ pub fn router(state: WebState) -> Router {
             guard::show_errors,
         ))
         .layer(middleware::from_fn(guard::add_headers))
-        .layer(CompressionLayer::new())
+        .layer(CompressionLayer::new().compress_when(compressible()))
         .layer(DefaultBodyLimit::max(4 * 1024 * 1024))
         .with_state(state)
+}
+
+/// Everything but what is compressed already: an Excel file is an archive.
+fn compressible() -> impl Predicate {
+    let excel = exports::Format::Xlsx.media_type();
+    DefaultPredicate::new().and(NotForContentType::const_new(excel))
 }
 
 /// Random letters and digits, two for each byte.

@@ -19,6 +19,8 @@ pub struct May {
     pub roll_call: bool,
     /// Adding and voiding punches.
     pub correct: bool,
+    /// Payroll: its profiles and files.
+    pub reports: bool,
 }
 
 impl May {
@@ -35,6 +37,7 @@ impl May {
             map: any(&[Hr, It]),
             roll_call: any(&[Owner, Hr]),
             correct: any(&[Owner, Hr]),
+            reports: any(&[Hr]),
         }
     }
 

@@ -17,11 +17,13 @@ use crate::text::{Msg, msg};
 pub enum Section {
     Today,
     Day,
+    Month,
     People,
     Devices,
     Inbox,
     RollCall,
     Failures,
+    Reports,
     Account,
     /// Signing in and setting up: no navigation.
     Door,
@@ -157,6 +159,11 @@ impl Ui {
             ),
             // Without a date, because a page may stay open over midnight.
             Section::Day => ("/day".into(), Icon::large("table"), msg("nav-day")),
+            Section::Month => (
+                "/month".into(),
+                Icon::large("calendar-month"),
+                msg("nav-month"),
+            ),
             Section::People => ("/people".into(), Icon::large("users"), msg("nav-people")),
             Section::Devices => (
                 "/devices".into(),
@@ -173,6 +180,11 @@ impl Ui {
                 "/failures".into(),
                 Icon::large("plug-connected-x"),
                 msg("nav-failures"),
+            ),
+            Section::Reports => (
+                "/reports".into(),
+                Icon::large("file-spreadsheet"),
+                msg("nav-reports"),
             ),
             Section::Account => ("/account".into(), Icon::large("user"), msg("nav-account")),
         };
@@ -192,11 +204,13 @@ impl Ui {
         let well = well.then(|| format!("{}/{}", self.waiting.devices_well, self.waiting.devices));
         let mut main = Vec::new();
         let mut needs = Vec::new();
+        let mut set_up = Vec::new();
         if self.may.today {
             main.push(self.entry(Section::Today, None));
         }
         if self.may.people {
             main.push(self.entry(Section::Day, None));
+            main.push(self.entry(Section::Month, None));
             main.push(self.entry(Section::People, None));
         }
         if self.may.devices {
@@ -211,12 +225,18 @@ impl Ui {
         if self.may.failures {
             needs.push(self.entry(Section::Failures, some(self.waiting.failures)));
         }
-        let title = (!needs.is_empty()).then(|| msg("nav-needs-a-person"));
-        [(None, main), (title, needs)]
-            .into_iter()
-            .filter(|(_, entries)| !entries.is_empty())
-            .map(|(title, entries)| Group { title, entries })
-            .collect()
+        if self.may.reports {
+            set_up.push(self.entry(Section::Reports, None));
+        }
+        [
+            (None, main),
+            (Some(msg("nav-needs-a-person")), needs),
+            (Some(msg("nav-set-up")), set_up),
+        ]
+        .into_iter()
+        .filter(|(_, entries)| !entries.is_empty())
+        .map(|(title, entries)| Group { title, entries })
+        .collect()
     }
 
     fn entries(&self) -> Vec<Entry> {

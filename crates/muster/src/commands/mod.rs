@@ -12,6 +12,7 @@ pub mod period;
 pub mod planning;
 pub mod policy;
 pub mod poll;
+pub mod report;
 pub mod rules;
 pub mod simulate;
 pub mod terminal;

@@ -36,6 +36,8 @@ pub mod leave;
 pub mod leave_types;
 pub mod marked_days;
 pub mod parked;
+pub mod payroll_exports;
+pub mod payroll_profiles;
 pub mod periods;
 pub mod plan_changes;
 pub mod policies;
@@ -150,6 +152,8 @@ mod tests {
             check(&store, leave_types::Entity).await;
             check(&store, marked_days::Entity).await;
             check(&store, parked::Entity).await;
+            check(&store, payroll_exports::Entity).await;
+            check(&store, payroll_profiles::Entity).await;
             check(&store, periods::Entity).await;
             check(&store, plan_changes::Entity).await;
             check(&store, policies::Entity).await;

@@ -433,6 +433,31 @@ CREATE TABLE corrections (
 CREATE INDEX corrections_by_employee_id_at_ms ON corrections (employee_id, at_ms);
 CREATE INDEX corrections_by_batch ON corrections (batch);
 
+CREATE TABLE payroll_profiles (
+  id {id},
+  name TEXT NOT NULL UNIQUE,
+  definition TEXT NOT NULL,
+  made_ms BIGINT NOT NULL,
+  author_id BIGINT
+);
+
+CREATE TABLE payroll_exports (
+  id {id},
+  profile_id BIGINT NOT NULL REFERENCES payroll_profiles (id),
+  from_day {day} NOT NULL,
+  to_day {day} NOT NULL,
+  headings TEXT NOT NULL,
+  lines TEXT NOT NULL,
+  line_count BIGINT NOT NULL,
+  hash TEXT NOT NULL,
+  made_ms BIGINT NOT NULL,
+  author_id BIGINT,
+  waived BIGINT NOT NULL DEFAULT 0,
+  waived_by TEXT NOT NULL DEFAULT '',
+  waived_because TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX payroll_exports_by_profile_id_from_day ON payroll_exports (profile_id, from_day);
+
 CREATE TABLE requests (
   id {id},
   employee_id BIGINT NOT NULL REFERENCES employees (id),

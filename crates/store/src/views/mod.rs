@@ -10,6 +10,7 @@ pub mod inbox;
 pub mod people;
 pub mod roll_calls;
 pub mod why;
+pub mod sheet;
 
 #[cfg(test)]
 mod tests;

@@ -14,6 +14,7 @@ mod process;
 mod push;
 mod raw_zk;
 mod server;
+mod sheets;
 mod table;
 mod today;
 mod zk_log;
@@ -30,6 +31,7 @@ const MEASUREMENTS: &[Measurement] = &[
     ("live", live::measure),
     ("today", today::measure),
     ("push", push::measure),
+    ("sheets", sheets::measure),
     ("idle", server::idle),
     ("start", server::start),
 ];

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Lines, Read, Write};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use crate::{cycle, fleet, push, today, zk_log};
+use crate::{cycle, fleet, push, sheets, today, zk_log};
 
 /// What the first argument of such a process begins with.
 pub const ROLE: &str = "--role=";
@@ -19,6 +19,7 @@ pub fn play(role: &str, arguments: &[String]) {
         "zk-reader" => zk_log::be_a_reader(arguments),
         "push-storm" => push::be_a_storm(arguments),
         "push-site" => push::be_a_site(arguments),
+        "exporter" => sheets::be_an_exporter(arguments),
         "push-slow" => push::be_slow_writers(arguments),
         other => panic!("there is no role {other}"),
     }

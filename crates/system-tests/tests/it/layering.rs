@@ -11,10 +11,18 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("simulators", &[]),
     ("terminals", &["attendance", "hik-proto", "zk-proto"]),
     ("store", &["attendance"]),
+    ("exports", &["attendance", "store"]),
     ("ingest", &["attendance", "store", "terminals"]),
     (
         "web",
-        &["attendance", "hik-proto", "ingest", "store", "zk-proto"],
+        &[
+            "attendance",
+            "exports",
+            "hik-proto",
+            "ingest",
+            "store",
+            "zk-proto",
+        ],
     ),
 ];
 
@@ -89,6 +97,17 @@ fn only_store_knows_the_database_and_only_terminals_connects() {
                 "{name} must leave connections to terminals"
             );
         }
+    }
+}
+
+#[test]
+fn only_exports_writes_excel() {
+    for (name, _) in ARROWS.iter().filter(|(name, _)| *name != "exports") {
+        let used = dependencies(name);
+        assert!(
+            !used.contains("rust_xlsxwriter"),
+            "{name} must leave files of spreadsheets to exports"
+        );
     }
 }
 

@@ -5,12 +5,14 @@ use std::collections::HashMap;
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::{Redirect, Response};
+use exports::{Export, Whose};
 use jiff::civil::Date;
 use serde::Deserialize;
 use store::views::day::{self, CorrectionRow, DayRow, Seen};
 use store::views::devices;
 
 use super::devices::form::site_choices;
+use super::exports::{send, split_name};
 use super::form::filled;
 use super::remarks::Remarks;
 use crate::WebState;
@@ -23,6 +25,8 @@ use crate::ui::{Section, Ui};
 
 /// Rows on one page.
 const PAGE: usize = 50;
+/// The filter that is no segment.
+const EXCEPTIONS: &str = "exceptions";
 
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct DayQuery {
@@ -43,6 +47,7 @@ pub(crate) struct DayQuery {
     #[serde(default)]
     sort: String,
     page: Option<usize>,
+    bom: Option<String>,
 }
 
 impl DayQuery {
@@ -93,6 +98,9 @@ struct DayPage<'a> {
     columns: Vec<Column>,
     shown: String,
     pages: Vec<PageLink>,
+    /// The files of these rows.
+    csv: String,
+    xlsx: String,
     /// The word of the filter that found nobody, for the empty table.
     empty: String,
     clear: String,
@@ -200,7 +208,8 @@ pub(crate) async fn show(
     Query(mut query): Query<DayQuery>,
 ) -> Result<Response, PageError> {
     visitor.require(visitor.may().people)?;
-    let date: Date = date.parse().map_err(|_| PageError::NotFound)?;
+    let (name, file) = split_name(&date, query.bom.is_some());
+    let date: Date = name.parse().map_err(|_| PageError::NotFound)?;
     let ui = visitor.ui(&state, Section::Day);
     let frame = state.boards.frame();
     query.site = frame.site(query.site).map(|site| site.id);
@@ -257,7 +266,7 @@ pub(crate) async fn show(
         rows.retain(|row| first.get(&row.id) == Some(&device));
     }
     let chips = filter_chips(&rows, &query, &text);
-    let exceptions = query.status == "exceptions";
+    let exceptions = query.status == EXCEPTIONS;
     rows.retain(|row| {
         query.status.is_empty()
             || (exceptions && has_exceptions(row))
@@ -268,6 +277,10 @@ pub(crate) async fn show(
         "first_in" => rows.sort_by_key(|row| (row.first_in.is_none(), row.first_in.clone())),
         "late" => rows.sort_by_key(|row| std::cmp::Reverse(row.late_min)),
         _ => rows.sort_by_key(rank),
+    }
+    if let Some(format) = file {
+        let whose = Whose::Ids(rows.iter().map(|row| row.id).collect());
+        return send(&state, &Export::Day { day: date, whose }, format).await;
     }
 
     let total = rows.len();
@@ -318,6 +331,8 @@ pub(crate) async fn show(
         shifts,
         devices: device_choices,
         columns: columns(&query),
+        csv: format!("/day/{date}.csv{}", query.with("page", "")),
+        xlsx: format!("/day/{date}.xlsx{}", query.with("page", "")),
         shown: if total == 0 {
             String::new()
         } else {

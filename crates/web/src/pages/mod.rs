@@ -4,11 +4,14 @@ mod changes;
 mod day;
 mod devices;
 mod door;
+mod exports;
 mod failures;
 mod form;
 mod inbox;
+mod month;
 mod people;
 mod remarks;
+mod reports;
 mod roll_call;
 mod setup;
 pub mod today;
@@ -31,6 +34,9 @@ pub(crate) fn routes() -> Router<WebState> {
         .merge(roll_call::routes())
         .merge(failures::routes())
         .merge(people::routes())
+        .merge(month::routes())
+        .merge(exports::routes())
+        .merge(reports::routes())
         .merge(devices::operations::routes())
         .merge(devices::trust::routes())
         .merge(devices::orders::routes())
