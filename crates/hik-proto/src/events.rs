@@ -277,7 +277,10 @@ pub enum Says<'a> {
         means: Means,
     },
     /// A punch of whoever has the card, which the terminal knows.
-    OfCard { card: &'a str, means: Means },
+    OfCard {
+        card: &'a str,
+        means: Means,
+    },
     /// Somebody was not let in.
     Refused,
     /// Doors, buttons, alarms, and authentications of nobody.

@@ -14,10 +14,10 @@ mod device;
 mod door;
 mod envelope;
 mod events;
+mod faces;
 mod hosts;
 mod multipart;
 mod notification;
-mod faces;
 mod numbers;
 mod people;
 mod person;
@@ -42,13 +42,13 @@ pub use envelope::Envelope;
 pub use events::{
     AccessEvent, AttendanceStatus, EventPage, EventRow, EventSearch, Says, decode_event_page,
 };
+pub use faces::{FacePicture, FaceUpload, PictureError, decode_has_face, encode_face_search};
 pub use hosts::{
     CallHost, EventFormat, HostCapabilities, HostSlot, LONGEST_URL, SlotDifference, decode_hosts,
     encode_free_host,
 };
 pub use multipart::{Content, MOST_OF_PART, Part, PartSplitter, Piece};
 pub use notification::{Notification, Subscription, Told, decode_listeners};
-pub use faces::{FacePicture, FaceUpload, PictureError, decode_has_face, encode_face_search};
 pub use numbers::{CardNo, EmployeeNo, NonEmpty};
 pub use people::{PeoplePage, PeopleSearch, Person, decode_people_count, decode_people_page};
 pub use person::{Difference, PersonRecord, Validity};

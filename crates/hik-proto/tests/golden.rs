@@ -70,7 +70,7 @@ fn what_a_terminal_can_do() {
         attendance_status: true,
         listeners: true,
         employee_no_len: Some(32),
-            employee_no_digits: false,
+        employee_no_digits: false,
     };
     assert_eq!(can, all);
     let system = SystemCapabilities::decode(golden!("system_capabilities.xml"));

@@ -2,11 +2,10 @@
 //! `testdata/` names its source.
 
 use hik_proto::{
-    AccessCapabilities, Card, CardNo, CardSearch, DeleteProgress, DeviceTime, DoorCommand,
-    DoorState, EmployeeNo, FacePicture, FaceUpload, Method, NonEmpty, PeopleSearch, PersonRecord,
-    Refusal, Request, ResponseStatus, SearchState, Validity, decode_card_page, decode_has_face,
-    decode_people_page, delete_cards, delete_faces, delete_people, delete_people_with_all,
-    encode_face_search,
+    Card, CardNo, CardSearch, DeleteProgress, DeviceTime, DoorCommand, DoorState, EmployeeNo,
+    FacePicture, FaceUpload, Method, NonEmpty, PeopleSearch, PersonRecord, Refusal, Request,
+    ResponseStatus, SearchState, Validity, decode_card_page, decode_has_face, decode_people_page,
+    delete_cards, delete_faces, delete_people, delete_people_with_all, encode_face_search,
 };
 use jiff::civil::{DateTime, date};
 
@@ -243,16 +242,6 @@ fn doors() {
     assert_eq!(state(1), Some(DoorState::Normal));
     assert_eq!(state(2), Some(DoorState::AlwaysClosed));
     assert_eq!(state(3), None);
-}
-
-#[test]
-fn capabilities_tell_what_a_number_may_be() {
-    let found = AccessCapabilities::decode(golden!("access_capabilities.xml"));
-    let expected = AccessCapabilities {
-        employee_no_len: Some(32),
-        employee_no_digits: false,
-    };
-    assert_eq!(found.expect("capabilities"), expected);
 }
 
 #[test]

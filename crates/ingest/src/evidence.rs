@@ -1,5 +1,6 @@
 //! From stored rows to the engine's inputs, and through the engine.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -202,9 +203,9 @@ impl Plans {
         let mut rules = HashMap::new();
         for (id, person) in &evidence.people {
             let scopes = scopes(&evidence.policies, *id, person);
-            if !rules.contains_key(&scopes) {
-                let of_these = Rules::of(evidence, &scopes)?;
-                rules.insert(scopes, of_these);
+            if let Entry::Vacant(vacant) = rules.entry(scopes) {
+                let of_these = Rules::of(evidence, vacant.key())?;
+                vacant.insert(of_these);
             }
         }
         let names = evidence.shifts.iter();

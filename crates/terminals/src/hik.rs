@@ -19,13 +19,11 @@ use std::time::Duration;
 
 use attendance::Punch;
 use hik_proto::sadp::normal_mac;
-use hik_proto::{
-    AccessCapabilities, DeviceInfo, EventCapabilities, decode_people_count, paths,
-};
+use hik_proto::{AccessCapabilities, DeviceInfo, EventCapabilities, decode_people_count, paths};
 use jiff::Timestamp;
 
 use self::gate::Gate;
-use self::http::{Answer, Http, Opened};
+use self::http::{Answer, Http};
 use self::log::{Collected, Start};
 use self::position::Position;
 use self::stream::Stream;

@@ -26,6 +26,8 @@ const IMPATIENT: HikLimits = HikLimits {
     connect: Duration::from_millis(1900),
     answer: Duration::from_secs(2),
     body: 1 << 20,
+    silence_least: Duration::from_secs(40),
+    silence_most: Duration::from_secs(90),
 };
 const STALLING: [&str; 5] = ["silent", "slow=3s", "dribble=20ms", "stall", "tls-silent"];
 /// Reads at one time: each has deadlines, and all share the machine.

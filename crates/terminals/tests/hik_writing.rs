@@ -13,8 +13,8 @@ use simulators::hik::{
     ZoneNotation, stopped,
 };
 use terminals::{
-    Credentials, Deadline, DeviceKind, DoorUnit, Effect, HikLimits, HikTerminal, Limit, Privilege,
-    Step, Target, Terminal, TerminalError, Transport, UserChange, WriteError,
+    CertificateTrust, Credentials, Deadline, DeviceKind, DoorUnit, Effect, HikLimits, HikTerminal,
+    Limit, Privilege, Step, Target, Terminal, TerminalError, Transport, UserChange, WriteError,
 };
 
 const RECORD: &str = "/ISAPI/AccessControl/UserInfo/Record";
@@ -65,10 +65,11 @@ fn target_at(addr: SocketAddr) -> Target {
         port: addr.port(),
         transport: Transport::Tcp,
         credentials: Credentials {
-            comm_key: None,
             username: Some("operator".to_owned()),
             password: Some("Abc12345".to_owned()),
+            ..Credentials::default()
         },
+        certificate: CertificateTrust::default(),
         serial: Some("GB9637211".to_owned()),
     }
 }

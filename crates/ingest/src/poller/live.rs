@@ -11,7 +11,7 @@ use attendance::{DeviceId, Way};
 use jiff::SignedDuration;
 use store::StoreError;
 use store::entities::devices;
-use terminals::{Deadline, DeviceKind, Live, ReadPosition, Terminal, TerminalError};
+use terminals::{Deadline, DeviceKind, Live, ReadPosition, Retry, Terminal, TerminalError};
 use tokio::sync::Notify;
 
 use super::{LiveState, PollFailure, Poller, UnderWay, interval, jittered, lock};

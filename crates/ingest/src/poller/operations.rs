@@ -8,7 +8,7 @@ use store::entities::devices;
 use store::fingerprints::FingerprintBackup;
 use store::{Author, StoreError};
 use terminals::{
-    Deadline, DoorUnit, Limit, ReadPosition, Reading, Retry, Terminal, TerminalError, UserChange,
+    Deadline, DoorUnit, Limit, ReadPosition, Reading, Terminal, TerminalError, UserChange,
     UserDetails, WriteError, Written,
 };
 

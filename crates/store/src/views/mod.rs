@@ -9,8 +9,8 @@ pub mod devices;
 pub mod inbox;
 pub mod people;
 pub mod roll_calls;
-pub mod why;
 pub mod sheet;
+pub mod why;
 
 #[cfg(test)]
 mod tests;

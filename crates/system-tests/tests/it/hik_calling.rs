@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use attendance::DeviceId;
+use ingest::Clock;
+use jiff::tz::TimeZone;
 use jiff::{ToSpan, Zoned};
 use simulators::hik::{
     AfterReboot, Event, HttpHost, Login, Push, RunningTerminal, User, VirtualTerminal,
@@ -20,8 +22,11 @@ const KILLS: usize = 8;
 /// Before each kill so many more posts are answered.
 const POSTS_A_ROUND: u64 = 6;
 
+fn now() -> Zoned {
+    Clock::system().now().to_zoned(TimeZone::UTC)
+}
+
 fn terminal(push: Push) -> VirtualTerminal {
-    let now = || Zoned::now().with_time_zone(jiff::tz::TimeZone::UTC);
     VirtualTerminal::new(SERIAL, Login::new("muster", "Abc12345"), Arc::new(now))
         .users([User::new("41", "Ada"), User::new("42", "Ben")])
         .keeps_alive()
@@ -133,14 +138,14 @@ async fn armed_by_the_server_and_again_after_a_restart_that_forgot() {
     );
 
     let store = open(&office).await;
-    terminal.punch("41", Zoned::now().datetime());
+    terminal.punch("41", now().datetime());
     until("a punch by push", async || told(&store).await.len() == 1).await;
 
     terminal.reboot().expect("its port");
     assert!(!calls_us(&terminal), "it forgot");
     office.run_ok(&["poll"]);
     until("a slot that calls us again", async || calls_us(&terminal)).await;
-    terminal.punch("42", Zoned::now().datetime() + 1.minute());
+    terminal.punch("42", now().datetime() + 1.minute());
     until("another punch by push", async || {
         told(&store).await.len() == 2
     })
@@ -159,11 +164,7 @@ async fn nothing_that_was_acknowledged_is_lost_when_the_server_is_killed() {
     register(&office, &terminal);
     let port = system_tests::free_port();
     let serve = || office.serve_with(&[("MUSTER_PUSH_LISTEN", &port.to_string())]);
-    let began = Zoned::now()
-        .datetime()
-        .round(jiff::Unit::Second)
-        .expect("a time")
-        - 1.day();
+    let began = now().datetime().round(jiff::Unit::Second).expect("a time") - 1.day();
     let mut made = 0;
     for round in 0..KILLS {
         let server = serve();

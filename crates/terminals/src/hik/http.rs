@@ -644,7 +644,6 @@ impl Http {
             }
         }
     }
-
 }
 
 /// What an HTTP status means that comes without a body of its own.

@@ -19,7 +19,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::http::{Denied, self, Answer, Opened, io_error};
+use super::http::{self, Answer, Denied, Opened, io_error};
 use super::log::{Sorted, sort_out};
 use super::{HikLimits, HikTerminal};
 use crate::{Deadline, Identity, Live, ParkedRecord, Picture, Step, TerminalError};
@@ -510,11 +510,7 @@ impl Ear {
         self.pictured = None;
         let serial = told.row.serial;
         let text = told.row.row.json;
-        let sorted = told
-            .row
-            .row
-            .value
-            .and_then(|event| sort_out(&event, serial));
+        let sorted = told.row.row.value.and_then(|event| sort_out(event, serial));
         if told.current == Some(false) {
             self.counts.history += 1;
             if !matches!(sorted, Ok(Sorted::Refused | Sorted::Noise)) {

@@ -12,8 +12,8 @@ pub(super) mod form;
 pub(super) mod operations;
 pub(super) mod orders;
 pub(super) mod parked;
-pub(super) mod trust;
 pub(super) mod place;
+pub(super) mod trust;
 mod users;
 pub(super) mod waiting;
 

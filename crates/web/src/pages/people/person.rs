@@ -229,7 +229,6 @@ pub(super) async fn picture(
     Ok((headers, state.store.kept_bytes(&kept)?).into_response())
 }
 
-
 fn month_of(text: &str) -> Option<Date> {
     format!("{text}-01").parse().ok()
 }
