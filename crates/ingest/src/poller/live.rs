@@ -296,20 +296,16 @@ fn again_after(losses: u32) -> SignedDuration {
     SignedDuration::from_secs(1 << doublings).min(LONGEST_WAIT)
 }
 
-/// Whether another connection is needed.
+/// Whether another connection is needed. What was not known before, and is found out by the first connection, is no change.
 fn moved(before: &devices::Model, now: &devices::Model) -> bool {
     let place = |row: &devices::Model| {
         let sealed = (row.password_sealed.clone(), row.comm_key_sealed.clone());
-        let how = (row.transport.clone(), row.certificate.clone());
-        (
-            row.address.clone(),
-            row.port,
-            row.username.clone(),
-            sealed,
-            how,
-        )
+        (row.address.clone(), row.port, row.username.clone(), sealed)
     };
+    let how = |before: &Option<String>, now: &Option<String>| before.is_some() && before != now;
     place(before) != place(now)
+        || how(&before.transport, &now.transport)
+        || how(&before.certificate, &now.certificate)
 }
 
 #[cfg(test)]

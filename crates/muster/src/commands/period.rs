@@ -40,6 +40,8 @@ pub enum Command {
         reason: String,
     },
     /// What was closed and opened again.
+    ///
+    /// Example: muster period list
     List,
 }
 

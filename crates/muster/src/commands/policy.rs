@@ -16,6 +16,8 @@ use crate::output::{count, plain};
 #[derive(clap::Subcommand)]
 pub enum Command {
     /// What is set, from the widest to the narrowest: company, sites, departments, people.
+    ///
+    /// Example: muster policy show
     Show,
     /// Sets rules of a level; what it set before is replaced. Without values everything of the level is taken back.
     ///
