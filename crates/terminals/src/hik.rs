@@ -30,8 +30,8 @@ use self::stream::Stream;
 use crate::doctor::Ability;
 use crate::steps::Steps;
 use crate::{
-    CertificatePin, Condition, Deadline, DeviceUser, Identity, LogRead, OnStep, ReadPosition,
-    Reading, Step, Target, TerminalError,
+    CertificatePin, Deadline, DeviceUser, Identity, LogRead, OnStep, ReadPosition, Reading, Step,
+    Target, TerminalError,
 };
 
 /// How long and how much one request may take. The vendor advises 10 s for the event search.
@@ -329,16 +329,12 @@ impl HikTerminal {
     pub(crate) async fn look_at_stream(&mut self) -> Result<(), TerminalError> {
         let step = Step::Live;
         match self.open_alert_stream().await? {
-            Some(head) if is_multipart(&head) => Ok(()),
-            Some(_) => Err(TerminalError::Malformed {
+            Ok(head) if is_multipart(&head) => Ok(()),
+            Ok(_) => Err(TerminalError::Malformed {
                 step,
                 detail: "its stream of events is not in parts".to_owned(),
             }),
-            None => Err(TerminalError::Condition {
-                step,
-                condition: Condition::NotSupported,
-                detail: "it has no stream of events".to_owned(),
-            }),
+            Err(refusal) => Err(refusal.into_error()),
         }
     }
 

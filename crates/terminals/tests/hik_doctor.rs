@@ -98,7 +98,7 @@ async fn a_terminal_that_is_well() {
 #[tokio::test]
 async fn what_a_terminal_says_no_for_has_a_name() {
     let faults: [(FaultRule, Check, &str); 7] = [
-        (Fault::StreamFull.into(), Check::Live, "too_many_listeners"),
+        (Fault::StreamFull.into(), Check::Live, "stream_full"),
         (
             Fault::Lacks(Right::Stream).into(),
             Check::Live,

@@ -116,6 +116,7 @@ const FATAL: &[(&str, &str)] = &[
     ("locked", "locked"),
     ("bare-401", "sign_in_refused"),
     ("busy", "busy"),
+    ("says=noMemory", "busy"),
     ("error-in-200", "device_fault"),
     ("not-activated", "not_activated"),
 ];

@@ -357,7 +357,12 @@ async fn every_fault_of_a_write_is_named() {
             "write_not_allowed",
             false,
         ),
-        (lacks(Right::People, PEOPLE), Ask::Change, "refused", false),
+        (
+            lacks(Right::People, PEOPLE),
+            Ask::Change,
+            "low_privilege",
+            false,
+        ),
         (
             Fault::ErrorInOk.on(RECORD),
             Ask::Create,

@@ -96,8 +96,8 @@ impl HikTerminal {
         self.stream = None;
         let response = match manner_of(&self.identity) {
             Manner::Stream => match self.open_alert_stream().await? {
-                Some(response) => response,
-                None => self.subscribe().await?,
+                Ok(response) => response,
+                Err(_) => self.subscribe().await?,
             },
             Manner::Subscription(body) => match self.try_subscription(body).await? {
                 Ok(response) => response,
@@ -152,17 +152,19 @@ impl HikTerminal {
         self.stream = Some(stream);
     }
 
-    /// `None` where there is no such thing.
-    pub(super) async fn open_alert_stream(&mut self) -> Result<Option<Response>, TerminalError> {
+    /// `Err` inside: there is no such thing, or not for this account.
+    pub(super) async fn open_alert_stream(
+        &mut self,
+    ) -> Result<Result<Response, Refusal>, TerminalError> {
         let mut refusal = match self.try_stream(paths::STREAM).await? {
-            Ok(response) => return Ok(Some(response)),
+            Ok(response) => return Ok(Ok(response)),
             Err(refusal) => refusal,
         };
         if refusal.status == StatusCode::BAD_REQUEST {
             // So some firmware answers who asks twice in quick succession, if only for the challenge.
             self.http.pause(STEP, BEFORE_AGAIN).await?;
             refusal = match self.try_stream(paths::STREAM).await? {
-                Ok(response) => return Ok(Some(response)),
+                Ok(response) => return Ok(Ok(response)),
                 Err(refusal) => refusal,
             };
         }
@@ -171,12 +173,12 @@ impl HikTerminal {
             StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND
         ) {
             refusal = match self.try_stream(paths::PLAIN_STREAM).await? {
-                Ok(response) => return Ok(Some(response)),
+                Ok(response) => return Ok(Ok(response)),
                 Err(refusal) => refusal,
             };
         }
         match refusal.is_unknown() {
-            true => Ok(None),
+            true => Ok(Err(refusal)),
             false => Err(refusal.into_error()),
         }
     }
@@ -232,7 +234,7 @@ impl HikTerminal {
 }
 
 /// Why a stream was not opened.
-struct Refusal {
+pub(super) struct Refusal {
     status: StatusCode,
     said: Option<ResponseStatus>,
 }
@@ -254,7 +256,7 @@ impl Refusal {
         said.map_or(self.status.is_server_error(), ResponseStatus::is_passing)
     }
 
-    fn into_error(self) -> TerminalError {
+    pub(super) fn into_error(self) -> TerminalError {
         let said = self.said.filter(|said| !said.is_ok());
         Denied::of(said.as_ref(), self.status).at(STEP)
     }

@@ -1190,8 +1190,8 @@ async fn a_card_alone_tells_who_it_was() {
     let cards = "/ISAPI/AccessControl/CardInfo/Search";
     assert_eq!(
         terminal.counts().by_path[cards],
-        3,
-        "a challenge and each card once"
+        4,
+        "a challenge, each card once, and all of them with the people"
     );
 
     // Where cards are not told the rows wait, and the read goes on.
