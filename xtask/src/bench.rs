@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: the bars of `docs/benchmarks.md`, measured against the simulators in a release build.
 
-use crate::run;
+use crate::postgres::Cluster;
+use crate::{run, tools};
 
 /// Runs the measurements; without a filter they rewrite the table in `docs/benchmarks.md`.
 ///
@@ -12,7 +13,10 @@ pub fn run(filter: Option<&str>) -> anyhow::Result<()> {
         "build the server",
         run::cargo().args(["build", "--release", "--package", "muster"]),
     )?;
+    let (postgres, _chromium) = tools::find_or_install()?;
+    let cluster = Cluster::durable(&postgres)?;
     let mut bench = run::cargo();
+    bench.env("MUSTER_TEST_POSTGRES", cluster.url());
     bench.args(["bench", "--package", "system-tests", "--bench", "bars"]);
     if let Some(filter) = filter {
         bench.args(["--", filter]);

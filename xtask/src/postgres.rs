@@ -29,11 +29,34 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Makes and starts a cluster on a free loopback port. As root it runs as user `postgres`, because PostgreSQL refuses root.
+    /// Makes and starts a cluster on a free loopback port, for tests: nothing in it outlives the run, so nothing waits for the
+    /// disk. As root it runs as user `postgres`, because PostgreSQL refuses root.
     ///
     /// # Errors
     /// When initdb or the server fails; the message carries the server's log.
     pub fn start(programs: &PostgresTools) -> anyhow::Result<Self> {
+        Self::with(
+            programs,
+            &[
+                "-c",
+                "fsync=off",
+                "-c",
+                "synchronous_commit=off",
+                "-c",
+                "full_page_writes=off",
+            ],
+        )
+    }
+
+    /// The same for measurements: every commit is on the disk, as with a company's own server.
+    ///
+    /// # Errors
+    /// As [`Cluster::start`].
+    pub fn durable(programs: &PostgresTools) -> anyhow::Result<Self> {
+        Self::with(programs, &[])
+    }
+
+    fn with(programs: &PostgresTools, settings: &[&str]) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new()
             .prefix("muster-postgres-")
             .tempdir()
@@ -72,7 +95,7 @@ impl Cluster {
             bail!("initdb failed: {}", String::from_utf8_lossy(&made.stderr));
         }
         let port = free_port()?;
-        // Nothing here outlives the run, so nothing waits for the disk; many tests each hold a few connections.
+        // Many tests each hold a few connections.
         let keeper = as_owner(Path::new("/bin/sh"))
             .args(["-c", KEEPER, "keeper"])
             .arg(folder.path())
@@ -88,14 +111,7 @@ impl Cluster {
                 "-c",
                 "max_connections=300",
             ])
-            .args([
-                "-c",
-                "fsync=off",
-                "-c",
-                "synchronous_commit=off",
-                "-c",
-                "full_page_writes=off",
-            ])
+            .args(settings)
             .process_group(0) // out of reach of Ctrl-C, which would end the keeper before its work
             .stdin(Stdio::piped())
             .stdout(Stdio::null())

@@ -282,12 +282,17 @@ async fn events_in_any_dress() {
 async fn junk_is_answered_200_and_kept_once() {
     let server = Server::start().await;
     let no_time = event_of("7", "yesterday", 5, None);
+    // Who has the card, only the terminal knows.
+    let card = event_of("", "2026-09-01T17:27:01", 5, None)
+        .replace("\"employeeNoString\":\"\"", "\"cardNo\":\"0012345678\"");
+    assert!(card.contains("cardNo"));
     let junk = [
         "{\"eventType\":",
         "hello",
         "<a><b></a>",
         "--x\r\n\r\nhello there\r\n--x--\r\n",
         &no_time,
+        &card,
     ];
     for body in junk.iter().chain(&junk) {
         assert_eq!(

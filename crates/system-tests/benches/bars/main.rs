@@ -9,6 +9,7 @@ mod company;
 mod cycle;
 mod fleet;
 mod http;
+mod judge;
 mod live;
 mod process;
 mod push;
@@ -31,6 +32,7 @@ const MEASUREMENTS: &[Measurement] = &[
     ("live", live::measure),
     ("today", today::measure),
     ("push", push::measure),
+    ("judge", judge::measure),
     ("sheets", sheets::measure),
     ("idle", server::idle),
     ("start", server::start),

@@ -216,8 +216,13 @@ fn link(caller: &Caller, told: &Told) -> Option<Link> {
 /// A punch and the name of who made it; `None` for an event that is none.
 fn read(told: &Told) -> Result<Option<(Punch, String)>, String> {
     let event = told.row.row.value.as_ref().map_err(String::clone)?;
-    let Says::Punch { employee_no, means } = event.says()? else {
-        return Ok(None);
+    let (employee_no, means) = match event.says()? {
+        Says::Punch { employee_no, means } => (employee_no, means),
+        // Who has it knows the terminal; a reading asks it.
+        Says::OfCard { card, .. } => {
+            return Err(format!("card {card} without an employee number"));
+        }
+        Says::Refused | Says::Noise => return Ok(None),
     };
     let user = DeviceUserId::parse(employee_no).ok_or("unusable employee number")?;
     let punch = Punch {
