@@ -1915,6 +1915,7 @@ shift-flexible-hours = Flexible, { $hours }
 shift-start = Start
 shift-end = End
 shift-times = Times
+times-span = { $from }–{ $to }
 shift-times-hint = Times like 09:00. An end before its start is on the next day, so a night shift is 22:00 to 06:00. Empty lines are left out.
 shift-times-wrong = Enter times like 09:00, both of them.
 shift-needs-segment = Enter when the shift starts and ends.

@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use jiff::civil::Date;
 use store::accounts::Role;
+use store::audit::Author;
 use store::periods::Days;
 use store::roster::DayPlan;
 use store::testing::author;
@@ -56,7 +57,11 @@ impl Company {
         };
         self.engine.judge.drain().await.expect("judged");
         let tx = self.store.begin_write().await.expect("a transaction");
-        tx.close_days(days, Some("for the test"), author())
+        let author = Author {
+            at: self.engine.clock.now(),
+            ..author()
+        };
+        tx.close_days(days, Some("for the test"), author)
             .await
             .expect("closed");
         tx.commit().await.expect("committed");
@@ -104,7 +109,7 @@ async fn shifts_are_added_and_edited_whole() {
     let form = "name=NIGHT&form=flexible&required=480&core_start=11%3A00&core_end=15%3A00&break=auto&break_after=360&break_minutes=30";
     let page = company.kept(&path, form, &cookie).await;
     assert!(
-        part(&page, "shifts").contains("Flexible, 8\u{a0}h\u{a0}00, 11:00–15:00"),
+        part(&page, "shifts").contains("Flexible, 8 h 00, 11:00–15:00"),
         "{page}"
     );
 
@@ -289,15 +294,16 @@ async fn closed_days_refuse_and_the_form_says_so() {
     let company = company().await;
     let cookie = company.owner().await;
     company.close(DAY).await;
-    let asma = company.people[0];
+    // Giulia's day was judged before it was closed.
+    let giulia = company.people[6];
     let said = "2026-05-12 is closed, so nothing was stored.";
     for (path, form) in [
         (
             "/roster/plan",
-            format!("person={asma}&from={DAY}&step=change"),
+            format!("person={giulia}&from={DAY}&step=change"),
         ),
-        ("/roster/CT-1001/2026-05-12", "plan=off&step=set".to_owned()),
-        ("/calendar/leave", format!("code=CT-1001&from={DAY}")),
+        ("/roster/CT-1007/2026-05-12", "plan=off&step=set".to_owned()),
+        ("/calendar/leave", format!("code=CT-1007&from={DAY}")),
     ] {
         let page = company.refused(path, &form, &cookie).await;
         assert!(page.contains(said), "{path}: {page}");

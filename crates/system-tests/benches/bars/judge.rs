@@ -143,7 +143,10 @@ fn company_row(database: &str, judged: &Judged) -> Row {
             millis(judged.again)
         ),
         result: millis(judged.took),
-        floor: Some(format!("{} (rows into one bare table)", millis(judged.floor))),
+        floor: Some(format!(
+            "{} (rows into one bare table)",
+            millis(judged.floor)
+        )),
         ratio: Some(ratio(judged.took, judged.floor)),
         bar: "≤ 5 s",
         met: judged.took <= Duration::from_secs(5),
@@ -204,13 +207,19 @@ async fn company(url: &str) -> Judged {
             let on = FIRST + day.days();
             for (hour, minute) in [(8, 55), (18, 5)] {
                 for person in (place..PEOPLE).step_by(TERMINALS) {
-                    punches.push(punch(1001 + person, on.at(hour, minute, 0, 0), punches.len()));
+                    punches.push(punch(
+                        1001 + person,
+                        on.at(hour, minute, 0, 0),
+                        punches.len(),
+                    ));
                 }
             }
         }
         let batch = Batch {
             contact: Some(Contact {
-                clock: TimeZone::get(ZONE).expect("a zone").to_datetime(clock.now()),
+                clock: TimeZone::get(ZONE)
+                    .expect("a zone")
+                    .to_datetime(clock.now()),
                 seen_at: clock.now(),
             }),
             complete: true,
@@ -221,7 +230,12 @@ async fn company(url: &str) -> Judged {
     }
     // Only the month: the days beside it are marked too.
     let began = Instant::now();
-    company.engine.judge.drain().await.expect("they can be judged");
+    company
+        .engine
+        .judge
+        .drain()
+        .await
+        .expect("they can be judged");
     let took = began.elapsed();
     let began = Instant::now();
     let judge = &company.engine.judge;
@@ -229,7 +243,10 @@ async fn company(url: &str) -> Judged {
     judge.judge_all(FIRST, last).await.expect("judged again");
     let again = began.elapsed();
     let reports = count_rows(&company.engine.store, "attendance_reports").await;
-    assert!(reports >= (PEOPLE as u64) * DAYS as u64, "every day is judged");
+    assert!(
+        reports >= (PEOPLE as u64) * DAYS as u64,
+        "every day is judged"
+    );
     Judged {
         took,
         again,
@@ -258,7 +275,9 @@ async fn mapping_row() -> Row {
         let url = format!("sqlite://{}", folder.path().join("muster.db").display());
         let clock = Clock::stopped(NOW.parse().expect("an instant"));
         let company = Company::new(&url, ZONE, 1, clock.clone()).await;
-        let device = company.add_devices(&[("GATE0001".to_owned(), None)], 300).await[0];
+        let device = company
+            .add_devices(&[("GATE0001".to_owned(), None)], 300)
+            .await[0];
         let first = date(2023, 11, 1);
         let mut punches = Vec::new();
         for day in 0..years * 365 {
@@ -269,7 +288,9 @@ async fn mapping_row() -> Row {
         }
         let batch = Batch {
             contact: Some(Contact {
-                clock: TimeZone::get(ZONE).expect("a zone").to_datetime(clock.now()),
+                clock: TimeZone::get(ZONE)
+                    .expect("a zone")
+                    .to_datetime(clock.now()),
                 seen_at: clock.now(),
             }),
             complete: true,
@@ -286,7 +307,9 @@ async fn mapping_row() -> Row {
     }
     let took = median(runs);
     Row {
-        what: format!("a device user with {years} years of punches is mapped, judged again and shown"),
+        what: format!(
+            "a device user with {years} years of punches is mapped, judged again and shown"
+        ),
         result: millis(took),
         floor: None,
         ratio: None,

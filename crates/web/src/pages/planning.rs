@@ -103,5 +103,8 @@ fn refused(error: StoreError) -> Result<String, PageError> {
 
 /// `09:00–18:00`.
 fn span(from: impl std::fmt::Display, to: impl std::fmt::Display) -> String {
-    msg("from-to").with("from", from).with("to", to).to_string()
+    msg("times-span")
+        .with("from", from)
+        .with("to", to)
+        .to_string()
 }

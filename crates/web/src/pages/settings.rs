@@ -351,6 +351,12 @@ fn said(name: &str, value: &Value) -> String {
                 .collect();
             texts.join(", ")
         }
+        ("reason", Value::String(reason)) if !reason.is_empty() => {
+            msg(format!("reason-{reason}")).to_string()
+        }
+        ("leave_part", Value::String(part)) if !part.is_empty() => {
+            msg(format!("leave-part-{part}")).to_string()
+        }
         (_, Value::String(text)) => text.clone(),
         _ => String::new(),
     };

@@ -14,7 +14,7 @@ use tower_sessions::Session;
 use super::super::day::Choice;
 use super::super::devices::form::site_choices;
 use super::super::form::Errors;
-use super::{refused, span};
+use super::refused;
 use crate::WebState;
 use crate::board::path_part;
 use crate::error::{PageError, html};
@@ -177,7 +177,10 @@ impl LeaveRow {
             href: format!("/people/{}", path_part(&row.code)),
             days: match row.from_day == row.to_day {
                 true => day(&row.from_day),
-                false => span(day(&row.from_day), day(&row.to_day)),
+                false => msg("from-to")
+                    .with("from", day(&row.from_day))
+                    .with("to", day(&row.to_day))
+                    .to_string(),
             },
             part: match row.part.as_str() {
                 "first_half" => Some(msg("leave-first-half")),
