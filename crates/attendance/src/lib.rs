@@ -52,6 +52,7 @@ pub use report::{
     Exception, IgnoredReason, Judgement, Moment, Presence, Report, Stage, Status, UnknownReason,
     Waits,
 };
+pub use roster::{PlanOrigin, planned};
 pub use shift::{
     Break, HourMinute, HourMinuteError, PolicyOverrides, SegmentSpec, Shift, ShiftError,
 };

@@ -9,7 +9,7 @@ use jiff::civil::Date;
 
 use crate::inputs::{Inputs, PlannedShift};
 use crate::policy::Policy;
-use crate::roster::{Duty, Origin, duty, is_holiday};
+use crate::roster::{Duty, PlanOrigin, duty, is_holiday};
 use crate::shift::{Break, HourMinute, SegmentSpec};
 use crate::time::{Day, SiteZone, Span, minutes, unite};
 
@@ -46,7 +46,7 @@ pub(crate) struct Plan<'a> {
     pub day: Day,
     pub date: Date,
     pub kind: Kind,
-    pub origin: Origin,
+    pub origin: PlanOrigin,
     pub holiday: bool,
     /// Of an undecided day the candidates.
     pub names: &'a [Arc<str>],
@@ -104,7 +104,7 @@ impl<'a> Planner<'_, 'a> {
             day,
             date: Date::ZERO,
             kind: Kind::Off,
-            origin: Origin::Nothing,
+            origin: PlanOrigin::Nothing,
             holiday: false,
             names: &[],
             choice: None,

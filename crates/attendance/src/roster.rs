@@ -9,7 +9,7 @@ use crate::time::Day;
 
 /// Where the value of a day comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Origin {
+pub enum PlanOrigin {
     Override,
     WeeklyOff,
     Cycle,
@@ -18,7 +18,7 @@ pub(crate) enum Origin {
     Nothing,
 }
 
-impl Origin {
+impl PlanOrigin {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Override => "override",
@@ -48,25 +48,36 @@ impl<'a> Duty<'a> {
     }
 }
 
+/// What somebody is planned to work on a day, before any holiday or leave. R14.
+pub fn planned(roster: &Roster, date: Date) -> (RosterValue, PlanOrigin) {
+    let (duty, origin) = duty(roster, date, Day::of(date));
+    let value = match duty {
+        Duty::Off => RosterValue::Off,
+        Duty::Shifts(names) => RosterValue::Shifts(names.to_vec()),
+        Duty::Auto(names) => RosterValue::Auto(names.to_vec()),
+    };
+    (value, origin)
+}
+
 /// R14.
-pub(crate) fn duty(roster: &Roster, date: Date, day: Day) -> (Duty<'_>, Origin) {
+pub(crate) fn duty(roster: &Roster, date: Date, day: Day) -> (Duty<'_>, PlanOrigin) {
     if let Some(found) = roster.overrides.get(&date) {
-        return (Duty::of(&found.value), Origin::Override);
+        return (Duty::of(&found.value), PlanOrigin::Override);
     }
     let plan = roster.plan_on(date);
     if plan.weekly_off.iter().any(|off| names_day(off, date, day)) {
-        return (Duty::Off, Origin::WeeklyOff);
+        return (Duty::Off, PlanOrigin::WeeklyOff);
     }
     if let Some(cycle) = &plan.cycle
         && !cycle.days.is_empty()
     {
         let since = day.0 - Day::of(cycle.anchor).0;
         let place = since.rem_euclid(cycle.days.len() as i64) as usize;
-        return (Duty::of(&cycle.days[place]), Origin::Cycle);
+        return (Duty::of(&cycle.days[place]), PlanOrigin::Cycle);
     }
     match &plan.week[day.weekday()] {
-        Some(value) => (Duty::of(value), Origin::Week),
-        None => (Duty::Off, Origin::Nothing),
+        Some(value) => (Duty::of(value), PlanOrigin::Week),
+        None => (Duty::Off, PlanOrigin::Nothing),
     }
 }
 
@@ -101,34 +112,34 @@ mod tests {
 
     /// Everything at once: a layer counts where no layer before it does.
     #[track_caller]
-    fn check(layers: &[Origin], date: &str, expected: &str) {
+    fn check(layers: &[PlanOrigin], date: &str, expected: &str) {
         let date: Date = date.parse().unwrap();
         let mut roster = Roster::default();
         for layer in layers {
             match layer {
-                Origin::Override => {
+                PlanOrigin::Override => {
                     let value = RosterOverride {
                         value: shift("override"),
                         on_holiday: false,
                     };
                     roster.overrides = BTreeMap::from([(date, value)]);
                 }
-                Origin::WeeklyOff => {
+                PlanOrigin::WeeklyOff => {
                     let off = WeeklyOff {
                         weekday: Weekday::Saturday,
                         nth: vec![2, 4],
                     };
                     roster.plan.weekly_off = vec![off];
                 }
-                Origin::Cycle => {
+                PlanOrigin::Cycle => {
                     let days = vec![shift("first"), shift("second"), RosterValue::Off];
                     roster.plan.cycle = Some(Cycle {
                         anchor: "2026-03-10".parse().unwrap(),
                         days,
                     });
                 }
-                Origin::Week => roster.plan.week[5] = Some(shift("week")),
-                Origin::Nothing => {}
+                PlanOrigin::Week => roster.plan.week[5] = Some(shift("week")),
+                PlanOrigin::Nothing => {}
             }
         }
         let (duty, origin) = duty(&roster, date, Day::of(date));
@@ -142,7 +153,7 @@ mod tests {
 
     #[test]
     fn the_first_layer_that_speaks_decides() {
-        use Origin::{Cycle, Nothing, Override, Week, WeeklyOff};
+        use PlanOrigin::{Cycle, Nothing, Override, Week, WeeklyOff};
         check(
             &[Week, Cycle, WeeklyOff, Override],
             "2026-03-14",
@@ -160,6 +171,7 @@ mod tests {
         check(&[Week], "2026-03-15", "off by nothing");
         check(&[Nothing], "2026-03-14", "off by nothing");
     }
+
     #[test]
     fn a_plan_holds_from_its_date_to_the_next() {
         let plan = |name: &str| RosterPlan {
@@ -182,8 +194,8 @@ mod tests {
             ("2026-03-16", "third"),
         ] {
             let on = date(on);
-            let (duty, _) = duty(&roster, on, Day::of(on));
-            assert_eq!(duty, Duty::Shifts(&[expected.into()]), "{on}");
+            let expected = (shift(expected), PlanOrigin::Week);
+            assert_eq!(planned(&roster, on), expected, "{on}");
         }
     }
 }

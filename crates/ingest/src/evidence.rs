@@ -17,6 +17,7 @@ use store::reports::{CorrectionEvidenceKind, Declared, DeviceEvidence, Evidence,
 use store::roster::{DayPlan, WorkPlan};
 
 use crate::IngestError;
+use crate::judge::PlannedDay;
 
 /// A device is relevant for who punched on it within so many days.
 const RELEVANT_DAYS: i32 = 60;
@@ -81,6 +82,47 @@ pub(crate) fn judge_days(
             })
             .collect()
     }))
+}
+
+/// What these people are planned to do on these days, holidays and leave over it. Days outside of the employment are left out.
+pub(crate) fn planned_days(
+    evidence: &Evidence,
+    days: &[(EmployeeId, Date)],
+) -> Result<BTreeMap<(EmployeeId, Date), PlannedDay>, IngestError> {
+    // A plan has nothing to do with what is covered.
+    let plans = Plans::of(evidence, Timestamp::MAX)?;
+    let mut rosters: BTreeMap<EmployeeId, Roster> = BTreeMap::new();
+    let mut planned = BTreeMap::new();
+    for &(employee, day) in days {
+        let Some(person) = evidence.people.get(&employee) else {
+            continue;
+        };
+        let begun = person.employed_from.is_none_or(|from| from <= day);
+        let left = person.employed_to.is_some_and(|to| to < day);
+        if !begun || left {
+            continue;
+        }
+        let roster = rosters
+            .entry(employee)
+            .or_insert_with(|| plans.roster(evidence, person));
+        let (value, origin) = attendance::planned(roster, day);
+        let single = roster.overrides.get(&day);
+        let absences = person.absences.iter();
+        planned.insert(
+            (employee, day),
+            PlannedDay {
+                value,
+                origin,
+                holiday: plans.holidays(person.site).contains(&day)
+                    && !single.is_some_and(|single| single.on_holiday),
+                away: absences
+                    .filter(|one| one.from <= day && day <= one.to)
+                    .map(|one| (one.on_duty, one.part))
+                    .collect(),
+            },
+        );
+    }
+    Ok(planned)
 }
 
 /// The windows around `day` in which the people of the evidence are planned to come or go.

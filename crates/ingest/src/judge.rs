@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use attendance::{DeviceId, EmployeeId, PolicyOverrides, Report, Stage, Status};
+use attendance::{
+    DayPart, DeviceId, EmployeeId, PlanOrigin, PolicyOverrides, Report, RosterValue, Stage, Status,
+};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp};
@@ -15,7 +17,7 @@ use store::reports::{Evidence, JudgedDay, ReportFields, StoredReport};
 use store::{Store, StoreError, Whose, WriteTx};
 use tokio::sync::{Mutex, Notify};
 
-use crate::evidence::{Explained, judge_days};
+use crate::evidence::{Explained, judge_days, planned_days};
 use crate::{Change, Changes, Clock, IngestError};
 
 /// Employee-days of one transaction. Each touches pages of indexes that the others touch too, so fewer would write much more.
@@ -79,6 +81,18 @@ pub struct Preview {
     /// `None`: there is, or will be, no report.
     pub before: Option<ReportFields>,
     pub after: Option<ReportFields>,
+}
+
+/// What somebody is to do on a day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlannedDay {
+    /// Shifts by name.
+    pub value: RosterValue,
+    pub origin: PlanOrigin,
+    /// And not worked nevertheless (R90).
+    pub holiday: bool,
+    /// Leave, or duty elsewhere (`true`), and of which part of the day.
+    pub away: Vec<(bool, DayPart)>,
 }
 
 /// A day as it was judged, or would be, with the way to it.
@@ -202,6 +216,16 @@ impl Judge {
                 .map_err(IngestError::Judging)??;
             found.extend(changed);
         }
+    }
+
+    /// What people are planned to do (R14), without those who do not exist and days on which they are not employed.
+    pub async fn planned(
+        &self,
+        days: &[(EmployeeId, Date)],
+    ) -> Result<BTreeMap<(EmployeeId, Date), PlannedDay>, IngestError> {
+        let tx = self.0.store.begin_read().await?;
+        let evidence = tx.load_evidence(days).await?;
+        planned_days(&evidence, days)
     }
 
     /// Days with their derivations (R120), judged from today's evidence as far as it was known at `at` (R7); without it each as

@@ -34,7 +34,7 @@ pub use clock_setting::{
 pub use engine::{Engine, Watching, Workers};
 pub use error::IngestError;
 pub use intake::{Accepted, Batch, ClockFault, Contact, Intake};
-pub use judge::{Difference, Explanation, Judge, Preview};
+pub use judge::{Difference, Explanation, Judge, PlannedDay, Preview};
 pub use locator::{Located, Locator, LocatorOptions, Outcome, Search};
 pub use pictures::{KIND as PICTURE, Pictures};
 pub use place::is_registered_at;

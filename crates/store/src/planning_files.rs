@@ -101,26 +101,33 @@ impl Names {
             .ok_or_else(|| format!("there is no employee {code:?}"))
     }
 
-    /// `off`, `DAY`, `EARLY+LATE`, or `auto DAY+NIGHT`: shifts by name.
     fn plan(&self, text: &str) -> Result<DayPlan, String> {
-        let shifts = |names: &str| -> Result<Vec<ShiftId>, String> {
-            let found = names.split('+').map(str::trim).map(|name| {
-                let shift = self.shifts.get(name).copied();
-                shift.ok_or_else(|| format!("there is no shift {name:?}"))
-            });
-            found.collect()
-        };
-        if text.eq_ignore_ascii_case("off") {
-            return Ok(DayPlan::Off);
-        }
-        // A shift may be called so.
-        if let Some(shift) = self.shifts.get(text) {
-            return Ok(DayPlan::Shifts(vec![*shift]));
-        }
-        match text.strip_prefix("auto ") {
-            Some(candidates) => Ok(DayPlan::Auto(shifts(candidates)?)),
-            None => Ok(DayPlan::Shifts(shifts(text)?)),
-        }
+        plan_by_names(text, &self.shifts)
+    }
+}
+
+/// The plan that people write with the names of shifts: `off`, `DAY`, `EARLY+LATE`, or `auto DAY+NIGHT`.
+///
+/// # Errors
+/// Which shift does not exist.
+pub fn plan_by_names(text: &str, known: &HashMap<String, ShiftId>) -> Result<DayPlan, String> {
+    let shifts = |names: &str| -> Result<Vec<ShiftId>, String> {
+        let found = names.split('+').map(str::trim).map(|name| {
+            let shift = known.get(name).copied();
+            shift.ok_or_else(|| format!("there is no shift {name:?}"))
+        });
+        found.collect()
+    };
+    if text.eq_ignore_ascii_case("off") {
+        return Ok(DayPlan::Off);
+    }
+    // A shift may be called so.
+    if let Some(shift) = known.get(text) {
+        return Ok(DayPlan::Shifts(vec![*shift]));
+    }
+    match text.strip_prefix("auto ") {
+        Some(candidates) => Ok(DayPlan::Auto(shifts(candidates)?)),
+        None => Ok(DayPlan::Shifts(shifts(text)?)),
     }
 }
 

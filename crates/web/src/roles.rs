@@ -21,6 +21,8 @@ pub struct May {
     pub correct: bool,
     /// Payroll: its profiles and files.
     pub reports: bool,
+    /// Shifts, rosters, holidays, leave, and the rules.
+    pub plan: bool,
 }
 
 impl May {
@@ -38,6 +40,7 @@ impl May {
             roll_call: any(&[Owner, Hr]),
             correct: any(&[Owner, Hr]),
             reports: any(&[Hr]),
+            plan: any(&[Hr]),
         }
     }
 

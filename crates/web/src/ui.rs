@@ -24,6 +24,8 @@ pub enum Section {
     RollCall,
     Failures,
     Reports,
+    Planning,
+    Settings,
     Account,
     /// Signing in and setting up: no navigation.
     Door,
@@ -186,6 +188,12 @@ impl Ui {
                 Icon::large("file-spreadsheet"),
                 msg("nav-reports"),
             ),
+            Section::Planning => ("/roster".into(), Icon::large("clock"), msg("nav-planning")),
+            Section::Settings => (
+                "/settings".into(),
+                Icon::large("settings"),
+                msg("nav-settings"),
+            ),
             Section::Account => ("/account".into(), Icon::large("user"), msg("nav-account")),
         };
         Entry {
@@ -227,6 +235,10 @@ impl Ui {
         }
         if self.may.reports {
             set_up.push(self.entry(Section::Reports, None));
+        }
+        if self.may.plan {
+            set_up.push(self.entry(Section::Planning, None));
+            set_up.push(self.entry(Section::Settings, None));
         }
         [
             (None, main),

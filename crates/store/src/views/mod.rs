@@ -8,6 +8,7 @@ pub mod day;
 pub mod devices;
 pub mod inbox;
 pub mod people;
+pub mod planning;
 pub mod roll_calls;
 pub mod sheet;
 pub mod why;

@@ -4,7 +4,8 @@ use attendance::{DeviceId, DeviceUserId, EmployeeId, Way};
 
 use super::board::PersonDevice;
 use super::people::PeopleFilter;
-use super::{board, day, devices, inbox, people, roll_calls};
+use super::{board, day, devices, inbox, people, planning, roll_calls};
+use crate::calendar::{LeaveKind, NewLeave};
 use crate::calls::Greeting;
 use crate::corrections::Side;
 use crate::held::HeldCall;
@@ -288,5 +289,37 @@ on_both_databases! {
         assert_eq!(days[0].workday, "2026-05-12");
         assert_eq!(days.len(), 2);
         assert_eq!(people::departments(&store).await.unwrap().len(), 1);
+    }
+
+    async fn leave_is_listed_with_whose_it_is(store: Store) {
+        let seen = company(&store).await;
+        let tx = store.begin_write().await.unwrap();
+        let annual = tx.add_leave_type("Annual leave", "AL", true, author()).await.unwrap();
+        for (employee, from, to, leave_type) in [
+            (seen.ben, "2026-05-18", "2026-05-20", Some(annual)),
+            (seen.ada, "2026-05-04", "2026-05-04", None),
+        ] {
+            let new = NewLeave {
+                employee,
+                kind: LeaveKind::Leave,
+                from: from.parse().unwrap(),
+                to: to.parse().unwrap(),
+                part: attendance::DayPart::Full,
+                leave_type,
+                reason: "sea".to_owned(),
+            };
+            tx.add_leave(&new, author()).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        let found = async |code: &str, from: &str, to: &str, limit| {
+            let rows = planning::leave(&store, code, from, to, limit).await.unwrap();
+            rows.into_iter().map(|row| (row.code, row.leave_type)).collect::<Vec<_>>()
+        };
+        let ada = ("7".to_owned(), None);
+        let ben = ("008".to_owned(), Some("Annual leave".to_owned()));
+        assert_eq!(found("", "2026-05-01", "2026-05-31", 9).await, [ada.clone(), ben.clone()]);
+        assert_eq!(found("", "2026-05-01", "2026-05-31", 1).await, [ada]);
+        assert_eq!(found("", "2026-05-20", "2026-05-31", 9).await, [ben]);
+        assert_eq!(found("7", "2026-05-05", "2026-05-31", 9).await, []);
     }
 }

@@ -53,8 +53,8 @@ pub(super) fn changed_day(changed: &Preview, today: Date) -> Option<ChangedDay> 
     }
     Some(ChangedDay {
         date: format::short_date(changed.workday, today).to_string(),
-        now: changed.before.as_ref().map(chip),
-        then: chip(then),
+        now: changed.before.as_ref().map(report_chip),
+        then: report_chip(then),
         first_in: format::wall_minutes(then.first_in.as_deref().unwrap_or_default()).to_owned(),
         last_out: format::wall_minutes(then.last_out.as_deref().unwrap_or_default()).to_owned(),
         note: notes.join(" · "),
@@ -72,7 +72,8 @@ fn remarks(report: &ReportFields) -> Remarks<'_> {
     }
 }
 
-fn chip(report: &ReportFields) -> Chip {
+/// The status of a report, or the side that is missing.
+pub(super) fn report_chip(report: &ReportFields) -> Chip {
     let missing = remarks(report).missing();
     Chip::of(&report.status, report.late_min, missing, false)
 }

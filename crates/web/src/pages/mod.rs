@@ -10,9 +10,12 @@ mod form;
 mod inbox;
 mod month;
 mod people;
+mod planning;
 mod remarks;
 mod reports;
 mod roll_call;
+mod rules;
+mod settings;
 mod setup;
 pub mod today;
 
@@ -37,6 +40,8 @@ pub(crate) fn routes() -> Router<WebState> {
         .merge(month::routes())
         .merge(exports::routes())
         .merge(reports::routes())
+        .merge(planning::routes())
+        .merge(settings::routes())
         .merge(devices::operations::routes())
         .merge(devices::trust::routes())
         .merge(devices::orders::routes())
