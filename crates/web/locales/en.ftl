@@ -1772,3 +1772,60 @@ unit-days = days
 unit-hours = hours
 unit-minutes = minutes
 all-sites = All sites
+
+## Closing a month
+close-month = Close
+close-title = Close { $month }
+close-scope-all = all departments
+close-scope-sites = all departments of all sites
+close-scope-department = { $department } only
+close-running = It can be closed once its last day is over.
+close-empty = No day of it has been judged, so there is nothing to close.
+close-is-closed = It is closed. Its reports stay as they are, whatever arrives later.
+close-open = What is still open
+close-open-unjudged = Days being judged
+close-open-exceptions = Exceptions
+close-open-provisional = Days that may still change
+close-open-requests = Requests without an answer
+close-decide = Decide
+close-refused = { $count ->
+    [one] 1 thing is open. Decide it, or close with a written waiver.
+   *[other] { $count } things are open. Decide them, or close with a written waiver.
+}
+close-unjudged = { $count ->
+    [one] 1 day is being judged. Try again in a moment.
+   *[other] { $count } days are being judged. Try again in a moment.
+}
+close-waiver = Waiver
+close-waiver-hint = Why it is closed all the same. Kept with the period, under your name: { $name }.
+close-nothing-open = Nothing is open. What arrives later changes no report of it and is listed here.
+close-done = { $month } is closed.
+close-done-text = What arrives later is listed under changes after close.
+close-periods = Closed and opened again
+close-days = { $from } to { $to }
+close-closed-by = Closed on { $date } by { $name }.
+close-of-department = { $department }: { $closed }
+close-waived = { $count ->
+    [one] 1 thing was open, waived: { $reason }
+   *[other] { $count } things were open, waived: { $reason }
+}
+close-reopened-by = Opened again on { $date } by { $name }: { $reason }
+close-reopen = Open again
+close-reopen-reason = Reason for opening it again
+close-reopen-hint = Every version of its reports is kept. Shown here, with your name.
+close-reopened = The period is open again.
+close-reopened-text = Its days are judged again in a moment.
+close-later = Later evidence is listed under changes after close.
+close-changed = Changes after close
+close-changed-sub = what the evidence says differently now
+close-stays = Closed as
+close-differs = Differs now
+changed-early_min = leaving early
+changed-exceptions = exceptions
+changed-first_in = first in
+changed-last_out = last out
+changed-late_min = lateness
+changed-night_min = night
+changed-overtime_min = overtime
+changed-status = status
+changed-worked_min = worked time

@@ -21,11 +21,17 @@ pub struct May {
     pub correct: bool,
     /// Payroll: its profiles and files.
     pub reports: bool,
+    /// Closing months.
+    pub close: bool,
+    /// Opening a closed month again.
+    pub reopen: bool,
+    /// Answering what employees ask for: of everybody, or as a manager of the departments led.
+    pub answer: bool,
 }
 
 impl May {
     pub fn of(roles: &BTreeSet<Role>) -> Self {
-        use Role::{Hr, It, Owner};
+        use Role::{Hr, It, Manager, Owner};
         let any = |wanted: &[Role]| wanted.iter().any(|role| roles.contains(role));
         Self {
             today: any(&[Owner, Hr, It]),
@@ -38,6 +44,9 @@ impl May {
             roll_call: any(&[Owner, Hr]),
             correct: any(&[Owner, Hr]),
             reports: any(&[Hr]),
+            close: any(&[Owner, Hr]),
+            reopen: any(&[Owner]),
+            answer: any(&[Hr, Manager]),
         }
     }
 

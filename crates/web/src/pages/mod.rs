@@ -1,6 +1,7 @@
 //! One module per page: what it asks the store, and the template it fills.
 
 mod changes;
+mod closing;
 mod day;
 mod devices;
 mod door;
@@ -35,6 +36,7 @@ pub(crate) fn routes() -> Router<WebState> {
         .merge(failures::routes())
         .merge(people::routes())
         .merge(month::routes())
+        .merge(closing::routes())
         .merge(exports::routes())
         .merge(reports::routes())
         .merge(devices::operations::routes())
