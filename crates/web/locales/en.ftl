@@ -1648,8 +1648,6 @@ month-changed-after = { $count ->
 }
 month-not-closed = Not closed
 month-sheets-closed = { $locked } of { $count } daily sheets closed
-previous-month = Previous month
-next-month = Next month
 print = Print
 show = Show
 show-everybody = Show everybody
