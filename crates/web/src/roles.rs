@@ -27,11 +27,17 @@ pub struct May {
     pub reopen: bool,
     /// Answering what employees ask for: of everybody, or as a manager of the departments led.
     pub answer: bool,
+    /// The queue of days that need a decision.
+    pub decide: bool,
+    /// The people of the departments led, and their days.
+    pub team: bool,
+    /// The own days, for an account that belongs to an employee.
+    pub me: bool,
 }
 
 impl May {
     pub fn of(roles: &BTreeSet<Role>) -> Self {
-        use Role::{Hr, It, Manager, Owner};
+        use Role::{Employee, Hr, It, Manager, Owner};
         let any = |wanted: &[Role]| wanted.iter().any(|role| roles.contains(role));
         Self {
             today: any(&[Owner, Hr, It]),
@@ -47,6 +53,9 @@ impl May {
             close: any(&[Owner, Hr]),
             reopen: any(&[Owner]),
             answer: any(&[Hr, Manager]),
+            decide: any(&[Owner, Hr]),
+            team: any(&[Manager]),
+            me: any(&[Employee]),
         }
     }
 
@@ -56,6 +65,10 @@ impl May {
             "/today"
         } else if self.devices {
             "/devices"
+        } else if self.team {
+            "/team"
+        } else if self.me {
+            "/me"
         } else {
             "/account"
         }
@@ -72,7 +85,8 @@ mod tests {
         assert_eq!(landing(&[Role::Owner, Role::Hr, Role::It]), "/today");
         assert_eq!(landing(&[Role::Hr]), "/today");
         assert_eq!(landing(&[Role::It]), "/devices");
-        assert_eq!(landing(&[Role::Employee]), "/account");
+        assert_eq!(landing(&[Role::Manager, Role::Employee]), "/team");
+        assert_eq!(landing(&[Role::Employee]), "/me");
         assert_eq!(landing(&[]), "/account");
     }
 
@@ -80,5 +94,29 @@ mod tests {
     fn an_owner_sees_devices_but_does_not_edit_them() {
         let may = May::of(&[Role::Owner].into());
         assert!(may.devices && !may.edit_devices && !may.map);
+    }
+
+    #[test]
+    fn only_an_owner_opens_what_is_closed() {
+        let may = |role| May::of(&[role].into());
+        assert!(may(Role::Owner).close && may(Role::Owner).reopen);
+        assert!(may(Role::Hr).close && !may(Role::Hr).reopen);
+        for role in [Role::It, Role::Manager, Role::Employee] {
+            assert!(!may(role).close && !may(role).reopen, "{role:?}");
+        }
+    }
+
+    #[test]
+    fn managers_answer_and_employees_only_ask() {
+        let may = |role| May::of(&[role].into());
+        let manager = may(Role::Manager);
+        assert!(manager.answer && manager.team);
+        assert!(!manager.people && !manager.decide && !manager.correct && !manager.me);
+        let expected = May {
+            me: true,
+            ..May::default()
+        };
+        assert_eq!(may(Role::Employee), expected);
+        assert!(may(Role::Hr).answer && may(Role::Hr).decide && !may(Role::It).answer);
     }
 }

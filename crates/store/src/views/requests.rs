@@ -131,6 +131,13 @@ pub async fn leads(
     Ok(found.is_some())
 }
 
+/// The code of an employee.
+pub async fn code_of(store: &Store, employee: EmployeeId) -> Result<Option<String>, StoreError> {
+    let text = "SELECT code FROM employees WHERE id = $1";
+    let row = sql::one(store.read(), text, [employee.0.into()]).await?;
+    Ok(row.map(|row| row.try_get_by_index(0)).transpose()?)
+}
+
 /// Somebody of a team.
 #[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
 pub struct TeamRow {
@@ -140,7 +147,6 @@ pub struct TeamRow {
     pub department: String,
     /// Of today's report; `None` as long as the day has not been judged.
     pub status: Option<String>,
-    pub reason: Option<String>,
     pub late_min: Option<i64>,
     pub first_in: Option<String>,
     pub last_out: Option<String>,
@@ -162,7 +168,7 @@ pub async fn team(
 ) -> Result<Vec<TeamRow>, StoreError> {
     let ids: Vec<i64> = departments.iter().map(|id| id.0).collect();
     let text = format!(
-        "SELECT e.code, e.first_name, e.last_name, d.name AS department, r.status, r.reason, r.late_min, r.first_in, r.last_out,
+        "SELECT e.code, e.first_name, e.last_name, d.name AS department, r.status, r.late_min, r.first_in, r.last_out,
            r.exceptions, r.pending
          FROM employees e JOIN departments d ON d.id = COALESCE(e.department_id,
            (SELECT x.id FROM departments x WHERE x.site_id = e.site_id AND x.is_default))

@@ -135,7 +135,11 @@ impl Shown {
         };
         let mut shown = Self {
             zone: state.boards.frame().zone(),
-            today: state.clock.now().to_zoned(state.boards.frame().zone()).date(),
+            today: state
+                .clock
+                .now()
+                .to_zoned(state.boards.frame().zone())
+                .date(),
             standing: Standing::Running,
             department,
             month,
@@ -167,7 +171,10 @@ impl Shown {
     }
 
     fn texts(&self) -> (String, String) {
-        (self.month.first().to_string(), self.month.last().to_string())
+        (
+            self.month.first().to_string(),
+            self.month.last().to_string(),
+        )
     }
 
     fn filter(&self) -> String {
@@ -224,7 +231,10 @@ impl Shown {
                 self.filter().replace('?', "&")
             ),
             standing: self.standing,
-            periods: periods.into_iter().map(|one| self.period(one, &ui)).collect(),
+            periods: periods
+                .into_iter()
+                .map(|one| self.period(one, &ui))
+                .collect(),
             changed: changed
                 .into_iter()
                 .map(|cell| Changed {
@@ -331,9 +341,15 @@ async fn close(
         let tx = state.store.begin_write().await?;
         let open = tx.open_in(shown.days()).await?;
         if open.unjudged > 0 {
-            errors.add("waiver", msg("close-unjudged").count("count", open.unjudged));
+            errors.add(
+                "waiver",
+                msg("close-unjudged").count("count", open.unjudged),
+            );
         } else if open.waivable() > 0 && waiver.is_none() {
-            errors.add("waiver", msg("close-refused").count("count", open.waivable()));
+            errors.add(
+                "waiver",
+                msg("close-refused").count("count", open.waivable()),
+            );
         } else {
             let author = visitor.author(&state);
             tx.close_days(shown.days(), waiver.as_deref(), author)

@@ -5,6 +5,7 @@ mod closing;
 mod day;
 mod devices;
 mod door;
+mod exceptions;
 mod exports;
 mod failures;
 mod form;
@@ -13,6 +14,7 @@ mod month;
 mod people;
 mod remarks;
 mod reports;
+mod requests;
 mod roll_call;
 mod setup;
 pub mod today;
@@ -37,6 +39,8 @@ pub(crate) fn routes() -> Router<WebState> {
         .merge(people::routes())
         .merge(month::routes())
         .merge(closing::routes())
+        .merge(exceptions::routes())
+        .merge(requests::routes())
         .merge(exports::routes())
         .merge(reports::routes())
         .merge(devices::operations::routes())

@@ -279,7 +279,10 @@ async fn show(
     );
     html(&MonthPage {
         closed_by: match steps.closed {
-            Some(_) => closed.map(|one| closed_by(one, &zone, today)).take(1).collect(),
+            Some(_) => closed
+                .map(|one| closed_by(one, &zone, today))
+                .take(1)
+                .collect(),
             None => Vec::new(),
         },
         heading: month_name(month),
