@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::audit::Author;
 use crate::calendar::{LeaveKind, NewLeave, part_of, part_text};
 use crate::corrections::{Voided, reasoned};
-use crate::entities::{department_managers, requests};
+use crate::entities::{department_managers, punches, requests};
 use crate::times::{wall, wall_text};
 use crate::{Store, StoreError, WriteTx, sql};
 
@@ -227,6 +227,12 @@ impl WriteTx {
                     .await?;
             }
             Asked::VoidPunch { punch, .. } => {
+                let found = punches::Entity::find_by_id(punch.0).one(&self.tx).await?;
+                if found.and_then(|punch| punch.employee_id) != Some(row.employee_id) {
+                    return Err(StoreError::Invalid(
+                        "the punch is not of whoever asked any more".to_owned(),
+                    ));
+                }
                 self.void(Voided::Punch(punch), &row.reason, author).await?;
             }
             Asked::Leave {

@@ -235,6 +235,20 @@
     const rows = event.target.dataset.filter, text = event.target.value.trim().toLowerCase();
     if (rows) for (const row of all(rows)) row.hidden = !row.textContent.toLowerCase().includes(text);
   });
+  // Letters that stand for the links and buttons which name them; they can be switched off, for readers whose own keys they are.
+  const keysOff = () => { try { return localStorage.getItem("muster-keys") === "off"; } catch { return false; } };
+  const showKeys = () => { for (const button of all("[data-keys]")) button.setAttribute("aria-pressed", !keysOff()); };
+  showKeys();
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest("[data-keys]")) return;
+    try { localStorage.setItem("muster-keys", keysOff() ? "on" : "off"); } catch { /* without storage they stay on */ }
+    showKeys();
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.altKey || event.metaKey || event.target.closest("input, textarea, select") || keysOff()) return;
+    const named = all("[data-key]").find((one) => one.dataset.key.split(" ").includes(event.key.toLowerCase()));
+    if (named) { event.preventDefault(); named.click(); }
+  });
   // A key that moves the focus to the search field, unless somebody is writing.
   document.addEventListener("keydown", (event) => {
     if (event.key !== "/" || event.target.closest("input, textarea, select")) return;

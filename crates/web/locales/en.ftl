@@ -2060,3 +2060,144 @@ import-planning-confirm = { $count ->
     [one] Import one change
    *[other] Import { $count } changes
 }
+## Closing a month
+close-month = Close
+close-title = Close { $month }
+close-scope-all = all departments
+close-scope-sites = all departments of all sites
+close-scope-department = { $department } only
+close-running = It can be closed once its last day is over.
+close-empty = No day of it has been judged, so there is nothing to close.
+close-is-closed = It is closed. Its reports stay as they are, whatever arrives later.
+close-open = What is still open
+close-open-unjudged = Days being judged
+close-open-exceptions = Exceptions
+close-open-provisional = Days that may still change
+close-open-requests = Requests without an answer
+close-decide = Decide
+close-refused = { $count ->
+    [one] 1 thing is open. Decide it, or close with a written waiver.
+   *[other] { $count } things are open. Decide them, or close with a written waiver.
+}
+close-unjudged = { $count ->
+    [one] 1 day is being judged. Try again in a moment.
+   *[other] { $count } days are being judged. Try again in a moment.
+}
+close-waiver = Waiver
+close-waiver-hint = Why it is closed all the same. Kept with the period, under your name: { $name }.
+close-nothing-open = Nothing is open. What arrives later changes no report of it and is listed here.
+close-done = { $month } is closed.
+close-done-text = What arrives later is listed under changes after close.
+close-periods = Closed and opened again
+close-days = { $from } to { $to }
+close-closed-by = Closed on { $date } by { $name }.
+close-of-department = { $department }: { $closed }
+close-waived = { $count ->
+    [one] 1 thing was open, waived: { $reason }
+   *[other] { $count } things were open, waived: { $reason }
+}
+close-reopened-by = Opened again on { $date } by { $name }: { $reason }
+close-reopen = Open again
+close-reopen-reason = Reason for opening it again
+close-reopen-hint = Every version of its reports is kept. Shown here, with your name.
+close-reopened = The period is open again.
+close-reopened-text = Its days are judged again in a moment.
+close-later = Later evidence is listed under changes after close.
+close-changed = Changes after close
+close-changed-sub = what the evidence says differently now
+close-stays = Closed as
+close-differs = Differs now
+differs-early_min = leaving early
+differs-exceptions = exceptions
+differs-first_in = first in
+differs-last_out = last out
+differs-late_min = lateness
+differs-night_min = night
+differs-overtime_min = overtime
+differs-status = status
+differs-worked_min = worked time
+
+## Days that need a decision
+nav-exceptions = Exceptions
+exceptions-count = { $count ->
+    [0] nothing waits
+    [one] 1 day waits
+   *[other] { $count } days wait
+}
+exceptions-waiting = Waiting
+exceptions-order = earliest first
+exceptions-more = { $count ->
+    [one] 1 more day comes after these.
+   *[other] { $count } more days come after these.
+}
+exceptions-none = No open exceptions.
+exceptions-why = Why
+exceptions-void-hint = A wrong punch is voided in the list of punches below.
+exceptions-keys = Keys: J or E next, K previous, P add punch, L leave, D on duty, W why.
+exceptions-keys-on = Keys on
+away-leave = Leave
+away-on_duty = On duty
+away-add-leave = Add leave
+away-add-on_duty = Add duty elsewhere
+away-added-leave = The leave is entered.
+away-added-on_duty = The duty is entered.
+away-from = From
+away-to = To
+away-to-hint = The last day of it.
+away-days-wrong = Choose the first day or a later one, at most a year after it.
+away-part = Part of the day
+away-part-full = Whole days
+away-part-first_half = First half
+away-part-second_half = Second half
+away-type = Kind of leave
+
+## Requests
+nav-requests = Requests
+nav-team = My team
+nav-me = My days
+team-empty = You lead no department yet, or nobody works in it.
+requests-count = { $count ->
+    [0] nothing waits for an answer
+    [one] 1 waits for an answer
+   *[other] { $count } wait for an answer
+}
+requests-open = Waiting
+requests-answered = Answered
+requests-none = No open requests.
+request-add_punch = Add punch { $time } on { $date }
+request-void_punch = Void a punch on { $date }
+request-leave-day = Leave on { $date }
+request-leave-days = Leave from { $from } to { $to }
+request-on_duty-day = On duty on { $date }
+request-on_duty-days = On duty from { $from } to { $to }
+request-open = Waits for an answer
+request-approved = Approved by { $name }
+request-rejected = Rejected by { $name }: { $answer }
+request-withdrawn = Withdrawn
+request-own = It is your own, so somebody else has to answer it.
+request-refused = It cannot be approved any more: the day or the punch has changed since. Reject it with a reason.
+request-reject-reason = Reason of a rejection
+request-reject-hint = Shown to whoever asked. An approval needs none.
+request-approve = Approve
+request-reject = Reject
+request-done-approved = The request is approved.
+request-done-rejected = The request is rejected.
+request-done-told = Whoever asked sees your reason.
+me-today = Today
+me-no-requests = You have asked for nothing yet.
+me-no-punches = No punch in this month.
+ask-add_punch = Ask for a punch
+ask-void_punch = Ask to void a punch
+ask-leave = Ask for leave
+ask-on_duty = Ask for duty elsewhere
+ask-text = Nothing changes until somebody approves it.
+ask-reason-hint = Shown to whoever answers, and with the day once it is approved.
+ask-send = Send request
+ask-sent = The request is sent.
+ask-sent-text = You see the answer here.
+ask-withdraw = Withdraw
+ask-withdrawn = The request is withdrawn.
+ask-withdrawn-text = Nothing has changed.
+ask-answered = The request is answered already.
+ask-answered-text = Nothing was withdrawn.
+ask-wrong = Is it wrong?

@@ -23,11 +23,23 @@ pub struct May {
     pub reports: bool,
     /// Shifts, rosters, holidays, leave, and the rules.
     pub plan: bool,
+    /// Closing months.
+    pub close: bool,
+    /// Opening a closed month again.
+    pub reopen: bool,
+    /// Answering what employees ask for: of everybody, or as a manager of the departments led.
+    pub answer: bool,
+    /// The queue of days that need a decision.
+    pub decide: bool,
+    /// The people of the departments led, and their days.
+    pub team: bool,
+    /// The own days, for an account that belongs to an employee.
+    pub me: bool,
 }
 
 impl May {
     pub fn of(roles: &BTreeSet<Role>) -> Self {
-        use Role::{Hr, It, Owner};
+        use Role::{Employee, Hr, It, Manager, Owner};
         let any = |wanted: &[Role]| wanted.iter().any(|role| roles.contains(role));
         Self {
             today: any(&[Owner, Hr, It]),
@@ -41,6 +53,12 @@ impl May {
             correct: any(&[Owner, Hr]),
             reports: any(&[Hr]),
             plan: any(&[Hr]),
+            close: any(&[Owner, Hr]),
+            reopen: any(&[Owner]),
+            answer: any(&[Hr, Manager]),
+            decide: any(&[Owner, Hr]),
+            team: any(&[Manager]),
+            me: any(&[Employee]),
         }
     }
 
@@ -50,6 +68,10 @@ impl May {
             "/today"
         } else if self.devices {
             "/devices"
+        } else if self.team {
+            "/team"
+        } else if self.me {
+            "/me"
         } else {
             "/account"
         }
@@ -66,7 +88,8 @@ mod tests {
         assert_eq!(landing(&[Role::Owner, Role::Hr, Role::It]), "/today");
         assert_eq!(landing(&[Role::Hr]), "/today");
         assert_eq!(landing(&[Role::It]), "/devices");
-        assert_eq!(landing(&[Role::Employee]), "/account");
+        assert_eq!(landing(&[Role::Manager, Role::Employee]), "/team");
+        assert_eq!(landing(&[Role::Employee]), "/me");
         assert_eq!(landing(&[]), "/account");
     }
 
@@ -74,5 +97,29 @@ mod tests {
     fn an_owner_sees_devices_but_does_not_edit_them() {
         let may = May::of(&[Role::Owner].into());
         assert!(may.devices && !may.edit_devices && !may.map);
+    }
+
+    #[test]
+    fn only_an_owner_opens_what_is_closed() {
+        let may = |role| May::of(&[role].into());
+        assert!(may(Role::Owner).close && may(Role::Owner).reopen);
+        assert!(may(Role::Hr).close && !may(Role::Hr).reopen);
+        for role in [Role::It, Role::Manager, Role::Employee] {
+            assert!(!may(role).close && !may(role).reopen, "{role:?}");
+        }
+    }
+
+    #[test]
+    fn managers_answer_and_employees_only_ask() {
+        let may = |role| May::of(&[role].into());
+        let manager = may(Role::Manager);
+        assert!(manager.answer && manager.team);
+        assert!(!manager.people && !manager.decide && !manager.correct && !manager.me);
+        let expected = May {
+            me: true,
+            ..May::default()
+        };
+        assert_eq!(may(Role::Employee), expected);
+        assert!(may(Role::Hr).answer && may(Role::Hr).decide && !may(Role::It).answer);
     }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use argon2::Argon2;
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
 use async_trait::async_trait;
-use attendance::AccountId;
+use attendance::{AccountId, EmployeeId};
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{Method, header};
@@ -17,8 +17,9 @@ use ingest::Clock;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::Store;
-use store::accounts::password_mark;
+use store::accounts::{Role, password_mark};
 use store::audit::Author;
+use store::views::requests::{self, Seen};
 use tokio::sync::Semaphore;
 use tower_sessions::cookie::time::OffsetDateTime;
 use tower_sessions::session::{Id, Record};
@@ -184,13 +185,38 @@ pub(crate) struct Visitor {
 
 impl Visitor {
     pub fn may(&self) -> May {
-        May::of(&self.person.roles)
+        self.person.may()
     }
 
     /// # Errors
     /// [`PageError::NotFound`] when the roles do not allow it: what somebody may not see does not exist for them.
     pub fn require(&self, allowed: bool) -> Result<(), PageError> {
         allowed.then_some(()).ok_or(PageError::NotFound)
+    }
+
+    /// Whose requests this person sees.
+    pub async fn seen(&self, state: &WebState) -> Result<Seen, PageError> {
+        self.require(self.may().answer)?;
+        if self.person.roles.contains(&Role::Hr) {
+            return Ok(Seen::Everybody);
+        }
+        let account = AccountId(self.person.account);
+        Ok(Seen::Departments(state.store.managed_by(account).await?))
+    }
+
+    /// # Errors
+    /// [`PageError::NotFound`] for somebody this person may not see: managers see who is in the departments they lead now.
+    pub async fn require_sight(
+        &self,
+        state: &WebState,
+        employee: EmployeeId,
+    ) -> Result<(), PageError> {
+        if self.may().people {
+            return Ok(());
+        }
+        self.require(self.may().team)?;
+        let led = state.store.managed_by(AccountId(self.person.account));
+        self.require(requests::leads(&state.store, &led.await?, employee).await?)
     }
 
     pub fn ui(&self, state: &WebState, section: Section) -> Ui {
@@ -252,6 +278,7 @@ impl FromRequestParts<WebState> for Visitor {
                 name: account.name,
                 email: account.email,
                 roles: account.roles,
+                employee: account.employee,
             },
         })
     }

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use attendance::EmployeeId;
 use ingest::Clock;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use store::accounts::Role;
-use store::views::board::Waiting;
 
 use crate::assets::{self, Icon};
+use crate::board::Counts;
 use crate::roles::May;
 use crate::text::{Msg, msg};
 
@@ -26,6 +27,10 @@ pub enum Section {
     Reports,
     Planning,
     Settings,
+    Exceptions,
+    Requests,
+    Team,
+    Me,
     Account,
     /// Signing in and setting up: no navigation.
     Door,
@@ -38,6 +43,18 @@ pub struct SignedIn {
     pub name: String,
     pub email: String,
     pub roles: BTreeSet<Role>,
+    /// Whose account it is, if it is an employee's.
+    pub employee: Option<EmployeeId>,
+}
+
+impl SignedIn {
+    pub fn may(&self) -> May {
+        let may = May::of(&self.roles);
+        May {
+            me: may.me && self.employee.is_some(),
+            ..may
+        }
+    }
 }
 
 /// The frame of a page. Templates call it `ui`.
@@ -49,7 +66,7 @@ pub struct Ui {
     pub now: Timestamp,
     pub zone: TimeZone,
     person: Option<SignedIn>,
-    waiting: Waiting,
+    waiting: Counts,
 }
 
 /// Entries of the bar at the foot of a phone.
@@ -74,15 +91,13 @@ impl Ui {
         section: Section,
         person: Option<SignedIn>,
         company: String,
-        waiting: Waiting,
+        waiting: Counts,
         now: Timestamp,
         zone: TimeZone,
     ) -> Self {
         Self {
             section,
-            may: person
-                .as_ref()
-                .map_or_else(May::default, |person| May::of(&person.roles)),
+            may: person.as_ref().map_or_else(May::default, SignedIn::may),
             company,
             now,
             zone,
@@ -93,7 +108,7 @@ impl Ui {
 
     /// A page for somebody who is not signed in.
     pub fn door(company: String, clock: &Clock) -> Self {
-        let nothing = Waiting::default();
+        let nothing = Counts::default();
         Self::new(
             Section::Door,
             None,
@@ -124,7 +139,7 @@ impl Ui {
     /// How many terminals call and wait to be registered, for who may do that.
     pub fn held(&self) -> i64 {
         match self.may.edit_devices {
-            true => self.waiting.held,
+            true => self.waiting.frame.held,
             false => 0,
         }
     }
@@ -194,6 +209,18 @@ impl Ui {
                 Icon::large("settings"),
                 msg("nav-settings"),
             ),
+            Section::Exceptions => (
+                "/exceptions".into(),
+                Icon::large("alert-triangle"),
+                msg("nav-exceptions"),
+            ),
+            Section::Requests => (
+                "/requests".into(),
+                Icon::large("list-check"),
+                msg("nav-requests"),
+            ),
+            Section::Team => ("/team".into(), Icon::large("users"), msg("nav-team")),
+            Section::Me => ("/me".into(), Icon::large("calendar-month"), msg("nav-me")),
             Section::Account => ("/account".into(), Icon::large("user"), msg("nav-account")),
         };
         Entry {
@@ -208,8 +235,13 @@ impl Ui {
     /// The navigation of this person, in order.
     pub fn nav(&self) -> Vec<Group> {
         let some = |number: i64| (number > 0).then(|| number.to_string());
-        let well = self.waiting.devices_well < self.waiting.devices;
-        let well = well.then(|| format!("{}/{}", self.waiting.devices_well, self.waiting.devices));
+        let well = self.waiting.frame.devices_well < self.waiting.frame.devices;
+        let well = well.then(|| {
+            format!(
+                "{}/{}",
+                self.waiting.frame.devices_well, self.waiting.frame.devices
+            )
+        });
         let mut main = Vec::new();
         let mut needs = Vec::new();
         let mut set_up = Vec::new();
@@ -221,17 +253,31 @@ impl Ui {
             main.push(self.entry(Section::Month, None));
             main.push(self.entry(Section::People, None));
         }
+        if self.may.team {
+            main.push(self.entry(Section::Team, None));
+        }
+        if self.may.me {
+            main.push(self.entry(Section::Me, None));
+        }
         if self.may.devices {
             main.push(self.entry(Section::Devices, well));
         }
         if self.may.map {
-            needs.push(self.entry(Section::Inbox, some(self.waiting.inbox)));
+            needs.push(self.entry(Section::Inbox, some(self.waiting.frame.inbox)));
+        }
+        if self.may.decide {
+            needs.push(self.entry(Section::Exceptions, some(self.waiting.exceptions)));
+        }
+        if self.may.answer {
+            // The number is that of everybody, which a manager does not see.
+            let waiting = self.may.people.then_some(self.waiting.requests);
+            needs.push(self.entry(Section::Requests, waiting.and_then(some)));
         }
         if self.may.roll_call {
             needs.push(self.entry(Section::RollCall, None));
         }
         if self.may.failures {
-            needs.push(self.entry(Section::Failures, some(self.waiting.failures)));
+            needs.push(self.entry(Section::Failures, some(self.waiting.frame.failures)));
         }
         if self.may.reports {
             set_up.push(self.entry(Section::Reports, None));

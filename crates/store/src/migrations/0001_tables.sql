@@ -401,6 +401,9 @@ CREATE TABLE attendance_reports (
   UNIQUE (employee_id, workday)
 );
 CREATE INDEX attendance_reports_by_workday_status ON attendance_reports (workday, status);
+-- What waits for a person. The queries of views/exceptions.rs say the same words.
+CREATE INDEX attendance_reports_undecided ON attendance_reports (workday, exceptions)
+  WHERE stage <> 'locked' AND (exceptions <> '' OR pending <> '' OR status = 'unknown');
 CREATE INDEX attendance_reports_by_recheck_at_ms ON attendance_reports (recheck_at_ms) WHERE recheck_at_ms IS NOT NULL;
 CREATE INDEX attendance_reports_by_waits_for_device_id_waits_below_ms ON attendance_reports (waits_for_device_id, waits_below_ms)
   WHERE waits_for_device_id IS NOT NULL;

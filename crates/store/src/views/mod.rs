@@ -4,11 +4,14 @@
 
 pub mod board;
 pub mod clocks;
+pub mod closing;
 pub mod day;
 pub mod devices;
+pub mod exceptions;
 pub mod inbox;
 pub mod people;
 pub mod planning;
+pub mod requests;
 pub mod roll_calls;
 pub mod sheet;
 pub mod why;

@@ -14,6 +14,8 @@ use std::time::Duration;
 use ingest::{Change, Changes, Clock, Subscription};
 use jiff::tz::TimeZone;
 use store::views::board::{self, SiteRow, Waiting};
+use store::views::exceptions;
+use store::views::requests::{self, Seen};
 use store::{Store, StoreError};
 use tokio::sync::{Mutex, watch};
 
@@ -34,12 +36,22 @@ const WHOLE: Duration = Duration::from_secs(60);
 /// A clock that runs faster than life does not refresh more often than this.
 const LEAST: Duration = Duration::from_secs(2);
 
+/// Numbers beside the entries of the navigation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub frame: Waiting,
+    /// Days that need a decision.
+    pub exceptions: i64,
+    /// Open requests of everybody.
+    pub requests: i64,
+}
+
 /// The frame of every page: company, sites, and what waits.
 #[derive(Clone, Debug, Default)]
 pub struct Frame {
     pub company: String,
     pub sites: Arc<Vec<SiteRow>>,
-    pub waiting: Waiting,
+    pub waiting: Counts,
 }
 
 impl Frame {
@@ -146,10 +158,16 @@ impl Boards {
     /// Reads what the frame of every page shows.
     pub async fn refresh_frame(&self) -> Result<(), StoreError> {
         let store = &self.0.store;
-        let frame = Frame {
+        let mut frame = Frame {
             company: store.setting("company").await?.unwrap_or_default(),
             sites: Arc::new(board::sites(store).await?),
-            waiting: board::waiting(store).await?,
+            waiting: Counts::default(),
+        };
+        let today = self.0.clock.now().to_zoned(frame.zone()).date().to_string();
+        frame.waiting = Counts {
+            frame: board::waiting(store).await?,
+            exceptions: exceptions::count_all(store, &today).await?,
+            requests: requests::count_open(store, &Seen::Everybody).await?,
         };
         *self
             .0

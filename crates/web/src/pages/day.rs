@@ -8,9 +8,11 @@ use axum::response::{Redirect, Response};
 use exports::{Export, Whose};
 use jiff::civil::Date;
 use serde::Deserialize;
+use store::views::closing;
 use store::views::day::{self, CorrectionRow, DayRow, Seen};
 use store::views::devices;
 
+use super::closing::closed_by;
 use super::devices::form::site_choices;
 use super::exports::{send, split_name};
 use super::form::filled;
@@ -104,6 +106,10 @@ struct DayPage<'a> {
     /// The word of the filter that found nobody, for the empty table.
     empty: String,
     clear: String,
+    /// By whom the day was closed, for all that is shown or for some departments.
+    closed_by: Vec<Msg>,
+    /// Nothing of it can be corrected.
+    closed: bool,
 }
 
 struct FilterChip {
@@ -311,12 +317,27 @@ pub(crate) async fn show(
         })
         .collect();
 
-    let today = ui.now.to_zoned(zone).date();
+    let today = ui.now.to_zoned(zone.clone()).date();
     let neighbour = |date: Result<Date, jiff::Error>| {
         date.ok()
             .map(|date| format!("/day/{date}{}", query.with("page", "")))
     };
+    let department: Option<i64> = query.department.parse().ok();
+    let mut periods = closing::periods(&state.store, &text, &text, department).await?;
+    periods.retain(|one| one.reopened_ms.is_none());
     html(&DayPage {
+        closed: periods
+            .iter()
+            .any(|one| one.department_id.is_none() || one.department_id == department),
+        closed_by: periods
+            .iter()
+            .map(|one| match (&one.department, department) {
+                (Some(name), None) => msg("close-of-department")
+                    .with("department", name)
+                    .with("closed", closed_by(one, &zone, today)),
+                _ => closed_by(one, &zone, today),
+            })
+            .collect(),
         date,
         heading: format::long_date(date),
         caption: frame

@@ -1,9 +1,11 @@
 //! One module per page: what it asks the store, and the template it fills.
 
 mod changes;
+mod closing;
 mod day;
 mod devices;
 mod door;
+mod exceptions;
 mod exports;
 mod failures;
 mod form;
@@ -13,6 +15,7 @@ mod people;
 mod planning;
 mod remarks;
 mod reports;
+mod requests;
 mod roll_call;
 mod rules;
 mod settings;
@@ -38,6 +41,9 @@ pub(crate) fn routes() -> Router<WebState> {
         .merge(failures::routes())
         .merge(people::routes())
         .merge(month::routes())
+        .merge(closing::routes())
+        .merge(exceptions::routes())
+        .merge(requests::routes())
         .merge(exports::routes())
         .merge(reports::routes())
         .merge(planning::routes())

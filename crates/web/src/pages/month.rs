@@ -14,8 +14,10 @@ use axum::routing::get;
 use exports::{Export, Month, Totals, Whose};
 use serde::Deserialize;
 use store::ReadTx;
+use store::views::closing;
 use store::views::sheet::{self, Closing, Scope, SheetPerson, SheetReport};
 
+use super::closing::closed_by;
 use super::day::{Choice, words};
 use super::devices::form::site_choices;
 use super::exports::{send, split_name};
@@ -110,6 +112,8 @@ struct MonthPage<'a> {
     printed: String,
     pages: Vec<(usize, String, bool)>,
     clear: String,
+    /// By whom what is shown was closed.
+    closed_by: Vec<Msg>,
 }
 
 struct DayHead {
@@ -170,6 +174,8 @@ struct Steps {
     closing: Closing,
     /// Since when all of it is closed, and what has changed after.
     closed: Option<(String, i64)>,
+    /// Where it is closed, or what has changed since is listed.
+    close: Option<String>,
     payroll: Option<String>,
 }
 
@@ -251,6 +257,8 @@ async fn show(
     drop(tx);
 
     let today = ui.now.to_zoned(zone.clone()).date();
+    let periods = closing::periods(&state.store, &from, &to, query.scope().department_id).await?;
+    let closed = periods.iter().filter(|one| one.reopened_ms.is_none());
     let days = day_heads(month, &reports);
     let groups = groups(&people, &reports, &days);
     let scope = match departments
@@ -270,6 +278,13 @@ async fn show(
             .with("time", format::clock_time(ui.now, &zone)),
     );
     html(&MonthPage {
+        closed_by: match steps.closed {
+            Some(_) => closed
+                .map(|one| closed_by(one, &zone, today))
+                .take(1)
+                .collect(),
+            None => Vec::new(),
+        },
         heading: month_name(month),
         site: site.map(|site| site.name.clone()).unwrap_or_default(),
         scope: scope.count("count", count),
@@ -360,7 +375,15 @@ async fn steps(
     } else {
         EXCEPTIONS
     };
+    let department = match query.department.as_str() {
+        "" => String::new(),
+        id => format!("?department={}", path_part(id)),
+    };
     Ok(Steps {
+        close: visitor
+            .may()
+            .close
+            .then(|| format!("/month/{month}/close{department}")),
         exceptions: open.values().sum(),
         people: open.len(),
         toggle: format!("/month/{month}{}", query.with("show", toggle)),

@@ -1,10 +1,12 @@
 //! `/people`: the list of employees. The page of one of them, what people correct on it, the form and the import of a file are
 //! in modules of their own.
 
+mod away;
 mod calendar;
 mod correct;
 mod form;
 mod import;
+mod me;
 mod person;
 mod why;
 
@@ -29,6 +31,8 @@ use crate::ui::{Section, Ui};
 /// Rows of the list on one page.
 const PAGE: i64 = 50;
 
+pub(super) use why::Panel;
+
 pub(super) fn routes() -> Router<WebState> {
     Router::new()
         .route("/people", get(list))
@@ -47,6 +51,11 @@ pub(super) fn routes() -> Router<WebState> {
             get(correct::new_void).post(correct::void),
         )
         .route("/people/{code}/{date}/undo", post(correct::undo))
+        .route(
+            "/people/{code}/{date}/leave",
+            get(away::new_leave).post(away::add),
+        )
+        .merge(me::routes())
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

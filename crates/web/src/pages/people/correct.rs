@@ -19,7 +19,7 @@ use crate::error::{PageError, html};
 use crate::format;
 use crate::pages::changes::{ChangedDay, changed_day, worth_showing};
 use crate::pages::day::Choice;
-use crate::pages::form::{Errors, filled, refusal};
+use crate::pages::form::{Errors, filled, own_path, refusal};
 use crate::session::{Outcome, Visitor, leave};
 use crate::text::msg;
 use crate::ui::{Section, Ui};
@@ -50,6 +50,8 @@ pub(super) struct CorrectForm {
     /// Of a void: the punch or entry, as the why panel calls it.
     id: String,
     reason: String,
+    /// Where to go on; a path of ours.
+    back: String,
     /// `save`, or only a look at what would change.
     step: String,
 }
@@ -75,15 +77,15 @@ struct CorrectPage<'a> {
 }
 
 /// The day that is corrected.
-struct Corrected {
-    employee: EmployeeId,
+pub(super) struct Corrected {
+    pub employee: EmployeeId,
     panel: Panel,
-    day: Date,
-    base: String,
+    pub day: Date,
+    pub base: String,
 }
 
 impl Corrected {
-    async fn of(
+    pub async fn of(
         state: &WebState,
         visitor: &Visitor,
         code: &str,
@@ -101,7 +103,7 @@ impl Corrected {
         })
     }
 
-    fn why(&self) -> &Why {
+    pub fn why(&self) -> &Why {
         &self.panel.why
     }
 
@@ -136,7 +138,7 @@ impl Corrected {
             title: title.to_string(),
             caption: format::long_date(self.day).to_string(),
             action: format!("{}/{action}", self.base),
-            cancel: self.base.clone(),
+            cancel: own_path(Some(&form.back)).unwrap_or(&self.base).to_owned(),
             states: STATES
                 .iter()
                 .map(|state| Choice {
@@ -156,7 +158,7 @@ impl Corrected {
     }
 
     /// What the days become by what `tx` has changed; it is given up afterwards.
-    async fn preview(
+    pub async fn preview(
         &self,
         state: &WebState,
         tx: WriteTx,
@@ -172,14 +174,20 @@ impl Corrected {
         Ok(Some(days.collect()))
     }
 
-    async fn saved(
+    pub async fn saved(
         &self,
         state: &WebState,
         session: &Session,
         title: crate::text::Msg,
         added: Option<CorrectionId>,
+        back: &str,
     ) -> Result<Response, PageError> {
         state.engine.edited();
+        if let Some(back) = own_path(Some(back)) {
+            let outcome = Outcome::done(back, title, msg("correct-judged"));
+            leave(session, &outcome).await?;
+            return Ok(Redirect::to(back).into_response());
+        }
         let outcome = Outcome::done(&self.base, title, msg("correct-judged"));
         leave(session, &outcome).await?;
         let to = match added {
@@ -226,7 +234,9 @@ pub(super) async fn add(
             Ok(id) if form.step == "save" => {
                 tx.commit().await?;
                 let title = msg("correct-added").with("time", at.strftime("%H:%M:%S"));
-                return corrected.saved(&state, &session, title, Some(id)).await;
+                return corrected
+                    .saved(&state, &session, title, Some(id), &form.back)
+                    .await;
             }
             Ok(_) => changes = corrected.preview(&state, tx).await?,
             Err(error) => {
@@ -278,7 +288,7 @@ fn reason_of(corrected: &Corrected, form: &CorrectForm, errors: &mut Errors) -> 
 }
 
 /// In words beside the field, if the entry itself is at fault.
-fn refused(error: StoreError) -> Result<String, PageError> {
+pub(super) fn refused(error: StoreError) -> Result<String, PageError> {
     match error {
         StoreError::Closed { .. } => Ok(msg("correct-closed").to_string()),
         StoreError::Invalid(_) | StoreError::NotFound { .. } => Ok(refusal(&error).to_string()),
@@ -315,7 +325,9 @@ pub(super) async fn void(
             Ok(_) if form.step == "save" => {
                 tx.commit().await?;
                 let title = msg("correct-voided").with("time", &row.time);
-                return corrected.saved(&state, &session, title, None).await;
+                return corrected
+                    .saved(&state, &session, title, None, &form.back)
+                    .await;
             }
             Ok(_) => changes = corrected.preview(&state, tx).await?,
             Err(error) => {
@@ -353,6 +365,6 @@ pub(super) async fn undo(
     tx.void(what, &reason, visitor.author(&state)).await?;
     tx.commit().await?;
     corrected
-        .saved(&state, &session, msg("correct-undone"), None)
+        .saved(&state, &session, msg("correct-undone"), None, "")
         .await
 }

@@ -109,8 +109,8 @@ pub(super) async fn show(
     Query(query): Query<PersonQuery>,
     Told(told): Told,
 ) -> Result<Response, PageError> {
-    visitor.require(visitor.may().people)?;
     let person = known(&state, &code).await?;
+    visitor.require_sight(&state, EmployeeId(person.id)).await?;
     let ui = visitor.ui(&state, Section::People);
     let zone = format::zone(&person.zone);
     let today = ui.now.to_zoned(zone.clone()).date();
@@ -186,7 +186,13 @@ pub(super) async fn show(
         days: days
             .iter()
             .rev()
-            .map(|one| day_line(one, person.site_id, &said, today))
+            .map(|one| {
+                let href = match ui.may.people {
+                    true => format!("/day/{}?site={}", one.workday, person.site_id),
+                    false => format!("{base}/{}", one.workday),
+                };
+                day_line(one, href, &said, today)
+            })
             .collect(),
         punches: punches
             .into_iter()
@@ -229,7 +235,7 @@ pub(super) async fn picture(
     Ok((headers, state.store.kept_bytes(&kept)?).into_response())
 }
 
-fn month_of(text: &str) -> Option<Date> {
+pub(super) fn month_of(text: &str) -> Option<Date> {
     format!("{text}-01").parse().ok()
 }
 
@@ -296,7 +302,7 @@ fn user(row: PersonUser) -> User {
     }
 }
 
-fn day_line(day: &CalendarDay, site: i64, said: &[CorrectionRow], today: Date) -> Day {
+fn day_line(day: &CalendarDay, href: String, said: &[CorrectionRow], today: Date) -> Day {
     let remarks = Remarks {
         reason: &day.reason,
         leave_part: &day.leave_part,
@@ -313,7 +319,7 @@ fn day_line(day: &CalendarDay, site: i64, said: &[CorrectionRow], today: Date) -
     notes.extend(of_day.map(correction_note));
     let date = format::stored_date(&day.workday);
     Day {
-        href: format!("/day/{}?site={site}", day.workday),
+        href,
         date: date.map_or_else(
             || day.workday.clone(),
             |date| format::short_date(date, today).to_string(),

@@ -1,6 +1,7 @@
 //! `/people/{code}/{date}`, also `.json`, and the same as a panel on the page of the person: why the day reads as it does.
 
 use askama::Template;
+use attendance::EmployeeId;
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::header;
@@ -21,7 +22,7 @@ use crate::ui::{Section, Ui};
 use crate::why::{Story, Why, read_instant};
 
 /// The panel. It is the same on both pages.
-pub(super) struct Panel {
+pub(in crate::pages) struct Panel {
     pub story: Story,
     /// The page of the day.
     pub href: String,
@@ -33,7 +34,7 @@ pub(super) struct Panel {
 
 impl Panel {
     /// `None`: nobody has that code.
-    pub(super) async fn of(
+    pub(in crate::pages) async fn of(
         state: &WebState,
         visitor: &Visitor,
         code: &str,
@@ -88,13 +89,13 @@ pub(super) async fn show(
     Query(query): Query<WhyQuery>,
     Told(told): Told,
 ) -> Result<Response, PageError> {
-    visitor.require(visitor.may().people)?;
     let (date, as_json) = match date.strip_suffix(".json") {
         Some(date) => (date, true),
         None => (date.as_str(), false),
     };
     let day: Date = date.parse().map_err(|_| PageError::NotFound)?;
     let person = known(&state, &code).await?;
+    visitor.require_sight(&state, EmployeeId(person.id)).await?;
     let zone = format::zone(&person.zone);
     let at = asked(&query.at, &zone);
     if as_json {
