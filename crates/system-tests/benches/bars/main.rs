@@ -8,10 +8,12 @@ mod bare;
 mod company;
 mod cycle;
 mod fleet;
+mod hik;
 mod http;
 mod live;
 mod process;
 mod push;
+mod raw_hik;
 mod raw_zk;
 mod server;
 mod sheets;
@@ -29,6 +31,9 @@ const MEASUREMENTS: &[Measurement] = &[
     ("cycle", cycle::measure),
     ("fleet", fleet::measure),
     ("live", live::measure),
+    ("hik-cycle", hik::cycles),
+    ("hik-live", hik::live),
+    ("hik-streams", hik::idle_streams),
     ("today", today::measure),
     ("push", push::measure),
     ("sheets", sheets::measure),
