@@ -6,7 +6,10 @@ use attendance::{DeviceId, EmployeeId, SiteId, Way};
 use ingest::{Clock, Engine, PollerOptions};
 use store::devices::{DeviceFields, NewDevice};
 use store::people::EmployeeFields;
+use store::secrets::{Secret, SecretKey};
 use store::{Author, Store};
+
+use crate::hik;
 
 const DEPARTMENTS: usize = 12;
 
@@ -21,6 +24,7 @@ impl Company {
     /// `people` employees whose numbers on the terminals count up from 1001, in a database that is made where it is missing.
     pub async fn new(url: &str, zone: &str, people: usize, clock: Clock) -> Self {
         let store = Store::open(url).await.expect("a database can be made");
+        let store = store.with_secret_key(SecretKey::generate());
         store.migrate().await.expect("its tables can be made");
         let author = Author {
             account: None,
@@ -75,7 +79,11 @@ impl Company {
         terminals: &[(String, Option<SocketAddr>)],
         poll_interval_secs: u32,
     ) -> Vec<DeviceId> {
-        self.add(terminals, Way::Poll, poll_interval_secs).await
+        self.add(
+            terminals,
+            &self.model("zk", &[Way::Poll], poll_interval_secs),
+        )
+        .await
     }
 
     /// Registers ZKTeco terminals that call.
@@ -84,14 +92,38 @@ impl Company {
             .iter()
             .map(|serial| (serial.clone(), None))
             .collect();
-        self.add(&terminals, Way::Push, 300).await;
+        self.add(&terminals, &self.model("zk", &[Way::Push], 300))
+            .await;
+    }
+
+    /// Registers Hikvision terminals by serial number, due at once.
+    pub async fn add_hik(
+        &self,
+        terminals: &[(String, SocketAddr)],
+        ways: &[Way],
+        poll_interval_secs: u32,
+    ) -> Vec<DeviceId> {
+        let terminals: Vec<_> = terminals
+            .iter()
+            .map(|(serial, address)| (serial.clone(), Some(*address)))
+            .collect();
+        let mut model = self.model("hik", ways, poll_interval_secs);
+        model.fields.username = Some(hik::USER.to_owned());
+        model.password = Some(Secret::new(hik::PASSWORD));
+        self.add(&terminals, &model).await
+    }
+
+    fn model(&self, kind: &str, ways: &[Way], poll_interval_secs: u32) -> NewDevice {
+        let mut model = NewDevice::calling(kind, "", self.site);
+        model.fields.mode = ways.to_vec();
+        model.fields.poll_interval_secs = poll_interval_secs;
+        model
     }
 
     async fn add(
         &self,
         terminals: &[(String, Option<SocketAddr>)],
-        way: Way,
-        poll_interval_secs: u32,
+        model: &NewDevice,
     ) -> Vec<DeviceId> {
         let author = Author {
             account: None,
@@ -107,23 +139,13 @@ impl Company {
         for (serial, address) in terminals {
             let new = NewDevice {
                 fields: DeviceFields {
-                    kind: "zk".to_owned(),
                     serial_number: serial.clone(),
                     name: format!("Gate {serial}"),
-                    site: self.site,
                     address: address.map(|address| address.ip().to_string()),
                     port: address.map(|address| address.port()),
-                    transport: None,
-                    username: None,
-                    mode: vec![way],
-                    enabled: true,
-                    direction: "none".to_owned(),
-                    poll_interval_secs,
-                    set_clock: false,
+                    ..model.fields.clone()
                 },
-                password: None,
-                comm_key: None,
-                zone: None,
+                ..model.clone()
             };
             devices.push(tx.add_device(&new, author).await.expect("a device"));
         }

@@ -8,11 +8,13 @@ mod bare;
 mod company;
 mod cycle;
 mod fleet;
+mod hik;
 mod http;
 mod judge;
 mod live;
 mod process;
 mod push;
+mod raw_hik;
 mod raw_zk;
 mod server;
 mod sheets;
@@ -30,6 +32,9 @@ const MEASUREMENTS: &[Measurement] = &[
     ("cycle", cycle::measure),
     ("fleet", fleet::measure),
     ("live", live::measure),
+    ("hik-cycle", hik::cycles),
+    ("hik-live", hik::live),
+    ("hik-streams", hik::idle_streams),
     ("today", today::measure),
     ("push", push::measure),
     ("judge", judge::measure),

@@ -3,8 +3,9 @@
 use std::io::{BufRead, BufReader, Lines, Read, Write};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
 
-use crate::{cycle, fleet, push, sheets, today, zk_log};
+use crate::{cycle, fleet, hik, push, sheets, today, zk_log};
 
 /// What the first argument of such a process begins with.
 pub const ROLE: &str = "--role=";
@@ -19,6 +20,8 @@ pub fn play(role: &str, arguments: &[String]) {
         "zk-reader" => zk_log::be_a_reader(arguments),
         "push-storm" => push::be_a_storm(arguments),
         "push-site" => push::be_a_site(arguments),
+        "hik-terminals" => hik::be_terminals(arguments),
+        "hik-streams" => hik::be_streams(),
         "exporter" => sheets::be_an_exporter(arguments),
         "push-slow" => push::be_slow_writers(arguments),
         other => panic!("there is no role {other}"),
@@ -90,4 +93,16 @@ pub fn memory_kb(pid: &str, name: &str) -> u64 {
         (key == name).then(|| value.trim_end_matches("kB").trim().parse().ok())?
     });
     value.unwrap_or_else(|| panic!("{name} is in the status of a process"))
+}
+
+/// The processor time that a process has used so far, in user and kernel mode, with all its threads.
+pub fn cpu_time(pid: &str) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("Linux tells");
+    // The name before the last bracket may hold blanks. Behind it the 12th and 13th are the times, in hundredths of a second.
+    let (_, fields) = stat.rsplit_once(')').expect("the name is in brackets");
+    let ticks = fields.split_whitespace().skip(11).take(2);
+    let ticks: u64 = ticks
+        .map(|ticks| ticks.parse::<u64>().expect("a number"))
+        .sum();
+    Duration::from_millis(10 * ticks)
 }
