@@ -100,7 +100,7 @@ async fn a_day_is_explained_on_a_screen() {
         .await
         .done();
     assert!(
-        then.out.contains("the day counts as late by 14 min"),
+        then.out.contains("so the day counts as late by 14"),
         "{}",
         then.out
     );
