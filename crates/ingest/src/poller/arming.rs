@@ -228,7 +228,7 @@ impl Poller {
         }))
     }
 
-    /// What [`Poller::tell_others`] does now and then.
+    /// What the poller does now and then.
     ///
     /// # Errors
     /// When the database refuses.

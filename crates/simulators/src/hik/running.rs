@@ -185,7 +185,7 @@ impl RunningTerminal {
     }
 
     /// Starts again: all connections end, streams and nonces are forgotten, and the slots of servers are what
-    /// [`Push::after_reboot`] says.
+    /// [`Push::after_reboot`](super::Push::after_reboot) says.
     ///
     /// # Errors
     ///
