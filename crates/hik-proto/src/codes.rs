@@ -15,6 +15,22 @@ pub enum Means {
     Other,
 }
 
+impl Means {
+    /// The name of the verify mode, by which punches of all brands go.
+    pub fn verify_mode(self) -> &'static str {
+        match self {
+            Self::Card => "card",
+            Self::Finger => "finger",
+            Self::Face => "face",
+            Self::Password => "password",
+            Self::Palm => "palm",
+            Self::Iris => "iris",
+            Self::Combined => "combined",
+            Self::Other => "unknown",
+        }
+    }
+}
+
 /// What an event says about attendance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventClass {

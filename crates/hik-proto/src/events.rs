@@ -112,6 +112,18 @@ pub enum AttendanceStatus {
 }
 
 impl AttendanceStatus {
+    /// The name of the punch state, by which punches of all brands go.
+    pub fn punch_state(self) -> &'static str {
+        match self {
+            Self::CheckIn => "in",
+            Self::CheckOut => "out",
+            Self::BreakOut => "break_out",
+            Self::BreakIn => "break_in",
+            Self::OvertimeIn => "overtime_in",
+            Self::OvertimeOut => "overtime_out",
+        }
+    }
+
     fn from_text(text: &str) -> Option<Self> {
         match text.trim().to_ascii_lowercase().as_str() {
             "checkin" => Some(Self::CheckIn),

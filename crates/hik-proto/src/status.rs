@@ -123,57 +123,48 @@ impl ResponseStatus {
 /// Why a change was refused, as far as somebody acts on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// Nothing was done; the same request may succeed a moment later.
-    Busy,
-    /// It failed inside, and nobody can tell at which point.
-    DeviceError,
-    /// The firmware does not have it.
-    NotOffered,
-    /// The account may not do it.
-    NotAllowed,
     PersonExists,
     NoSuchPerson,
     /// Somebody has the card.
     CardTaken,
     /// The person has a face.
     FaceExists,
-    /// No more people, cards or faces fit.
-    Full,
     /// The picture shows no face that can be used, or is not of its size.
     BadPicture,
+    /// What any request may be refused for. After `Fault` nobody can tell at which point it failed.
+    For(Condition),
     Other,
 }
 
-impl Refusal {
-    const NAMED: [(&'static str, Self); 14] = [
-        ("notSupport", Self::NotOffered),
-        ("methodNotAllowed", Self::NotOffered),
-        ("lowPrivilege", Self::NotAllowed),
-        ("employeeNoAlreadyExist", Self::PersonExists),
-        ("deviceUserAlreadyExist", Self::PersonExists),
-        ("employeeNoNotExist", Self::NoSuchPerson),
-        ("deviceUserNotExist", Self::NoSuchPerson),
-        ("cardNoAlreadyExist", Self::CardTaken),
-        ("deviceUserAlreadyExistFace", Self::FaceExists),
-        ("SubpicAnalysisModelingError", Self::BadPicture),
-        ("faceScoreFailure", Self::BadPicture),
-        ("pictureSizeExceedLimit", Self::BadPicture),
-        ("uploadImageSizeError", Self::BadPicture),
-        ("deviceBusy", Self::Busy),
-    ];
-}
+/// What only changes are refused for.
+const REFUSALS: [(&str, Refusal); 10] = [
+    ("employeeNoAlreadyExist", Refusal::PersonExists),
+    ("deviceUserAlreadyExist", Refusal::PersonExists),
+    ("employeeNoNotExist", Refusal::NoSuchPerson),
+    ("deviceUserNotExist", Refusal::NoSuchPerson),
+    ("cardNoAlreadyExist", Refusal::CardTaken),
+    ("deviceUserAlreadyExistFace", Refusal::FaceExists),
+    ("SubpicAnalysisModelingError", Refusal::BadPicture),
+    ("faceScoreFailure", Refusal::BadPicture),
+    ("pictureSizeExceedLimit", Refusal::BadPicture),
+    ("uploadImageSizeError", Refusal::BadPicture),
+];
 
 impl ResponseStatus {
     /// Only means something where [`Self::is_ok`] is false.
     pub fn refusal(&self) -> Refusal {
-        let mut named = Refusal::NAMED.iter();
+        let mut named = REFUSALS.iter();
         match named.find(|(name, _)| name.eq_ignore_ascii_case(&self.sub_code)) {
             Some((_, refusal)) => *refusal,
             // `deviceUserFull`, `deviceFaceFull`, and what newer firmware makes of it.
-            None if self.sub_code.to_ascii_lowercase().ends_with("full") => Refusal::Full,
-            None if self.code == 2 => Refusal::Busy,
-            None if self.code == 3 => Refusal::DeviceError,
-            None => Refusal::Other,
+            None if self.sub_code.to_ascii_lowercase().ends_with("full") => {
+                Refusal::For(Condition::Full)
+            }
+            None => match self.condition() {
+                Some(condition) => Refusal::For(condition),
+                None if self.code == 3 => Refusal::For(Condition::Fault),
+                None => Refusal::Other,
+            },
         }
     }
 }

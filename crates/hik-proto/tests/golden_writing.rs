@@ -2,10 +2,11 @@
 //! `testdata/` names its source.
 
 use hik_proto::{
-    Card, CardNo, CardSearch, DeleteProgress, DeviceTime, DoorCommand, DoorState, EmployeeNo,
-    FacePicture, FaceUpload, Method, NonEmpty, PeopleSearch, PersonRecord, Refusal, Request,
-    ResponseStatus, SearchState, Validity, decode_card_page, decode_has_face, decode_people_page,
-    delete_cards, delete_faces, delete_people, delete_people_with_all, encode_face_search,
+    Card, CardNo, CardSearch, Condition, DeleteProgress, DeviceTime, DoorCommand, DoorState,
+    EmployeeNo, FacePicture, FaceUpload, Method, NonEmpty, PeopleSearch, PersonRecord, Refusal,
+    Request, ResponseStatus, SearchState, Validity, decode_card_page, decode_has_face,
+    decode_people_page, delete_cards, delete_faces, delete_people, delete_people_with_all,
+    encode_face_search,
 };
 use jiff::civil::{DateTime, date};
 
@@ -251,15 +252,15 @@ fn what_a_refusal_means() {
         let status = ResponseStatus::find(body.as_bytes()).expect("a status");
         assert_eq!(status.refusal(), expected, "{code} {sub_code}");
     };
-    check(4, "LowPrivilege", Refusal::NotAllowed);
-    check(4, "notSupport", Refusal::NotOffered);
-    check(6, "deviceUserFull", Refusal::Full);
-    check(6, "deviceFaceFull", Refusal::Full);
+    check(4, "LowPrivilege", Refusal::For(Condition::LowPrivilege));
+    check(4, "notSupport", Refusal::For(Condition::NotSupported));
+    check(6, "deviceUserFull", Refusal::For(Condition::Full));
+    check(6, "deviceFaceFull", Refusal::For(Condition::Full));
     check(6, "employeeNoNotExist", Refusal::NoSuchPerson);
     check(6, "cardNoAlreadyExist", Refusal::CardTaken);
     check(6, "deviceUserAlreadyExistFace", Refusal::FaceExists);
     check(3, "pictureSizeExceedLimit", Refusal::BadPicture);
-    check(3, "deviceError", Refusal::DeviceError);
-    check(2, "upgrading", Refusal::Busy);
-    check(7, "rebootRequired", Refusal::Other);
+    check(3, "deviceError", Refusal::For(Condition::Fault));
+    check(2, "upgrading", Refusal::For(Condition::Busy));
+    check(7, "rebootRequired", Refusal::For(Condition::RebootRequired));
 }

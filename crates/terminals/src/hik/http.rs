@@ -637,7 +637,7 @@ impl Http {
             };
             drop(turn);
             match pauses.next() {
-                Some(pause) if said.refusal() == Refusal::Busy => {
+                Some(pause) if said.refusal() == Refusal::For(Condition::Busy) => {
                     self.pause(step, *pause).await?;
                 }
                 _ => return Ok(Changed::Refused(said)),

@@ -8,8 +8,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use attendance::{DeviceUserId, Punch, PunchState, VerifyMode};
 use hik_proto::{
-    AccessEvent, AttendanceStatus, EventPage, EventRow, EventSearch, EventTime, Means, Says,
-    SearchState, decode_card_owner, decode_event_page, encode_card_owner_search, paths,
+    AccessEvent, EventPage, EventRow, EventSearch, EventTime, Means, Says, SearchState,
+    decode_card_owner, decode_event_page, encode_card_owner_search, paths,
 };
 use jiff::civil::{DateTime, date};
 use jiff::tz::Offset;
@@ -269,8 +269,11 @@ fn punch_of(
         user: DeviceUserId::parse(employee_no)?,
         clock: event.time.clock,
         offset: event.time.offset,
-        state: punch_state(event.attendance),
-        verify: verify_mode(means),
+        state: event
+            .attendance
+            .and_then(|key| PunchState::from_name(key.punch_state()))
+            .unwrap_or_default(),
+        verify: VerifyMode::from_name(means.verify_mode()).unwrap_or_default(),
         record: serial.unwrap_or(0),
     })
 }
@@ -326,31 +329,6 @@ fn hour_twins(punches: &[Punch]) -> usize {
         .iter()
         .filter(|punch| hour_before(punch).is_ok_and(|clock| at.contains(&(&punch.user, clock))))
         .count()
-}
-
-fn punch_state(status: Option<AttendanceStatus>) -> PunchState {
-    match status {
-        None => PunchState::None,
-        Some(AttendanceStatus::CheckIn) => PunchState::In,
-        Some(AttendanceStatus::CheckOut) => PunchState::Out,
-        Some(AttendanceStatus::BreakOut) => PunchState::BreakOut,
-        Some(AttendanceStatus::BreakIn) => PunchState::BreakIn,
-        Some(AttendanceStatus::OvertimeIn) => PunchState::OvertimeIn,
-        Some(AttendanceStatus::OvertimeOut) => PunchState::OvertimeOut,
-    }
-}
-
-fn verify_mode(means: Means) -> VerifyMode {
-    match means {
-        Means::Card => VerifyMode::Card,
-        Means::Finger => VerifyMode::Finger,
-        Means::Face => VerifyMode::Face,
-        Means::Password => VerifyMode::Password,
-        Means::Palm => VerifyMode::Palm,
-        Means::Iris => VerifyMode::Iris,
-        Means::Combined => VerifyMode::Combined,
-        Means::Other => VerifyMode::Unknown,
-    }
 }
 
 /// Reads what is new since `position` and moves it, or the first part of it where the deadline comes near. Where the last row is gone the log is another one (cleared, restored, or
@@ -621,6 +599,8 @@ fn earliest(offset: Option<Offset>) -> DateTime {
 
 #[cfg(test)]
 mod tests {
+    use hik_proto::AttendanceStatus;
+
     use super::*;
 
     #[test]
@@ -693,6 +673,27 @@ mod tests {
             punch("1", "2026-03-02T10:00:30", None),
         ];
         assert_eq!(hour_twins(&rows), 1);
+    }
+
+    #[test]
+    fn keys_and_means_have_the_names_of_all_brands() {
+        use AttendanceStatus::{BreakIn, BreakOut, CheckIn, CheckOut, OvertimeIn, OvertimeOut};
+        for key in [
+            CheckIn,
+            CheckOut,
+            BreakOut,
+            BreakIn,
+            OvertimeIn,
+            OvertimeOut,
+        ] {
+            let name = PunchState::from_name(key.punch_state());
+            assert!(name.is_some(), "{key:?}");
+        }
+        use Means::{Card, Combined, Face, Finger, Iris, Other, Palm, Password};
+        for means in [Card, Finger, Face, Password, Palm, Iris, Combined, Other] {
+            let name = VerifyMode::from_name(means.verify_mode());
+            assert!(name.is_some(), "{means:?}");
+        }
     }
 
     #[test]

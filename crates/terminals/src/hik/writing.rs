@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use attendance::DeviceUserId;
 use hik_proto::{
-    AccessCapabilities, Card, CardNo, DeleteProgress, DoorCommand, DoorState, EmployeeNo,
-    FacePicture, FaceUpload, NonEmpty, PersonRecord, Refusal, Request, ResponseStatus, Validity,
-    decode_has_face, delete_cards, delete_faces, delete_people, delete_people_with_all,
+    AccessCapabilities, Card, CardNo, Condition, DeleteProgress, DoorCommand, DoorState,
+    EmployeeNo, FacePicture, FaceUpload, NonEmpty, PersonRecord, Refusal, Request, ResponseStatus,
+    Validity, decode_has_face, delete_cards, delete_faces, delete_people, delete_people_with_all,
     encode_face_search, paths, reboot,
 };
 use jiff::civil::DateTime;
@@ -124,7 +124,7 @@ impl HikTerminal {
             Refusal::PersonExists => Err(WriteError::AddedMeanwhile { id: id.clone() }.into()),
             Refusal::NoSuchPerson => Err(WriteError::NoSuchUser { id: id.clone() }.into()),
             // What is there now says more than it does.
-            Refusal::DeviceError => {
+            Refusal::For(Condition::Fault) => {
                 let now = self.person(Step::Write, &wanted.employee_no).await;
                 match now.map_err(unseen)? {
                     Some(now) if wanted.differences(&now).is_empty() => Ok(()),
@@ -252,7 +252,7 @@ impl HikTerminal {
         let one = NonEmpty::one(number.clone());
         match self.http.change(&delete_people_with_all(&one)).await? {
             Changed::Done => self.await_deletion(&number).await?,
-            Changed::Refused(said) if said.refusal() == Refusal::NotOffered => {
+            Changed::Refused(said) if said.refusal() == NOT_OFFERED => {
                 if let Some(cards) = NonEmpty::from_items(cards.iter().cloned()) {
                     self.changed(&delete_cards(&cards)).await?;
                 }
@@ -324,9 +324,8 @@ impl HikTerminal {
             true => self.http.change(&upload.set_up()).await?,
             false => self.http.change(&upload.record()).await?,
         };
-        let other_way = |said: &ResponseStatus| {
-            matches!(said.refusal(), Refusal::FaceExists | Refusal::NotOffered)
-        };
+        let other_way =
+            |said: &ResponseStatus| matches!(said.refusal(), Refusal::FaceExists | NOT_OFFERED);
         if let Changed::Refused(said) = &changed
             && !has_one
             && other_way(said)
@@ -622,25 +621,27 @@ fn details(
 }
 
 fn is_not_offered(changed: &Changed) -> bool {
-    matches!(changed, Changed::Refused(said) if said.refusal() == Refusal::NotOffered)
+    matches!(changed, Changed::Refused(said) if said.refusal() == NOT_OFFERED)
 }
+
+/// The firmware has no such request.
+const NOT_OFFERED: Refusal = Refusal::For(Condition::NotSupported);
 
 /// A refusal with what is known about whether anything was written.
 pub(super) fn refused(status: &ResponseStatus) -> TerminalError {
     let said = status.to_string();
     match status.refusal() {
-        Refusal::NotAllowed => WriteError::NotAllowed { said },
-        Refusal::Full => WriteError::Full { said },
         Refusal::BadPicture => WriteError::BadPicture { said },
-        Refusal::DeviceError => WriteError::Unsure {
+        Refusal::For(Condition::LowPrivilege) => WriteError::NotAllowed { said },
+        Refusal::For(Condition::Full) => WriteError::Full { said },
+        Refusal::For(Condition::Fault) => WriteError::Unsure {
             detail: format!("the terminal says {said}"),
         },
-        Refusal::Busy
-        | Refusal::NotOffered
-        | Refusal::PersonExists
+        Refusal::PersonExists
         | Refusal::NoSuchPerson
         | Refusal::CardTaken
         | Refusal::FaceExists
+        | Refusal::For(_)
         | Refusal::Other => WriteError::Refused { said },
     }
     .into()

@@ -1,5 +1,6 @@
 //! One module per page: what it asks the store, and the template it fills.
 
+mod away;
 mod changes;
 mod closing;
 mod day;

@@ -18,7 +18,6 @@ use store::views::requests::Seen;
 use store::views::why::{self as rows, CalendarDay};
 use tower_sessions::Session;
 
-use super::away::AwayForm;
 use super::calendar::{Cell, Totals, weeks};
 use super::correct::refused;
 use super::person::month_of;
@@ -26,6 +25,7 @@ use crate::WebState;
 use crate::error::{PageError, html};
 use crate::format::{self, Chip};
 use crate::pages::Remarks;
+use crate::pages::away::AwayForm;
 use crate::pages::day::Choice;
 use crate::pages::form::{Errors, filled};
 use crate::pages::requests::{Line, lines};

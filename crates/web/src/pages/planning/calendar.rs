@@ -1,13 +1,13 @@
 //! `/calendar`: the holidays of a year, leave and duty elsewhere, and the types of leave.
 
 use askama::Template;
-use attendance::{DayPart, SiteId};
+use attendance::SiteId;
 use axum::extract::{Form, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use jiff::civil::Date;
 use serde::Deserialize;
 use store::StoreError;
-use store::calendar::{LeaveKind, LeaveType, NewLeave};
+use store::calendar::LeaveType;
 use store::views::planning;
 use tower_sessions::Session;
 
@@ -19,6 +19,7 @@ use crate::WebState;
 use crate::board::path_part;
 use crate::error::{PageError, html};
 use crate::format;
+use crate::pages::away::AwayForm;
 use crate::session::{Outcome, Told, Visitor, leave};
 use crate::text::{Msg, msg};
 use crate::ui::{Section, Ui};
@@ -58,6 +59,24 @@ pub(super) struct CalendarForm {
     paid: Option<String>,
     /// What is removed.
     what: String,
+}
+
+impl CalendarForm {
+    /// A single day has no end.
+    fn away(&self) -> AwayForm {
+        let to = match self.to.is_empty() {
+            true => &self.from,
+            false => &self.to,
+        };
+        AwayForm {
+            kind: self.kind.clone(),
+            from: self.from.clone(),
+            to: to.clone(),
+            part: self.part.clone(),
+            leave_type: self.leave_type.clone(),
+            ..AwayForm::default()
+        }
+    }
 }
 
 #[derive(Template)]
@@ -264,41 +283,13 @@ pub(super) async fn add_leave(
     if employee.is_none() {
         errors.add("code", msg("rules-nobody").with("code", form.code.trim()));
     }
-    let from: Option<Date> = form.from.parse().ok();
-    let to: Option<Date> = match form.to.is_empty() {
-        true => from,
-        false => form.to.parse().ok(),
-    };
-    if from.is_none() {
-        errors.add("from", msg("date-wrong"));
-    }
-    match from.zip(to) {
-        Some((from, to)) if to < from => errors.add("to", msg("leave-ends-before")),
-        None if from.is_some() => errors.add("to", msg("date-wrong")),
-        _ => {}
-    }
-    let on_duty = form.kind == "on_duty";
-    let (Some(employee), Some((from, to)), true) = (employee, from.zip(to), errors.is_empty())
-    else {
+    let types = state.store.leave_types().await?;
+    let away = form.away().read(&types, &mut errors);
+    let (Some(employee), Some(away), true) = (employee, away, errors.is_empty()) else {
         let query = CalendarQuery::default();
         return page(&state, &visitor, None, &query, &form, &errors).await;
     };
-    let new = NewLeave {
-        employee: employee.id,
-        kind: match on_duty {
-            true => LeaveKind::OnDuty,
-            false => LeaveKind::Leave,
-        },
-        from,
-        to,
-        part: match form.part.as_str() {
-            "first_half" => DayPart::FirstHalf,
-            "second_half" => DayPart::SecondHalf,
-            _ => DayPart::Full,
-        },
-        leave_type: form.leave_type.parse().ok().filter(|_| !on_duty),
-        reason: form.reason.clone(),
-    };
+    let new = away.of(employee.id, form.reason.clone());
     let tx = state.store.begin_write().await?;
     let done = tx.add_leave(&new, visitor.author(&state)).await;
     let done = (tx, done.map(drop));

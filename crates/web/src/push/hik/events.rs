@@ -4,10 +4,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use attendance::{DeviceId, DeviceUserId, Punch, PunchState, VerifyMode, Way};
-use hik_proto::{
-    AccessEvent, AttendanceStatus, Content, Envelope, Means, Notification, PartSplitter, Piece,
-    Says, Told,
-};
+use hik_proto::{Content, Envelope, Notification, PartSplitter, Piece, Says, Told};
 use ingest::{Caller, Delivery, DeviceUser, Event, Link, ParkedRecord};
 use jiff::civil::DateTime;
 use store::StoreError;
@@ -229,36 +226,14 @@ fn read(told: &Told) -> Result<Option<(Punch, String)>, String> {
         user,
         clock: event.time.clock,
         offset: event.time.offset,
-        state: punch_state(event),
-        verify: verify_mode(means),
+        state: event
+            .attendance
+            .and_then(|key| PunchState::from_name(key.punch_state()))
+            .unwrap_or_default(),
+        verify: VerifyMode::from_name(means.verify_mode()).unwrap_or_default(),
         record: told.row.serial.unwrap_or(0),
     };
     Ok(Some((punch, event.name.clone())))
-}
-
-fn punch_state(event: &AccessEvent) -> PunchState {
-    match event.attendance {
-        None => PunchState::None,
-        Some(AttendanceStatus::CheckIn) => PunchState::In,
-        Some(AttendanceStatus::CheckOut) => PunchState::Out,
-        Some(AttendanceStatus::BreakOut) => PunchState::BreakOut,
-        Some(AttendanceStatus::BreakIn) => PunchState::BreakIn,
-        Some(AttendanceStatus::OvertimeIn) => PunchState::OvertimeIn,
-        Some(AttendanceStatus::OvertimeOut) => PunchState::OvertimeOut,
-    }
-}
-
-fn verify_mode(means: Means) -> VerifyMode {
-    match means {
-        Means::Card => VerifyMode::Card,
-        Means::Finger => VerifyMode::Finger,
-        Means::Face => VerifyMode::Face,
-        Means::Password => VerifyMode::Password,
-        Means::Palm => VerifyMode::Palm,
-        Means::Iris => VerifyMode::Iris,
-        Means::Combined => VerifyMode::Combined,
-        Means::Other => VerifyMode::Unknown,
-    }
 }
 
 /// Reads again what could not be understood of a device; how much of it is understood now, and how much is not.
