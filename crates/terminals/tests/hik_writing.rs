@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -40,8 +41,11 @@ fn noon() -> Zoned {
 }
 
 fn office() -> VirtualTerminal {
+    // Of a terminal of its own: what one test finds out about a terminal holds for the whole process.
+    static TERMINALS: AtomicU32 = AtomicU32::new(0);
+    let label = format!("GB{:07}", TERMINALS.fetch_add(1, Ordering::Relaxed));
     let login = Login::new("operator", "Abc12345");
-    VirtualTerminal::new("GB9637211", login, stopped(noon()))
+    VirtualTerminal::new(label, login, stopped(noon()))
         .users([
             User::new("1042", "Aziza K.").without_face(),
             User::new("007", "José").card("0012345678"),
@@ -55,7 +59,10 @@ async fn start(terminal: VirtualTerminal) -> RunningTerminal {
 }
 
 fn target(terminal: &RunningTerminal) -> Target {
-    target_at(terminal.addr())
+    Target {
+        serial: Some(terminal.label_serial().to_owned()),
+        ..target_at(terminal.addr())
+    }
 }
 
 fn target_at(addr: SocketAddr) -> Target {

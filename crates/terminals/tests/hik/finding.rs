@@ -67,7 +67,7 @@ async fn a_terminal_answers_who_asks_it() {
             panic!("one terminal answers, once: {found:?}");
         };
         assert_eq!(*place, terminal.addr());
-        assert!(claims("GB9637211", answer), "{answer:?}");
+        assert!(claims(terminal.label_serial(), answer), "{answer:?}");
         assert_eq!(terminal.counts().sadp_commands, 0);
         assert_eq!(terminal.counts().signed, 0, "nobody signs in to be told");
     }
@@ -121,8 +121,13 @@ async fn junk_and_our_own_questions_are_no_answers() {
 async fn who_claims_a_serial_number_has_to_prove_it() {
     let limit = Duration::from_secs(20);
     let honest = start(virtual_terminal()).await;
+    // The registered device, said to be at this place.
+    let at = |place: &RunningTerminal| Target {
+        serial: Some(honest.label_serial().to_owned()),
+        ..target(place)
+    };
     assert!(
-        discover::confirm(&target(&honest), limit)
+        discover::confirm(&at(&honest), limit)
             .await
             .expect("it answers")
     );
@@ -130,31 +135,27 @@ async fn who_claims_a_serial_number_has_to_prove_it() {
     let other = virtual_terminal().serial_number("DS-K1T341AMF20220311V030230ENJ70368704");
     let other = start(other).await;
     assert!(
-        !discover::confirm(&target(&other), limit)
+        !discover::confirm(&at(&other), limit)
             .await
             .expect("it answers")
     );
     // One that nobody can sign in to is not sent anything.
     let fresh = start(virtual_terminal().fault(Fault::NotActivated)).await;
-    assert!(
-        !discover::confirm(&target(&fresh), limit)
-            .await
-            .unwrap_or(false)
-    );
+    assert!(!discover::confirm(&at(&fresh), limit).await.unwrap_or(false));
     assert_eq!(fresh.counts().signed + fresh.counts().refused_sign_ins, 0);
     // A liar that refuses the password does not lock the true terminal out.
     let liar = VirtualTerminal::new(
-        "GB9637211",
+        honest.label_serial(),
         Login::new("operator", "other"),
         stopped(noon()),
     );
     let liar = start(liar).await;
-    discover::confirm(&target(&liar), limit)
+    discover::confirm(&at(&liar), limit)
         .await
         .expect_err("it refuses");
     assert_eq!(liar.counts().refused_sign_ins, 1);
     assert!(
-        discover::confirm(&target(&honest), limit)
+        discover::confirm(&at(&honest), limit)
             .await
             .expect("it answers")
     );

@@ -4,6 +4,7 @@ mod arming;
 mod finding;
 mod live;
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use attendance::{Punch, PunchState, VerifyMode};
@@ -27,17 +28,19 @@ fn noon() -> Zoned {
         .expect("a time")
 }
 
+/// Of a terminal of its own: what one test finds out about a terminal holds for the whole process.
+fn label() -> String {
+    static TERMINALS: AtomicU32 = AtomicU32::new(0);
+    format!("GB{:07}", TERMINALS.fetch_add(1, Ordering::Relaxed))
+}
+
 fn virtual_terminal() -> VirtualTerminal {
-    VirtualTerminal::new(
-        "GB9637211",
-        Login::new("operator", "Abc12345"),
-        stopped(noon()),
-    )
-    .users([
-        User::new("1042", "Aziza K."),
-        User::new("007", "José").user_type("administrators"),
-    ])
-    .keeps_alive()
+    VirtualTerminal::new(label(), Login::new("operator", "Abc12345"), stopped(noon()))
+        .users([
+            User::new("1042", "Aziza K."),
+            User::new("007", "José").user_type("administrators"),
+        ])
+        .keeps_alive()
 }
 
 /// `count` punches by face, a minute apart.
@@ -68,7 +71,7 @@ fn target(terminal: &RunningTerminal) -> Target {
             ..Credentials::default()
         },
         certificate: CertificateTrust::default(),
-        serial: Some("GB9637211".to_owned()),
+        serial: Some(terminal.label_serial().to_owned()),
     }
 }
 
@@ -658,7 +661,8 @@ async fn stale_for_ever_ends() {
 async fn the_serial_number_matches_in_full_or_as_on_the_label() {
     let terminal = start(virtual_terminal()).await;
     let full = terminal.serial_number().to_owned();
-    for serial in [Some(full.as_str()), Some("gb9637211"), None] {
+    let label = terminal.label_serial().to_lowercase();
+    for serial in [Some(full.as_str()), Some(label.as_str()), None] {
         let mut target = target(&terminal);
         target.serial = serial.map(str::to_owned);
         let connected = HikTerminal::connect(&target, Deadline::none())
@@ -683,7 +687,7 @@ async fn another_terminal_gives_no_punches() {
     else {
         panic!("{error:?}");
     };
-    assert_eq!(expected, "GB9637211");
+    assert_eq!(expected, terminal.label_serial());
     assert_ne!(found, terminal.serial_number());
     assert!(!terminal.counts().by_path.contains_key(EVENTS));
 }
@@ -856,12 +860,9 @@ async fn a_wrong_length_is_an_error_or_harmless_but_never_half_a_log() {
 
 #[tokio::test]
 async fn connections_closed_after_each_answer() {
-    let terminal = VirtualTerminal::new(
-        "GB9637211",
-        Login::new("operator", "Abc12345"),
-        stopped(noon()),
-    )
-    .events(punches(70));
+    let terminal =
+        VirtualTerminal::new(label(), Login::new("operator", "Abc12345"), stopped(noon()))
+            .events(punches(70));
     let terminal = start(terminal).await;
     let reading = read_all(&terminal).await.expect("a good read");
     assert_eq!(clocks(&reading), minutes(0..70));
