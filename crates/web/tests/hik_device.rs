@@ -2,6 +2,8 @@
 
 mod company;
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use attendance::DeviceId;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
@@ -28,7 +30,10 @@ async fn gate(
 
     let now = "2026-05-12T09:20:00+05:00[Asia/Karachi]";
     let login = Login::new("operator", "Abc12345");
-    let terminal = VirtualTerminal::new("GB9637211", login, stopped(now.parse().expect("a time")))
+    // What is found out about a terminal holds for the whole process, so each test has its own.
+    static TERMINALS: AtomicU32 = AtomicU32::new(0);
+    let label = format!("GB{:07}", TERMINALS.fetch_add(1, Ordering::Relaxed));
+    let terminal = VirtualTerminal::new(label, login, stopped(now.parse().expect("a time")))
         .users([
             User::new("2001", "Asma").without_face(),
             User::new("2002", "Beata").card("0012345678"),
@@ -42,7 +47,7 @@ async fn gate(
     let row = row.expect("a query").expect("a device");
     let fields = DeviceFields {
         kind: "hik".to_owned(),
-        serial_number: "GB9637211".to_owned(),
+        serial_number: terminal.label_serial().to_owned(),
         address: Some(terminal.addr().ip().to_string()),
         port: Some(terminal.addr().port()),
         username: Some("operator".to_owned()),

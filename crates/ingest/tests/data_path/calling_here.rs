@@ -12,8 +12,6 @@ use crate::company::{Company, at, punch, wall};
 use crate::polling::{edit, hik_terminal, locate_hik, poll, said, with_secrets};
 use attendance::Way;
 
-const SERIAL: &str = "GB9637211";
-
 /// A company whose terminal is read and should call, and a server that it may call.
 async fn company(store: Store, push: Push) -> (Company, RunningTerminal) {
     let terminal = hik_terminal(3).push(push);
@@ -82,7 +80,7 @@ on_both_databases! {
     async fn a_reading_tells_a_terminal_to_call(store: Store) {
         let (store, _key) = with_secrets(store);
         let (company, terminal) = company(store, Push::default()).await;
-        assert_eq!(poll(&company).await, said(&[(SERIAL, "ok")]));
+        assert_eq!(poll(&company).await, said(&[(terminal.label_serial(), "ok")]));
         assert_eq!(paths(&terminal), [path(&company).await]);
         let told = place(&company).await;
         assert_eq!((told.slot.as_deref(), told.calls_to.as_deref()), (Some("1"), Some("192.0.2.10:8081")));
@@ -119,7 +117,7 @@ on_both_databases! {
         let terminal = theirs.iter().fold(hik_terminal(3), |terminal, host| terminal.http_host(host.clone()));
         let terminal = terminal.start("127.0.0.1:0").await.unwrap();
         let company = company_at(store, &terminal).await;
-        assert_eq!(poll(&company).await, said(&[(SERIAL, "ok")]), "it is read as before");
+        assert_eq!(poll(&company).await, said(&[(terminal.label_serial(), "ok")]), "it is read as before");
         assert_eq!(paths(&terminal), ["/theirs", "/theirs"]);
         let (step, message) = failure(&company).await.expect("people are told");
         assert_eq!(step, "push");

@@ -1,3 +1,4 @@
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use ingest::{
@@ -65,6 +66,12 @@ pub async fn edit_with(
     tx.commit().await.unwrap();
 }
 
+/// The label of a Hikvision terminal that no other test has: what is found out about one holds for the whole process.
+pub fn hik_label() -> String {
+    static TERMINALS: AtomicU32 = AtomicU32::new(0);
+    format!("GB{:07}", TERMINALS.fetch_add(1, Ordering::Relaxed))
+}
+
 /// A Hikvision terminal at noon, with so many punches since midnight of the day before.
 pub fn hik_terminal(punches: i64) -> hik::VirtualTerminal {
     let noon = wall("2026-03-02 12:00:00")
@@ -72,7 +79,7 @@ pub fn hik_terminal(punches: i64) -> hik::VirtualTerminal {
         .unwrap();
     let login = hik::Login::new("operator", "Abc12345");
     let minute = |minute| wall("2026-03-01 00:00:00") + jiff::Span::new().minutes(minute);
-    hik::VirtualTerminal::new("GB9637211", login, hik::stopped(noon))
+    hik::VirtualTerminal::new(hik_label(), login, hik::stopped(noon))
         .events((0..punches).map(|n| hik::Event::face("1001", minute(n))))
         .keeps_alive()
 }
@@ -83,7 +90,7 @@ pub async fn locate_hik(company: &Company, terminal: &hik::RunningTerminal) {
     let row = company.store.device(id).await.unwrap().unwrap();
     let fields = DeviceFields {
         kind: "hik".to_owned(),
-        serial_number: "GB9637211".to_owned(),
+        serial_number: terminal.label_serial().to_owned(),
         address: Some(terminal.addr().ip().to_string()),
         port: Some(terminal.addr().port()),
         username: Some("operator".to_owned()),
@@ -261,20 +268,20 @@ on_both_databases! {
         let company = Company::new(store, 1, 1, "2026-03-02 12:00:00").await;
         let terminal = hik_terminal(3).fault(hik::Fault::Locked).start("127.0.0.1:0").await.unwrap();
         locate_hik(&company, &terminal).await;
-        assert_eq!(poll(&company).await, said(&[("GB9637211", "sign_in")]));
+        assert_eq!(poll(&company).await, said(&[(terminal.label_serial(), "sign_in")]));
         let row = company.store.device(company.devices[0]).await.unwrap().unwrap();
         let unlocked = company.clock.now() + SignedDuration::from_secs(1768 + 60);
         assert_eq!((row.needs_edit, row.next_poll_ms), (false, Some(unlocked.as_millisecond())));
         terminal.clear_faults();
         // Who asks meanwhile is not heard.
-        assert_eq!(poll(&company).await, said(&[("GB9637211", "sign_in")]));
+        assert_eq!(poll(&company).await, said(&[(terminal.label_serial(), "sign_in")]));
         let examined = company.engine.poller.examine(company.devices[0], &mut |_| {}).await.unwrap();
         assert!(examined.is_err_and(|failure| failure.reason == "locked"));
         assert_eq!(terminal.counts().requests, 1);
         let row = company.store.device(company.devices[0]).await.unwrap().unwrap();
         assert_eq!(row.next_poll_ms, Some(unlocked.as_millisecond()));
         company.clock.set(unlocked);
-        assert_eq!(poll(&company).await, said(&[("GB9637211", "ok")]));
+        assert_eq!(poll(&company).await, said(&[(terminal.label_serial(), "ok")]));
     }
 
     async fn a_day_with_a_wrong_password_is_one_signed_request(store: Store) {
@@ -291,7 +298,7 @@ on_both_databases! {
         let midnight = company.clock.now();
         for minutes in (0..24 * 60).step_by(5) {
             company.clock.set(midnight + SignedDuration::from_mins(minutes));
-            assert_eq!(poll(&company).await, said(&[("GB9637211", "sign_in")]), "{minutes}");
+            assert_eq!(poll(&company).await, said(&[(terminal.label_serial(), "sign_in")]), "{minutes}");
             let error = Terminal::connect(&held).await.expect_err("refused");
             assert_eq!(error.retry(), Retry::AfterEdit, "{minutes}");
             if minutes % 60 == 0 {
@@ -310,7 +317,7 @@ on_both_databases! {
         tx.try_credentials_again(device, false, company.author()).await.unwrap();
         tx.commit().await.unwrap();
         for _ in 0..3 {
-            assert_eq!(poll(&company).await, said(&[("GB9637211", "sign_in")]));
+            assert_eq!(poll(&company).await, said(&[(terminal.label_serial(), "sign_in")]));
         }
         assert_eq!(terminal.counts().refused_sign_ins, 2);
     }
@@ -325,14 +332,14 @@ on_both_databases! {
         let row = async || company.store.device(device).await.unwrap().unwrap();
         let shown = |terminal: &hik::RunningTerminal| format!("sha256:{}", terminal.fingerprint().expect("a certificate"));
 
-        assert_eq!(poll(&company).await, said(&[("GB9637211", "ok")]));
+        assert_eq!(poll(&company).await, said(&[(terminal.label_serial(), "ok")]));
         let first = shown(&terminal);
         assert_eq!(row().await.certificate.as_ref(), Some(&first));
 
         terminal.change_certificate().unwrap();
         terminal.reset_counts();
         let second = shown(&terminal);
-        assert_eq!(poll(&company).await, said(&[("GB9637211", "tls")]));
+        assert_eq!(poll(&company).await, said(&[(terminal.label_serial(), "tls")]));
         let failed = row().await;
         assert_eq!((failed.certificate.as_ref(), failed.certificate_shown.as_ref()), (Some(&first), Some(&second)));
         let told = failed.last_error.unwrap();
@@ -343,7 +350,7 @@ on_both_databases! {
         let tx = company.store.begin_write().await.unwrap();
         tx.set_certificate(device, Some(&second), company.author()).await.unwrap();
         tx.commit().await.unwrap();
-        assert_eq!(poll(&company).await, said(&[("GB9637211", "ok")]));
+        assert_eq!(poll(&company).await, said(&[(terminal.label_serial(), "ok")]));
         let now = row().await;
         assert_eq!((now.certificate, now.certificate_shown), (Some(second), None));
     }
@@ -357,7 +364,7 @@ on_both_databases! {
         locate_hik(&company, &terminal).await;
         let mut parts = 0;
         loop {
-            assert_eq!(poll(&company).await, said(&[("GB9637211", "ok")]));
+            assert_eq!(poll(&company).await, said(&[(terminal.label_serial(), "ok")]));
             parts += 1;
             let row = company.store.device(company.devices[0]).await.unwrap().unwrap();
             if row.next_poll_ms != Some(company.clock.now().as_millisecond()) {
@@ -386,7 +393,7 @@ on_both_databases! {
         let company = Company::new(store.with_secret_key(key), 2, 1, "2026-03-02 16:00:00").await;
         let noon = "2026-03-02T12:00:00+01:00[Europe/Berlin]".parse().unwrap();
         let login = hik::Login::new("operator", "Abc12345");
-        let terminal = hik::VirtualTerminal::new("GB9637211", login, hik::stopped(noon))
+        let terminal = hik::VirtualTerminal::new(hik_label(), login, hik::stopped(noon))
             .users([hik::User::new("1001", "Ana")])
             .events([hik::Event::face("1001", wall("2026-03-02 08:58:30"))])
             .start("127.0.0.1:0")
