@@ -142,7 +142,9 @@ mod tests {
             inputs: &inputs,
             policy: &policy,
         };
-        let mut plans: Vec<Plan<'_>> = (2..5).map(|of_march| planner.plan(day(of_march))).collect();
+        let mut plans: Vec<Plan<'_>> = (2..5)
+            .map(|of_march| planner.plan(day(of_march), day(of_march).date()))
+            .collect();
         let punches = punches(list);
         decide(&planner, &mut plans, &punches);
         let chosen = plans.iter().map(|plan| match plan.kind {

@@ -182,7 +182,7 @@ impl<'a> JudgedDay<'_, 'a> {
             },
         };
         let called = session_with_calls(period, &self.own.punches, &self.own.roll_calls, rules);
-        self.sessions.push((period, called.session));
+        self.sessions = vec![(period, called.session)];
         self.superseded = called.superseded;
         if called.conflict {
             self.report.exceptions.push(Exception::RollCallConflict);

@@ -61,7 +61,7 @@ pub fn planned_windows(
         inputs,
         policy,
     };
-    let plans = days.iter().map(|date| planner.plan(Day::of(*date)));
+    let plans = days.iter().map(|date| planner.plan(Day::of(*date), *date));
     plans
         .filter(|plan| plan.kind != Kind::Off)
         .map(|plan| (timestamp(plan.judged.from), timestamp(plan.judged.to)))
@@ -164,16 +164,19 @@ impl<'a> Judging<'_, 'a> {
 
     /// The plans of the asked days and two days around each, in order, of employed dates only.
     fn plans(&self, days: &[Date]) -> Vec<Plan<'a>> {
-        let mut near: Vec<Day> = days
-            .iter()
-            .flat_map(|date| (-2..=2).map(|away| Day::of(*date).plus(away)))
-            .collect();
-        near.sort_unstable();
-        near.dedup();
+        let mut asked: Vec<Day> = days.iter().map(|date| Day::of(*date)).collect();
+        asked.sort_unstable();
+        let mut near: Vec<Day> = Vec::with_capacity(asked.len() + 4);
+        for day in asked {
+            let first = day.plus(-2);
+            let first = near.last().map_or(first, |last| first.max(last.plus(1)));
+            near.extend((first.0..=day.0 + 2).map(Day));
+        }
         let planner = self.planner();
-        near.into_iter()
-            .filter(|day| self.is_employed(day.date()))
-            .map(|day| planner.plan(day))
+        let dated = near.into_iter().map(|day| (day, day.date()));
+        dated
+            .filter(|(_, date)| self.is_employed(*date))
+            .map(|(day, date)| planner.plan(day, date))
             .collect()
     }
 

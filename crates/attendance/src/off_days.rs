@@ -212,14 +212,16 @@ fn net(segments: &[Span], breaks: &[PlacedBreak]) -> i64 {
 
 /// Segments minus unpaid fixed breaks, minus auto breaks as far as the rest exceeds their limit.
 fn after_auto_breaks(segments: &[Span], breaks: &[PlacedBreak]) -> i64 {
-    let mut unpaid = unpaid_fixed(breaks).peekable();
-    let mut net = if unpaid.peek().is_none() {
-        total(segments)
-    } else {
-        let mut rest = segments.to_vec();
-        unite(&mut rest);
-        unpaid.for_each(|span| cut_out(&mut rest, span));
-        total(&rest)
+    let mut unpaid = unpaid_fixed(breaks);
+    let mut net = match (segments, unpaid.next(), unpaid.next()) {
+        (_, None, _) => total(segments),
+        ([only], Some(span), None) => only.len() - only.meet(span).map_or(0, Span::len),
+        _ => {
+            let mut rest = segments.to_vec();
+            unite(&mut rest);
+            unpaid_fixed(breaks).for_each(|span| cut_out(&mut rest, span));
+            total(&rest)
+        }
     };
     for rest in breaks {
         if let PlacedBreak::Auto { after, length } = *rest {

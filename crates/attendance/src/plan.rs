@@ -77,9 +77,8 @@ pub(crate) struct Planner<'j, 'a> {
 }
 
 impl<'a> Planner<'_, 'a> {
-    /// R10. The day must be an employed one.
-    pub(crate) fn plan(&self, day: Day) -> Plan<'a> {
-        let date = day.date();
+    /// R10. The day must be an employed one; `date` is its date.
+    pub(crate) fn plan(&self, day: Day, date: Date) -> Plan<'a> {
         let (duty, origin) = duty(&self.inputs.roster, date, day);
         let mut plan = match duty {
             Duty::Off => self.off(day),
@@ -101,6 +100,17 @@ impl<'a> Planner<'_, 'a> {
     fn off(&self, day: Day) -> Plan<'a> {
         let window = self.civil_day(day, self.policy.day_start);
         Plan {
+            window,
+            judged: window,
+            due: window.to,
+            ..self.blank(day)
+        }
+    }
+
+    /// A day of which only the place is known.
+    fn blank(&self, day: Day) -> Plan<'a> {
+        let nothing = Span::new(0, 0);
+        Plan {
             day,
             date: Date::ZERO,
             kind: Kind::Off,
@@ -114,9 +124,9 @@ impl<'a> Planner<'_, 'a> {
             punch_each_segment: true,
             core: None,
             required: 0,
-            window,
-            judged: window,
-            due: window.to,
+            window: nothing,
+            judged: nothing,
+            due: 0,
         }
     }
 
@@ -140,7 +150,7 @@ impl<'a> Planner<'_, 'a> {
             names,
             policy: &first.policy,
             punch_each_segment: first.shift.punch_each_segment.unwrap_or(true),
-            ..self.off(day)
+            ..self.blank(day)
         };
         let found = names.iter().filter_map(|name| self.find(name));
         for shift in found.filter(|planned| !planned.shift.flexible) {
@@ -165,6 +175,7 @@ impl<'a> Planner<'_, 'a> {
     fn place(&self, day: Day, planned: &PlannedShift, plan: &mut Plan<'a>) {
         let at = |minutes: i64| self.zone.instant(day.wall(minutes));
         let mut last = None;
+        plan.segments.reserve_exact(planned.shift.segments.len());
         for segment in &planned.shift.segments {
             let start = not_before(segment.start, last.unwrap_or(0));
             let end = later_than(segment.end, start);
@@ -177,6 +188,7 @@ impl<'a> Planner<'_, 'a> {
             let start = not_before(start, first);
             Span::new(at(start), at(not_before(end, start)))
         };
+        plan.breaks.reserve_exact(planned.shift.breaks.len());
         for spec in &planned.shift.breaks {
             plan.breaks.push(match *spec {
                 Break::Fixed { start, end, paid } => {
@@ -211,7 +223,7 @@ impl<'a> Planner<'_, 'a> {
             names,
             policy: &planned.policy,
             required: minutes(shift.required_min.unwrap_or(0)),
-            ..self.off(day)
+            ..self.blank(day)
         };
         self.place(day, planned, &mut plan);
         plan.segments.clear();

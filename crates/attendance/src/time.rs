@@ -11,6 +11,7 @@ use crate::shift::HourMinute;
 
 pub(crate) const MINUTE: i64 = 60;
 const DAY: i64 = 86_400;
+const EPOCH: Date = jiff::civil::date(1970, 1, 1);
 
 /// A policy value in minutes as seconds.
 pub(crate) fn minutes(count: u32) -> i64 {
@@ -24,7 +25,8 @@ pub(crate) fn printed(seconds: i64) -> u32 {
 
 /// The whole second of an instant.
 pub(crate) fn second_of(instant: Timestamp) -> i64 {
-    instant.as_nanosecond().div_euclid(1_000_000_000) as i64
+    // `jiff` cuts off towards 1970.
+    instant.as_second() - i64::from(instant.subsec_nanosecond() < 0)
 }
 
 /// Beyond the years that `jiff` knows the last instant of them: no clock of a terminal or of a person may end the judging.
@@ -132,7 +134,7 @@ pub(crate) struct Day(pub i64);
 
 impl Day {
     pub(crate) fn of(date: Date) -> Self {
-        Self(wall_second(date.to_datetime(jiff::civil::Time::midnight())).div_euclid(DAY))
+        Self(date.duration_since(EPOCH).as_hours() / 24)
     }
 
     pub(crate) fn date(self) -> Date {
@@ -156,13 +158,6 @@ impl Day {
     pub(crate) fn of_wall(wall: i64) -> Self {
         Self(wall.div_euclid(DAY))
     }
-}
-
-/// A wall time as seconds of that clock since 1970-01-01 00:00 on it.
-fn wall_second(wall: DateTime) -> i64 {
-    Offset::UTC
-        .to_timestamp(wall)
-        .map_or(0, |instant| instant.as_second())
 }
 
 fn wall_time(second: i64) -> DateTime {
@@ -263,6 +258,11 @@ mod tests {
     fn zone(name: &str, day: &str) -> SiteZone {
         let day = Day::of(day.parse().unwrap());
         SiteZone::new(&TimeZone::get(name).unwrap(), day, day)
+    }
+
+    /// A wall time as seconds of that clock since 1970-01-01 00:00 on it.
+    fn wall_second(wall: DateTime) -> i64 {
+        Offset::UTC.to_timestamp(wall).unwrap().as_second()
     }
 
     /// The wall time read by our arithmetic and by `jiff` itself.

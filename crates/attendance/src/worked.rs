@@ -39,7 +39,6 @@ pub(crate) fn work(
     let policy = plan.policy;
     let mut work = Work::default();
     let keeps_to_plan = plan.kind == Kind::Shift && remains.day == DayKind::Working;
-    let as_punched = intervals(sessions);
     for (period, session) in sessions {
         for span in session_spans(session) {
             let mut span = rounded(span, policy, zone);
@@ -64,7 +63,9 @@ pub(crate) fn work(
         match *rest {
             PlacedBreak::Fixed { span, paid: false } => work.deduct("R51", span),
             PlacedBreak::Punched { span, length } if is_span => {
-                if let Some(hole) = punched_break(span, length, &as_punched, punches, policy) {
+                if let Some(hole) =
+                    punched_break(span, length, &intervals(sessions), punches, policy)
+                {
                     work.deduct("R53", hole);
                 }
             }
@@ -73,7 +74,7 @@ pub(crate) fn work(
     }
     let gaps = match policy.punch_policy {
         PunchPolicy::FirstLast => 0,
-        PunchPolicy::Pairs => punched_gaps(plan, &as_punched),
+        PunchPolicy::Pairs => punched_gaps(plan, &intervals(sessions)),
     };
     for rest in &plan.breaks {
         if let PlacedBreak::Auto { after, length } = *rest {
