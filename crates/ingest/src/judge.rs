@@ -385,17 +385,21 @@ impl Judge {
         let began = Instant::now();
         let mut judged = 0;
         let mut to_save = None;
-        let mut to_judge = None;
+        let mut to_judge: Option<Claim> = None;
+        let mut last_claimed = None;
         loop {
             let enough = inner.stopping.load(Ordering::Relaxed)
                 || yield_after
                     .is_some_and(|limit| began.elapsed() >= limit && self.quiet_for() < QUIET);
-            let claim = (!enough).then_some(which);
+            let claim = (!enough).then_some((which, last_claimed));
             let (saved, next) = tokio::join!(
                 self.save_and_claim(to_save.take(), claim),
                 self.judge(to_judge)
             );
             to_judge = saved?;
+            if let Some(mark) = to_judge.as_ref().and_then(|claim| claim.marks.last()) {
+                last_claimed = Some((mark.employee, mark.workday));
+            }
             to_save = next?;
             if to_save.is_none() && to_judge.is_none() {
                 return Ok(judged);
@@ -404,14 +408,14 @@ impl Judge {
         }
     }
 
-    /// Saves a batch, tells what changed, and claims the next one.
+    /// Saves a batch, tells what changed, and claims the next one: of which days, and behind which one.
     async fn save_and_claim(
         &self,
         batch: Option<JudgedBatch>,
-        which: Option<Which>,
+        next: Option<(Which, Option<(EmployeeId, Date)>)>,
     ) -> Result<Option<Claim>, StoreError> {
         let inner = &*self.0;
-        if batch.is_none() && which.is_none() {
+        if batch.is_none() && next.is_none() {
             return Ok(None);
         }
         let tx = inner.store.begin_write().await?;
@@ -425,9 +429,9 @@ impl Judge {
         {
             changed = tx.save_reports(&claim, days, &coverage, at).await?;
         }
-        let claim = match which {
+        let claim = match next {
             None => None,
-            Some(which) => Some(self.claim(&tx, which).await?),
+            Some((which, after)) => Some(self.claim(&tx, which, after).await?),
         };
         if changed.is_empty() {
             tx.commit_quietly().await?;
@@ -441,7 +445,12 @@ impl Judge {
         Ok(claim.filter(|claim| !claim.marks.is_empty()))
     }
 
-    async fn claim(&self, tx: &WriteTx, which: Which) -> Result<Claim, StoreError> {
+    async fn claim(
+        &self,
+        tx: &WriteTx,
+        which: Which,
+        after: Option<(EmployeeId, Date)>,
+    ) -> Result<Claim, StoreError> {
         let real_now = self.0.clock.real_now();
         let until = real_now.saturating_add(LEASE).unwrap_or(real_now);
         let today = TimeZone::UTC.to_datetime(self.0.clock.now()).date();
@@ -453,7 +462,7 @@ impl Judge {
                 tx.claim_from(owner, real_now, until, recent, limit).await
             }
             Which::All => {
-                tx.claim_marked_days(owner, real_now, until, Some(recent), BATCH)
+                tx.claim_marked_days(owner, real_now, until, Some(recent), after, BATCH)
                     .await
             }
         }
@@ -535,7 +544,6 @@ struct JudgedBatch {
     at: Timestamp,
 }
 
-/// Judges stored days as of their own instants; days of one instant together.
 /// The days that have a report, by when it was made.
 fn by_instant(
     evidence: &Evidence,

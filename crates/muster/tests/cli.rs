@@ -444,7 +444,7 @@ async fn a_changed_report_is_found_by_checking_and_mended_by_judging() {
     let set = tx.set_policy(PolicyScope::Company, Some(&rules), author);
     set.await.expect("a policy");
     let now = ingest::Clock::system().now();
-    let claim = tx.claim_marked_days("nobody", now, now, None, 1000);
+    let claim = tx.claim_marked_days("nobody", now, now, None, None, 1000);
     let claim = claim.await.expect("marks");
     let covered = BTreeMap::new();
     let lost = tx.save_reports(&claim, Vec::new(), &covered, now);

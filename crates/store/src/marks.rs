@@ -35,6 +35,15 @@ pub struct Claim {
     pub marks: Vec<Mark>,
 }
 
+/// By whom marks are taken, until when in real time, and how many at most.
+#[derive(Clone, Copy)]
+struct Lease<'a> {
+    owner: &'a str,
+    real_now: Timestamp,
+    real_until: Timestamp,
+    limit: usize,
+}
+
 /// Whose days.
 #[derive(Clone, Copy, Debug)]
 pub enum Whose<'a> {
@@ -361,25 +370,36 @@ impl WriteTx {
     /// Takes up to `limit` marked days that nobody holds, those from `recent` on before all others.
     ///
     /// The lease is in real time: another judge may take the days over after `real_until`. Older days come employee by employee,
-    /// because neighbouring days are judged from the same punches.
+    /// because neighbouring days are judged from the same punches; those behind `after` first, the days claimed last:
+    /// PostgreSQL keeps for a while what was judged, and would look at all of it again for every claim.
     pub async fn claim_marked_days(
         &self,
         owner: &str,
         real_now: Timestamp,
         real_until: Timestamp,
         recent: Option<Date>,
+        after: Option<(EmployeeId, Date)>,
         limit: usize,
     ) -> Result<Claim, StoreError> {
+        let lease = Lease {
+            owner,
+            real_now,
+            real_until,
+            limit,
+        };
         if let Some(recent) = recent {
-            let claim = self
-                .claim_from(owner, real_now, real_until, recent, limit)
-                .await?;
+            let claim = self.claim(lease, recent, None).await?;
             if !claim.marks.is_empty() {
                 return Ok(claim);
             }
         }
-        self.claim_from(owner, real_now, real_until, Date::MIN, limit)
-            .await
+        if after.is_some() {
+            let claim = self.claim(lease, Date::MIN, after).await?;
+            if !claim.marks.is_empty() {
+                return Ok(claim);
+            }
+        }
+        self.claim(lease, Date::MIN, None).await
     }
 
     /// The same, only days from `from` on.
@@ -391,23 +411,44 @@ impl WriteTx {
         from: Date,
         limit: usize,
     ) -> Result<Claim, StoreError> {
-        let holder = format!("{owner}.{}", random_name());
+        let lease = Lease {
+            owner,
+            real_now,
+            real_until,
+            limit,
+        };
+        self.claim(lease, from, None).await
+    }
+
+    async fn claim(
+        &self,
+        lease: Lease<'_>,
+        from: Date,
+        after: Option<(EmployeeId, Date)>,
+    ) -> Result<Claim, StoreError> {
+        let holder = format!("{}.{}", lease.owner, random_name());
+        let mut values: Vec<sea_orm::Value> = vec![
+            holder.as_str().into(),
+            lease.real_until.as_millisecond().into(),
+            from.to_string().into(),
+            lease.real_now.as_millisecond().into(),
+            (lease.limit as i64).into(),
+        ];
+        let mut behind = "";
+        if let Some((employee, workday)) = after {
+            behind = "AND (employee_id, workday) > ($6, $7)";
+            values.extend([employee.0.into(), workday.to_string().into()]);
+        }
         let claimed = sql::run(
             &self.tx,
             &format!(
                 "UPDATE marked_days SET lease_owner = $1, lease_until_ms = $2 WHERE (employee_id, workday) IN \
                  (SELECT employee_id, workday FROM marked_days \
-                 WHERE workday >= $3 AND (lease_until_ms IS NULL OR lease_until_ms <= $4) \
+                 WHERE workday >= $3 AND (lease_until_ms IS NULL OR lease_until_ms <= $4) {behind} \
                  ORDER BY employee_id, workday LIMIT $5 {})",
                 sql::skip_locked(self.backend())
             ),
-            [
-                holder.as_str().into(),
-                real_until.as_millisecond().into(),
-                from.to_string().into(),
-                real_now.as_millisecond().into(),
-                (limit as i64).into(),
-            ],
+            values,
         )
         .await?;
         let mut marks = Vec::new();
@@ -589,7 +630,7 @@ mod tests {
             tx.mark_days(days.map(|(id, day)| (id, date(day))), "test").await.unwrap();
             let claim = async |owner: &str, limit| {
                 let recent = Some(date("2026-03-01"));
-                let claimed = tx.claim_marked_days(owner, at(100), at(200), recent, limit).await.unwrap();
+                let claimed = tx.claim_marked_days(owner, at(100), at(200), recent, None, limit).await.unwrap();
                 claimed.marks.into_iter().map(|mark| (mark.employee, mark.workday)).collect::<Vec<_>>()
             };
             let recent = [(a, date("2026-03-02")), (b, date("2026-03-02"))];
@@ -598,7 +639,7 @@ mod tests {
             assert_eq!(claim("third", 9).await, [(b, date("2026-01-01"))]);
             assert_eq!(claim("fourth", 9).await, []);
             // The lease of the first is over.
-            let late = tx.claim_marked_days("fifth", at(200), at(300), None, 2).await.unwrap();
+            let late = tx.claim_marked_days("fifth", at(200), at(300), None, None, 2).await.unwrap();
             assert_eq!(late.marks.len(), 2);
         }
 

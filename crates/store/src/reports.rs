@@ -155,6 +155,16 @@ pub struct Declared {
 pub struct StoredReport {
     pub says: ReportFields,
     pub judged_at: Timestamp,
+    keeps: Keeps,
+}
+
+/// What is kept with a report and is no part of what it says.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+struct Keeps {
+    department: i64,
+    recheck_at_ms: Option<i64>,
+    waits_for: Option<i64>,
+    waits_below_ms: Option<i64>,
 }
 
 /// What a report says, in the columns of its table. Two judgements are the same when these are.
@@ -246,10 +256,19 @@ pub struct JudgedDay {
     employee: EmployeeId,
     department: DepartmentId,
     workday: Date,
-    /// The row of `attendance_reports`, as [`sql::json_rows`] takes it. `None`: there is to be no report.
-    report: Option<String>,
-    /// That of `report_versions`, if the report differs from what was stored.
+    outcome: Outcome,
+    /// The row of `report_versions`, if the report differs from what was stored.
     version: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+enum Outcome {
+    /// There is to be no report.
+    Nothing,
+    /// It is stored as it is, and was only judged again.
+    Same,
+    /// The row of `attendance_reports`, as [`sql::json_rows`] takes it.
+    Report(String),
 }
 
 impl JudgedDay {
@@ -275,23 +294,31 @@ impl JudgedDay {
             version = Some(sql::json_row(&(employee.0, &workday, body, cause)));
         }
         let waits_below = report.waits.as_ref().map(|waits| waits.below);
-        let row = says.map(|says| ReportRow {
+        let keeps = Keeps {
             department: department.0,
-            employee: employee.0,
-            workday,
-            says,
             // A judgement must not be due again before it is made, else the judge would never rest.
             recheck_at_ms: report
                 .recheck_at
                 .map(|due| due.as_millisecond().max(at.as_millisecond() + 1)),
             waits_for: waits_for.map(|device| device.0),
             waits_below_ms: waits_below.map(Timestamp::as_millisecond),
-        });
+        };
+        let same = version.is_none() && before.is_some_and(|before| before.keeps == keeps);
+        let outcome = match says {
+            None => Outcome::Nothing,
+            Some(_) if same => Outcome::Same,
+            Some(says) => Outcome::Report(sql::json_row(&ReportRow {
+                employee: employee.0,
+                workday,
+                says,
+                keeps,
+            })),
+        };
         Ok(Self {
             employee,
             department,
             workday: report.workday,
-            report: row.map(|row| sql::json_row(&row)),
+            outcome,
             version,
         })
     }
@@ -354,23 +381,27 @@ impl WriteTx {
             .into_iter()
             .filter(|judged| held.contains(&(judged.employee, judged.workday)))
             .collect();
-        let (mut sheets, mut reports, mut gone) = (BTreeSet::new(), Vec::new(), Vec::new());
+        let (mut sheets, mut reports) = (BTreeSet::new(), Vec::new());
+        let (mut same, mut gone) = (Vec::new(), Vec::new());
         let (mut changed, mut versions) = (Vec::new(), Vec::new());
         for judged in judged {
             if let Some(version) = judged.version {
                 changed.push((judged.employee, judged.workday));
                 versions.push(version);
             }
-            match judged.report {
-                Some(report) => {
+            let day = || (judged.employee.0, judged.workday.to_string());
+            match judged.outcome {
+                Outcome::Report(report) => {
                     sheets.insert((judged.department.0, judged.workday));
                     reports.push(report);
                 }
-                None => gone.push((judged.employee.0, judged.workday.to_string())),
+                Outcome::Same => same.push(day()),
+                Outcome::Nothing => gone.push(day()),
             }
         }
         self.open_sheets(sheets).await?;
         self.upsert_reports(&reports, now).await?;
+        self.confirm_reports(&same, now).await?;
         self.insert_versions(&versions, now).await?;
         self.delete_reports(&gone).await?;
         self.mark_overtaken(coverage).await?;
@@ -430,6 +461,28 @@ impl WriteTx {
         Ok(())
     }
 
+    /// The same reports, judged once more.
+    async fn confirm_reports(
+        &self,
+        days: &[(i64, String)],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        if days.is_empty() {
+            return Ok(());
+        }
+        sql::run(
+            &self.tx,
+            &format!(
+                "UPDATE attendance_reports SET judged_at_ms = $2 WHERE (employee_id, workday) IN \
+                 (SELECT r.employee_id, r.workday FROM {})",
+                sql::json_rows(self.backend(), 1, "r", &DAY_COLUMNS)
+            ),
+            [sql::json(days), now.as_millisecond().into()],
+        )
+        .await?;
+        Ok(())
+    }
+
     async fn insert_versions(&self, rows: &[String], now: Timestamp) -> Result<(), StoreError> {
         if rows.is_empty() {
             return Ok(());
@@ -465,12 +518,7 @@ impl WriteTx {
             &self.tx,
             &format!(
                 "DELETE FROM attendance_reports WHERE (employee_id, workday) IN (SELECT r.employee_id, r.workday FROM {})",
-                sql::json_rows(
-                    self.backend(),
-                    1,
-                    "r",
-                    &[("employee_id", Column::Int), ("workday", Column::Text)]
-                )
+                sql::json_rows(self.backend(), 1, "r", &DAY_COLUMNS)
             ),
             [sql::json(gone)],
         )
@@ -503,14 +551,14 @@ impl WriteTx {
 
 /// A row of `attendance_reports` on its way into the database.
 struct ReportRow {
-    department: i64,
     employee: i64,
     workday: String,
     says: ReportFields,
-    recheck_at_ms: Option<i64>,
-    waits_for: Option<i64>,
-    waits_below_ms: Option<i64>,
+    keeps: Keeps,
 }
+
+/// Of employee-days.
+const DAY_COLUMNS: [(&str, Column); 2] = [("employee_id", Column::Int), ("workday", Column::Text)];
 
 /// What a [`ReportRow`] is written as, in order: all but the first are columns of the table.
 const REPORT_COLUMNS: [(&str, Column); 26] = [
@@ -549,7 +597,7 @@ impl Serialize for ReportRow {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeTuple as _;
         let mut row = serializer.serialize_tuple(REPORT_COLUMNS.len())?;
-        row.serialize_element(&self.department)?;
+        row.serialize_element(&self.keeps.department)?;
         row.serialize_element(&self.employee)?;
         row.serialize_element(&self.workday)?;
         let says = &self.says;
@@ -573,9 +621,9 @@ impl Serialize for ReportRow {
         row.serialize_element(&says.leave_part)?;
         row.serialize_element(&says.letter)?;
         row.serialize_element(&says.changes_after_close)?;
-        row.serialize_element(&self.recheck_at_ms)?;
-        row.serialize_element(&self.waits_for)?;
-        row.serialize_element(&self.waits_below_ms)?;
+        row.serialize_element(&self.keeps.recheck_at_ms)?;
+        row.serialize_element(&self.keeps.waits_for)?;
+        row.serialize_element(&self.keeps.waits_below_ms)?;
         row.end()
     }
 }
@@ -1236,29 +1284,31 @@ async fn stored<C: ConnectionTrait>(
     let backend = db.get_database_backend();
     let says = REPORT_COLUMNS[SAYS].iter().map(|(name, _)| *name);
     let says = sql::json_array(backend, &says.collect::<Vec<_>>().join(", "));
-    let stored = sql::list::<(i64, String, i64, ReportFields), _>(
+    let keeps = sql::json_array(
+        backend,
+        "s.department_id, a.recheck_at_ms, a.waits_for_device_id, a.waits_below_ms",
+    );
+    let stored = sql::list::<(i64, String, i64, ReportFields, Keeps), _>(
         db,
         &format!(
-            "SELECT {} FROM {} CROSS JOIN attendance_reports a \
-             WHERE a.employee_id = r.employee_id AND a.workday = r.workday",
+            "SELECT {} FROM {} CROSS JOIN attendance_reports a CROSS JOIN attendances s \
+             WHERE a.employee_id = r.employee_id AND a.workday = r.workday AND s.id = a.attendance_id",
             sql::json_list(
                 backend,
-                &format!("a.employee_id, a.workday, a.judged_at_ms, {says}")
+                &format!("a.employee_id, a.workday, a.judged_at_ms, {says}, {keeps}")
             ),
-            sql::json_rows(
-                backend,
-                1,
-                "r",
-                &[("employee_id", Column::Int), ("workday", Column::Text)]
-            )
+            sql::json_rows(backend, 1, "r", &DAY_COLUMNS)
         ),
         [sql::json(&rows)],
     )
     .await?;
-    for (employee, workday, judged_at, says) in stored {
+    for (employee, workday, judged_at, says, keeps) in stored {
         if let Some(person) = evidence.people.get_mut(&EmployeeId(employee)) {
-            let judged_at = instant(judged_at);
-            let report = StoredReport { says, judged_at };
+            let report = StoredReport {
+                says,
+                judged_at: instant(judged_at),
+                keeps,
+            };
             person.stored.insert(day(&workday), report);
         }
     }

@@ -82,7 +82,7 @@ on_both_databases! {
         let now = company.clock.real_now();
         let tx = company.store.begin_write().await.unwrap();
         let long_ago = now - SignedDuration::from_secs(120);
-        let claimed = tx.claim_marked_days("dead", long_ago, now - SignedDuration::from_secs(60), None, 100).await.unwrap();
+        let claimed = tx.claim_marked_days("dead", long_ago, now - SignedDuration::from_secs(60), None, None, 100).await.unwrap();
         tx.commit().await.unwrap();
         assert!(!claimed.marks.is_empty());
         company.engine.judge.drain().await.unwrap();
@@ -92,7 +92,7 @@ on_both_databases! {
         // A living one keeps its claim.
         company.accept(&company.reading(0, vec![punch("1001", "2026-03-02 08:50:00", 1)])).await;
         let tx = company.store.begin_write().await.unwrap();
-        let held = tx.claim_marked_days("other", now, now + SignedDuration::from_secs(60), None, 100).await.unwrap();
+        let held = tx.claim_marked_days("other", now, now + SignedDuration::from_secs(60), None, None, 100).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(company.engine.judge.drain().await.unwrap(), 0);
         // What the dead one would save now is refused: the days are not its own any more.
@@ -108,7 +108,7 @@ on_both_databases! {
         company.accept(&company.reading(0, vec![punch("1001", "2026-03-02 08:54:00", 0)])).await;
         let now = company.clock.real_now();
         let tx = company.store.begin_write().await.unwrap();
-        let claimed = tx.claim_marked_days("me", now, now + SignedDuration::from_secs(60), None, 100).await.unwrap();
+        let claimed = tx.claim_marked_days("me", now, now + SignedDuration::from_secs(60), None, None, 100).await.unwrap();
         tx.commit().await.unwrap();
         let tx = company.store.begin_write().await.unwrap();
         tx.mark_days([(company.people[0], day("2026-03-02"))], "test").await.unwrap();

@@ -30,17 +30,30 @@ const FIRST: Date = date(2026, 10, 1);
 /// After the last window of the month.
 const NOW: &str = "2026-11-02T09:00:00Z";
 
-pub fn measure() -> Vec<Row> {
-    let mut rows = vec![pure_row()];
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let sqlite = runtime.block_on(on_sqlite());
-    rows.push(company_row("SQLite", &sqlite));
-    if std::env::var_os("MUSTER_TEST_POSTGRES").is_some() {
-        let postgres = runtime.block_on(on_postgres());
-        rows.push(company_row("PostgreSQL", &postgres));
+pub fn engine() -> Vec<Row> {
+    vec![pure_row()]
+}
+
+pub fn on_sqlite() -> Vec<Row> {
+    let judged = runtime().block_on(sqlite_runs());
+    vec![company_row("SQLite", &judged)]
+}
+
+/// Nothing where no PostgreSQL is at hand.
+pub fn on_postgres() -> Vec<Row> {
+    if std::env::var_os("MUSTER_TEST_POSTGRES").is_none() {
+        return Vec::new();
     }
-    rows.push(runtime.block_on(mapping_row()));
-    rows
+    let judged = runtime().block_on(postgres_runs());
+    vec![company_row("PostgreSQL", &judged)]
+}
+
+pub fn mapping() -> Vec<Row> {
+    vec![runtime().block_on(mapping_row())]
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Runtime::new().expect("a runtime")
 }
 
 /// Simple days: one shift, in and out, one terminal, everything covered.
@@ -153,7 +166,7 @@ fn company_row(database: &str, judged: &Judged) -> Row {
     }
 }
 
-async fn on_sqlite() -> Judged {
+async fn sqlite_runs() -> Judged {
     let mut runs = Vec::new();
     for _ in 0..RUNS {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
@@ -163,7 +176,7 @@ async fn on_sqlite() -> Judged {
     middle(&runs)
 }
 
-async fn on_postgres() -> Judged {
+async fn postgres_runs() -> Judged {
     let mut runs = Vec::new();
     for _ in 0..RUNS {
         let database = PostgresDatabase::create().await;
@@ -243,6 +256,12 @@ async fn company(url: &str) -> Judged {
     judge.judge_all(FIRST, last).await.expect("judged again");
     let again = began.elapsed();
     let reports = count_rows(&company.engine.store, "attendance_reports").await;
+    eprintln!(
+        "   floor {}, judged {}, again {}",
+        millis(floor),
+        millis(took),
+        millis(again)
+    );
     assert!(
         reports >= (PEOPLE as u64) * DAYS as u64,
         "every day is judged"

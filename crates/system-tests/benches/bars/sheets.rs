@@ -26,18 +26,16 @@ const MONTH: &str = "2026-05";
 /// People whose reports are stored together.
 const TOGETHER: usize = 500;
 
-pub fn measure() -> Vec<Row> {
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let mut rows = page(&runtime);
-    rows.extend(file(&runtime));
-    rows
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Runtime::new().expect("a runtime")
 }
 
 fn month() -> Month {
     MONTH.parse().expect("a month")
 }
 
-fn page(runtime: &tokio::runtime::Runtime) -> Vec<Row> {
+pub fn page() -> Vec<Row> {
+    let runtime = runtime();
     let installation = runtime.block_on(Installation::new(Database::Sqlite));
     runtime.block_on(fill(installation.database_url(), SHEET));
     let server = installation.serve();
@@ -70,7 +68,8 @@ fn page(runtime: &tokio::runtime::Runtime) -> Vec<Row> {
     }]
 }
 
-fn file(runtime: &tokio::runtime::Runtime) -> Vec<Row> {
+pub fn file() -> Vec<Row> {
+    let runtime = runtime();
     let installation = runtime.block_on(Installation::new(Database::Sqlite));
     runtime.block_on(fill(installation.database_url(), FILE));
     let url = installation.database_url().to_owned();
