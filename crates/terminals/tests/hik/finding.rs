@@ -1,6 +1,6 @@
 //! Terminals that say where they are, and have to prove it.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 
 use simulators::hik::{Answers, Inquiries, Sadp};
 use terminals::discover::{self, Answer, LinkSearch, ScanLimits};
