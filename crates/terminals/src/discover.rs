@@ -15,7 +15,7 @@ use tokio::net::lookup_host;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-pub use crate::hik::discover::LinkSearch;
+pub use crate::hik::discover::{LinkEar, LinkSearch};
 use crate::{Deadline, DeviceKind, Target, Terminal, TerminalError, hik, zk};
 
 /// A key that was refused somewhere is not tried there again for so long.
@@ -165,6 +165,14 @@ pub async fn ask_links(
     hik::discover::ask_links(search, addresses, &pace, on_host).await
 }
 
+/// Begins to hear what terminals of these links tell the group, whoever asked them.
+///
+/// # Errors
+/// When an interface is not one of this machine, or another program holds the port alone.
+pub fn hear_links(search: &LinkSearch) -> io::Result<LinkEar> {
+    LinkEar::open(search)
+}
+
 /// Whether the terminal at `target` that claims a serial number has it: somebody like it is there, it takes our credentials, and
 /// then tells that number. A refusal counts for this address only, because a liar must not lock the true one out.
 ///
@@ -227,7 +235,7 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    fn new(per_second: u32) -> Self {
+    pub(crate) fn new(per_second: u32) -> Self {
         Self {
             step: Duration::from_secs(1) / per_second.max(1),
             next: Mutex::new(Instant::now()),

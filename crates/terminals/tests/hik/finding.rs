@@ -73,6 +73,42 @@ async fn a_terminal_answers_who_asks_it() {
     }
 }
 
+/// What another program is answered is heard too, and nothing is asked for it.
+#[tokio::test]
+async fn terminals_are_heard_when_somebody_else_asks_them() {
+    let port = free_port();
+    let sadp = Sadp {
+        listens: SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)),
+        interface: Some(LOOPBACK),
+        answers: Answers::Group,
+        ..at(port)
+    };
+    let terminal = start(virtual_terminal().sadp(sadp)).await;
+    let mut ear = discover::hear_links(&search(port)).expect("the loopback is ours");
+    let somebody = std::net::UdpSocket::bind((LOOPBACK, 0)).expect("a port");
+    let say = |text: &[u8]| {
+        let said = somebody.send_to(text, (LOOPBACK, port));
+        said.expect("the loopback takes it")
+    };
+    // Neither junk nor a question is a claim.
+    say(b"hello");
+    say(&[b'<'; 9000]);
+    let probe = hik_proto::sadp::probe("13A888A9-F1B1-4020-AE9F-05607682D23B", "inquiry");
+    let group = (hik_proto::sadp::GROUP, port);
+    let asking = tokio::net::UdpSocket::bind((LOOPBACK, 0)).await;
+    let asking = asking.expect("a port");
+    asking
+        .send_to(probe.as_bytes(), group)
+        .await
+        .expect("it is asked");
+    let heard = tokio::time::timeout(Duration::from_secs(20), ear.next()).await;
+    let (place, answer) = heard.expect("it is heard");
+    assert_eq!(place, terminal.addr());
+    assert!(claims(terminal.label_serial(), &answer), "{answer:?}");
+    let counts = terminal.counts();
+    assert_eq!((counts.sadp_inquiries, counts.requests), (1, 0));
+}
+
 #[tokio::test]
 async fn terminals_answer_the_group() {
     let port = free_port();
