@@ -14,7 +14,7 @@ use attendance::{DeviceId, Way};
 use store::entities::devices;
 use store::locating::Sighting;
 use store::{Author, Store, StoreError};
-use terminals::discover::{self, Answer, LinkSearch, ScanKeys, ScanLimits};
+use terminals::discover::{self, Answer, LinkSearch, Proof, ScanKeys, ScanLimits};
 use terminals::{DeviceKind, Step, Subnet, Transport};
 
 use crate::background::Background;
@@ -593,8 +593,7 @@ impl Locator {
         places
     }
 
-    /// Whether the terminal at a place proves to be the device it claims to be. Each place is asked once a day, because it is
-    /// sent a sign-in.
+    /// Whether the terminal at a place proves to be the device it claims to be. A place is sent a sign-in once a day.
     async fn proves(&self, device: &devices::Model, place: SocketAddr) -> bool {
         let key = (DeviceId(device.id), place);
         {
@@ -618,28 +617,28 @@ impl Locator {
                 return false;
             }
         };
-        let proved = match discover::confirm(&target, PROOF).await {
-            Ok(proved) => proved,
-            Err(error) => {
-                tracing::warn!(
-                    device.id = device.id,
-                    error = &error as &dyn std::error::Error,
-                    "somebody at {place} claims to be device {}, and does not prove it",
-                    device.name
-                );
-                return false;
+        match discover::confirm(&target, PROOF).await {
+            Ok(Proof::Given) => {
+                self.unproved().remove(&key);
+                return true;
             }
-        };
-        if proved {
-            self.unproved().remove(&key);
-        } else {
-            tracing::warn!(
+            // One that has just been switched on says where it is before it answers there.
+            Ok(Proof::Nobody) => {
+                self.unproved().remove(&key);
+            }
+            Ok(Proof::Another) => tracing::warn!(
                 device.id = device.id,
                 "somebody at {place} claims to be device {}, and is another one",
                 device.name
-            );
+            ),
+            Err(error) => tracing::warn!(
+                device.id = device.id,
+                error = &error as &dyn std::error::Error,
+                "somebody at {place} claims to be device {}, and does not prove it",
+                device.name
+            ),
         }
-        proved
+        false
     }
 
     fn unproved(&self) -> MutexGuard<'_, BTreeMap<(DeviceId, SocketAddr), Instant>> {

@@ -173,6 +173,10 @@ on_both_databases! {
         assert_eq!(follow(&company).await, [], "a liar");
         assert_eq!((liar.counts().refused_sign_ins, row(&company, 0).await.needs_edit), (1, false));
         let new = start(model(ONE, "Abc12345")).await;
+        new.go_offline();
+        locator.hear(new.addr(), claim(ONE));
+        assert_eq!(follow(&company).await, [], "it is not ready yet");
+        new.go_online().expect("the port is still free");
         for _ in 0..2 {
             locator.hear(liar.addr(), claim(ONE));
             locator.hear(new.addr(), claim(ONE));

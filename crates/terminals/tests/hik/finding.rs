@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use simulators::hik::{Answers, Inquiries, Sadp};
-use terminals::discover::{self, Answer, LinkSearch, ScanLimits};
+use terminals::discover::{self, Answer, LinkSearch, Proof, ScanLimits};
 
 use super::*;
 
@@ -162,22 +162,17 @@ async fn who_claims_a_serial_number_has_to_prove_it() {
         serial: Some(honest.label_serial().to_owned()),
         ..target(place)
     };
-    assert!(
-        discover::confirm(&at(&honest), limit)
-            .await
-            .expect("it answers")
-    );
+    let proof = discover::confirm(&at(&honest), limit).await;
+    assert_eq!(proof.expect("it answers"), Proof::Given);
     // Another terminal with the same password.
     let other = virtual_terminal().serial_number("DS-K1T341AMF20220311V030230ENJ70368704");
     let other = start(other).await;
-    assert!(
-        !discover::confirm(&at(&other), limit)
-            .await
-            .expect("it answers")
-    );
+    let proof = discover::confirm(&at(&other), limit).await;
+    assert_eq!(proof.expect("it answers"), Proof::Another);
     // One that nobody can sign in to is not sent anything.
     let fresh = start(virtual_terminal().fault(Fault::NotActivated)).await;
-    assert!(!discover::confirm(&at(&fresh), limit).await.unwrap_or(false));
+    let proof = discover::confirm(&at(&fresh), limit).await;
+    assert_eq!(proof.expect("it answers"), Proof::Nobody);
     assert_eq!(fresh.counts().signed + fresh.counts().refused_sign_ins, 0);
     // A liar that refuses the password does not lock the true terminal out.
     let liar = VirtualTerminal::new(
@@ -190,10 +185,7 @@ async fn who_claims_a_serial_number_has_to_prove_it() {
         .await
         .expect_err("it refuses");
     assert_eq!(liar.counts().refused_sign_ins, 1);
-    assert!(
-        discover::confirm(&at(&honest), limit)
-            .await
-            .expect("it answers")
-    );
+    let proof = discover::confirm(&at(&honest), limit).await;
+    assert_eq!(proof.expect("it answers"), Proof::Given);
     assert!(read_all(&honest).await.is_ok());
 }
