@@ -32,14 +32,14 @@ pub struct Person {
 /// When the body is no JSON or has no `UserInfoSearch`.
 pub fn decode_people_page(body: &[u8]) -> Result<PeoplePage, DecodeError> {
     let page = SentPage::decode(body, "UserInfoSearch")?;
-    let row = |raw: &Box<RawValue>| Row {
+    let row = |raw: &RawValue| Row {
         json: raw.get().to_owned(),
         value: decode_person(raw.get()),
     };
     Ok(PeoplePage {
         state: page.state,
         total: page.total,
-        rows: page.rows.iter().map(row).collect(),
+        rows: page.rows.iter().map(|raw| row(raw)).collect(),
     })
 }
 
