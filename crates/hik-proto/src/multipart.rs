@@ -311,12 +311,12 @@ impl PartSplitter {
                 part.body = without_line_end(&self.rest()[..found.line]).to_vec();
                 Next::Give(self.pass(found), Piece::Part(part))
             }
-            _ if self.searched > self.most => Next::GoOn(State::Dropping { part, dropped: 0 }),
-            _ => Next::Wait(State::Body {
+            None if self.searched <= self.most => Next::Wait(State::Body {
                 part,
                 announced,
                 root,
             }),
+            _ => Next::GoOn(State::Dropping { part, dropped: 0 }),
         }
     }
 
