@@ -1,10 +1,9 @@
 //! Whose card it is: `POST /ISAPI/AccessControl/CardInfo/Search?format=json` for one number.
 
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
-use crate::body::{DecodeError, encode_json, lenient_text, list};
-use crate::search::member;
+use crate::body::{DecodeError, encode_json, lenient_text};
+use crate::search::SentPage;
 
 /// The request body. `id` is fresh for each search.
 pub fn encode_card_owner_search(id: &str, card_no: &str) -> String {
@@ -44,11 +43,6 @@ pub fn encode_card_owner_search(id: &str, card_no: &str) -> String {
 /// # Errors
 /// When the body is no JSON or has no `CardInfoSearch`.
 pub fn decode_card_owner(body: &[u8], card_no: &str) -> Result<Option<String>, DecodeError> {
-    #[derive(Deserialize)]
-    struct Answer {
-        #[serde(rename = "CardInfo", alias = "CardInfoList", default)]
-        rows: Option<Box<RawValue>>,
-    }
     #[derive(Default, Deserialize)]
     #[serde(rename_all = "camelCase", default)]
     struct Known {
@@ -57,9 +51,8 @@ pub fn decode_card_owner(body: &[u8], card_no: &str) -> Result<Option<String>, D
         #[serde(deserialize_with = "lenient_text")]
         card_no: Option<String>,
     }
-    let answer: Answer = serde_json::from_str(member(body, "CardInfoSearch")?.get())?;
-    let rows = list(answer.rows.as_deref())?;
-    Ok(rows.iter().find_map(|raw| {
+    let page = SentPage::decode(body, "CardInfoSearch")?;
+    Ok(page.rows.iter().find_map(|raw| {
         let known: Known = serde_json::from_str(raw.get()).ok()?;
         let owner = known.employee_no?.trim().to_owned();
         let asked_for = known.card_no?.trim() == card_no;

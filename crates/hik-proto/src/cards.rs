@@ -1,12 +1,12 @@
-//! The cards of people: the paged search, and giving one to a person.
+//! The cards of people: the pages of their list, and giving one to a person.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::body::{DecodeError, encode_json, lenient_number, lenient_text, list};
+use crate::body::{DecodeError, encode_json, lenient_text};
 use crate::numbers::{CardNo, EmployeeNo};
 use crate::request::{Method, Request};
-use crate::search::{SearchState, member};
+use crate::search::{SearchState, SentPage};
 
 const RECORD: &str = "/ISAPI/AccessControl/CardInfo/Record?format=json";
 const MODIFY: &str = "/ISAPI/AccessControl/CardInfo/Modify?format=json";
@@ -58,50 +58,7 @@ impl Card {
     }
 }
 
-/// A page of the cards, of one person or of everybody. Old firmware sends those of everybody in any case.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CardSearch {
-    /// Fresh for each search, the same for all its pages.
-    pub id: String,
-    /// Row offset, not page number.
-    pub position: u64,
-    pub max_results: u32,
-    pub of: Option<EmployeeNo>,
-}
-
-impl CardSearch {
-    pub fn encode(&self) -> String {
-        #[derive(Serialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Body<'a> {
-            card_info_search_cond: Condition<'a>,
-        }
-        #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Condition<'a> {
-            #[serde(rename = "searchID")]
-            search_id: &'a str,
-            search_result_position: u64,
-            max_results: u32,
-            #[serde(rename = "EmployeeNoList", skip_serializing_if = "Option::is_none")]
-            of: Option<[Person<'a>; 1]>,
-        }
-        #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Person<'a> {
-            employee_no: &'a EmployeeNo,
-        }
-        encode_json(&Body {
-            card_info_search_cond: Condition {
-                search_id: &self.id,
-                search_result_position: self.position,
-                max_results: self.max_results,
-                of: self.of.as_ref().map(|employee_no| [Person { employee_no }]),
-            },
-        })
-    }
-}
-
+/// A page of the list of cards.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CardPage {
     pub state: SearchState,
@@ -115,19 +72,6 @@ pub struct CardPage {
 /// When the body is no JSON or has no `CardInfoSearch`.
 pub fn decode_card_page(body: &[u8]) -> Result<CardPage, DecodeError> {
     #[derive(Deserialize)]
-    struct Answer {
-        #[serde(
-            rename = "responseStatusStrg",
-            default,
-            deserialize_with = "lenient_text"
-        )]
-        state: Option<String>,
-        #[serde(rename = "totalMatches", default, deserialize_with = "lenient_number")]
-        total: Option<u64>,
-        #[serde(rename = "CardInfo", alias = "CardInfoList", default)]
-        rows: Option<Box<RawValue>>,
-    }
-    #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Known {
         #[serde(default, deserialize_with = "lenient_text")]
@@ -135,8 +79,7 @@ pub fn decode_card_page(body: &[u8]) -> Result<CardPage, DecodeError> {
         #[serde(default, deserialize_with = "lenient_text")]
         card_no: Option<String>,
     }
-    let answer: Answer = serde_json::from_str(member(body, "CardInfoSearch")?.get())?;
-    let rows = list(answer.rows.as_deref())?;
+    let page = SentPage::decode(body, "CardInfoSearch")?;
     let card = |raw: &RawValue| {
         let known: Known = serde_json::from_str(raw.get()).ok()?;
         Some(Card {
@@ -145,9 +88,9 @@ pub fn decode_card_page(body: &[u8]) -> Result<CardPage, DecodeError> {
         })
     };
     Ok(CardPage {
-        state: SearchState::from_text(answer.state.as_deref()),
-        total: answer.total,
-        rows: rows.len() as u64,
-        cards: rows.iter().filter_map(|raw| card(raw)).collect(),
+        state: page.state,
+        total: page.total,
+        rows: page.rows.len() as u64,
+        cards: page.rows.iter().filter_map(|raw| card(raw)).collect(),
     })
 }

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::body::{DecodeError, encode_json, lenient_number, lenient_text, list};
+use crate::body::{DecodeError, encode_json, lenient_number, lenient_text};
 use crate::codes::{EventClass, Means, classify};
-use crate::search::{Row, SearchState, member};
+use crate::search::{Row, SearchState, SentPage};
 use crate::time::EventTime;
 
 /// Access events; the only `major` that can hold punches.
@@ -142,27 +142,11 @@ impl AttendanceStatus {
 /// # Errors
 /// When the body is no JSON or has no `AcsEvent`.
 pub fn decode_event_page(body: &[u8]) -> Result<EventPage, DecodeError> {
-    #[derive(Deserialize)]
-    struct Answer {
-        #[serde(
-            rename = "responseStatusStrg",
-            default,
-            deserialize_with = "lenient_text"
-        )]
-        state: Option<String>,
-        #[serde(rename = "totalMatches", default, deserialize_with = "lenient_number")]
-        total: Option<u64>,
-        #[serde(rename = "InfoList", default)]
-        rows: Option<Box<RawValue>>,
-    }
-    let answer: Answer = serde_json::from_str(member(body, "AcsEvent")?.get())?;
+    let page = SentPage::decode(body, "AcsEvent")?;
     Ok(EventPage {
-        state: SearchState::from_text(answer.state.as_deref()),
-        total: answer.total,
-        rows: list(answer.rows.as_deref())?
-            .iter()
-            .map(|row| decode_row(row))
-            .collect(),
+        state: page.state,
+        total: page.total,
+        rows: page.rows.iter().map(|row| decode_row(row)).collect(),
     })
 }
 

@@ -31,7 +31,7 @@ pub use auth::{Algorithm, Challenge, Challenged, DigestSession, Login, Offers, S
 pub use body::DecodeError;
 pub use capabilities::{AccessCapabilities, EventCapabilities, SystemCapabilities};
 pub use card_owner::{decode_card_owner, encode_card_owner_search};
-pub use cards::{Card, CardPage, CardSearch, decode_card_page};
+pub use cards::{Card, CardPage, decode_card_page};
 pub use codes::{EventClass, Means, classify};
 pub use deletion::{
     DeleteProgress, delete_cards, delete_faces, delete_people, delete_people_with_all,
@@ -50,10 +50,10 @@ pub use hosts::{
 pub use multipart::{Content, MOST_OF_PART, Part, PartSplitter, Piece};
 pub use notification::{Notification, Subscription, Told, decode_listeners};
 pub use numbers::{CardNo, EmployeeNo, NonEmpty};
-pub use people::{PeoplePage, PeopleSearch, Person, decode_people_count, decode_people_page};
+pub use people::{PeoplePage, Person, decode_people_count, decode_people_page};
 pub use person::{Difference, PersonRecord, Validity};
 pub use request::{Method, Request};
-pub use search::{Row, SearchState};
+pub use search::{ListSearch, Row, SearchState};
 pub use status::{Condition, LoginState, Refusal, ResponseStatus};
 pub use time::{DeviceTime, EventTime, TimeError};
 

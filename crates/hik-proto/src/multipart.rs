@@ -80,22 +80,27 @@ pub struct PartSplitter {
 #[derive(Debug)]
 enum State {
     /// Before the first boundary; whether only blanks have come.
-    Start {
-        blank: bool,
-    },
+    Start { blank: bool },
     /// Behind a part: what comes before the next boundary is nothing.
     Gap,
-    Headers,
+    /// What the headers have said so far.
+    Headers(Headers),
     Body {
         part: Part,
         announced: Option<usize>,
         root: Root,
     },
     /// In a part that is too large, of which so much has been dropped.
-    Dropping {
-        part: Part,
-        dropped: u64,
-    },
+    Dropping { part: Part, dropped: u64 },
+}
+
+/// The headers of a part that have come; they are taken line by line, so that no line is read twice.
+#[derive(Debug, Default)]
+struct Headers {
+    part: Part,
+    announced: Option<usize>,
+    /// Bytes of these lines.
+    taken: usize,
 }
 
 /// What comes of looking at the bytes there are.
@@ -111,6 +116,24 @@ struct Boundary {
     end: usize,
     name: String,
     closing: bool,
+}
+
+impl Headers {
+    fn add(&mut self, line: &[u8]) {
+        let line = String::from_utf8_lossy(line);
+        let Some((name, value)) = line.split_once(':') else {
+            return;
+        };
+        match name.trim().to_ascii_lowercase().as_str() {
+            "content-type" => self.part.content_type = value.trim().to_owned(),
+            "content-length" => self.announced = value.trim().parse().ok(),
+            "content-disposition" => {
+                self.part.name = parameter(value, "name");
+                self.part.file_name = parameter(value, "filename");
+            }
+            _ => {}
+        }
+    }
 }
 
 impl PartSplitter {
@@ -167,7 +190,7 @@ impl PartSplitter {
             let next = match mem::replace(&mut self.state, State::Gap) {
                 State::Start { blank } => self.start(blank),
                 State::Gap => self.gap(),
-                State::Headers => self.headers(),
+                State::Headers(headers) => self.headers(headers),
                 State::Body {
                     part,
                     announced,
@@ -206,7 +229,7 @@ impl PartSplitter {
                 let length = dropped + rest.len() as u64;
                 Some(Piece::TooLarge(part.clone(), length))
             }
-            State::Start { .. } | State::Gap | State::Headers | State::Body { .. } => None,
+            State::Start { .. } | State::Gap | State::Headers(_) | State::Body { .. } => None,
         }
     }
 
@@ -234,50 +257,39 @@ impl PartSplitter {
         }
     }
 
-    fn headers(&mut self) -> Next {
-        let (mut at, mut part, mut announced) = (0, Part::default(), None);
+    fn headers(&mut self, mut headers: Headers) -> Next {
         loop {
-            let rest = &self.rest()[at..];
+            let rest = self.rest();
             // Some parts have no headers and no empty line.
             if matches!(rest.first(), Some(b'{' | b'<')) {
                 break;
             }
             let line_end = rest.iter().position(|byte| *byte == b'\n');
-            if at + line_end.unwrap_or(rest.len()) > MOST_OF_HEADERS {
-                let dropped = 0;
-                return Next::GoOn(State::Dropping { part, dropped });
+            if headers.taken + line_end.unwrap_or(rest.len()) > MOST_OF_HEADERS {
+                return Next::GoOn(State::Dropping {
+                    part: headers.part,
+                    dropped: headers.taken as u64,
+                });
             }
             let Some(line_end) = line_end else {
-                return Next::Wait(State::Headers);
+                return Next::Wait(State::Headers(headers));
             };
             let line = &rest[..line_end];
             let ours = self.boundary.as_deref();
             if boundary_line(line, ours).is_some_and(|(name, _)| is_ours(&name, ours, &[])) {
-                self.take(at);
                 return Next::GoOn(State::Gap);
             }
-            at += line_end + 1;
-            if line.trim_ascii().is_empty() {
+            let is_blank = line.trim_ascii().is_empty();
+            headers.add(line);
+            headers.taken += line_end + 1;
+            self.take(line_end + 1);
+            if is_blank {
                 break;
             }
-            let line = String::from_utf8_lossy(line);
-            let Some((name, value)) = line.split_once(':') else {
-                continue;
-            };
-            match name.trim().to_ascii_lowercase().as_str() {
-                "content-type" => part.content_type = value.trim().to_owned(),
-                "content-length" => announced = value.trim().parse().ok(),
-                "content-disposition" => {
-                    part.name = parameter(value, "name");
-                    part.file_name = parameter(value, "filename");
-                }
-                _ => {}
-            }
         }
-        self.take(at);
         Next::GoOn(State::Body {
-            part,
-            announced,
+            part: headers.part,
+            announced: headers.announced,
             root: Root::default(),
         })
     }
@@ -299,12 +311,12 @@ impl PartSplitter {
                 part.body = without_line_end(&self.rest()[..found.line]).to_vec();
                 Next::Give(self.pass(found), Piece::Part(part))
             }
-            _ if self.searched > self.most => Next::GoOn(State::Dropping { part, dropped: 0 }),
-            _ => Next::Wait(State::Body {
+            None if self.searched <= self.most => Next::Wait(State::Body {
                 part,
                 announced,
                 root,
             }),
+            _ => Next::GoOn(State::Dropping { part, dropped: 0 }),
         }
     }
 
@@ -327,7 +339,7 @@ impl PartSplitter {
         self.boundary = Some(boundary.name);
         match boundary.closing {
             true => State::Gap,
-            false => State::Headers,
+            false => State::Headers(Headers::default()),
         }
     }
 

@@ -1,57 +1,10 @@
-//! The people a terminal knows: their count and the paged search.
+//! The people a terminal knows: their count and the pages of their list.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::body::{DecodeError, Fields, encode_json, lenient_number, lenient_text, list};
-use crate::numbers::EmployeeNo;
-use crate::search::{Row, SearchState, member};
-
-/// A page of the people list, of one person or of everybody. Old firmware sends everybody in any case.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PeopleSearch {
-    /// Fresh for each search, the same for all its pages.
-    pub id: String,
-    /// Row offset, not page number.
-    pub position: u64,
-    pub max_results: u32,
-    pub of: Option<EmployeeNo>,
-}
-
-impl PeopleSearch {
-    /// The request body.
-    pub fn encode(&self) -> String {
-        #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Condition<'a> {
-            #[serde(rename = "searchID")]
-            search_id: &'a str,
-            search_result_position: u64,
-            max_results: u32,
-            #[serde(rename = "EmployeeNoList", skip_serializing_if = "Option::is_none")]
-            of: Option<[One<'a>; 1]>,
-        }
-        #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
-        struct One<'a> {
-            employee_no: &'a EmployeeNo,
-        }
-        let condition = Condition {
-            search_id: &self.id,
-            search_result_position: self.position,
-            max_results: self.max_results,
-            of: self.of.as_ref().map(|employee_no| [One { employee_no }]),
-        };
-        #[derive(Serialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Body<'a> {
-            user_info_search_cond: Condition<'a>,
-        }
-        encode_json(&Body {
-            user_info_search_cond: condition,
-        })
-    }
-}
+use crate::body::{DecodeError, Fields, lenient_number, lenient_text};
+use crate::search::{Row, SearchState, SentPage};
 
 /// One page of the people list.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,31 +31,15 @@ pub struct Person {
 /// # Errors
 /// When the body is no JSON or has no `UserInfoSearch`.
 pub fn decode_people_page(body: &[u8]) -> Result<PeoplePage, DecodeError> {
-    #[derive(Deserialize)]
-    struct Answer {
-        #[serde(
-            rename = "responseStatusStrg",
-            default,
-            deserialize_with = "lenient_text"
-        )]
-        state: Option<String>,
-        #[serde(rename = "totalMatches", default, deserialize_with = "lenient_number")]
-        total: Option<u64>,
-        /// Some firmware calls it `UserInfoList`.
-        #[serde(rename = "UserInfo", alias = "UserInfoList", default)]
-        rows: Option<Box<RawValue>>,
-    }
-    let answer: Answer = serde_json::from_str(member(body, "UserInfoSearch")?.get())?;
+    let page = SentPage::decode(body, "UserInfoSearch")?;
+    let row = |raw: &RawValue| Row {
+        json: raw.get().to_owned(),
+        value: decode_person(raw.get()),
+    };
     Ok(PeoplePage {
-        state: SearchState::from_text(answer.state.as_deref()),
-        total: answer.total,
-        rows: list(answer.rows.as_deref())?
-            .iter()
-            .map(|raw| Row {
-                json: raw.get().to_owned(),
-                value: decode_person(raw.get()),
-            })
-            .collect(),
+        state: page.state,
+        total: page.total,
+        rows: page.rows.iter().map(|raw| row(raw)).collect(),
     })
 }
 

@@ -62,11 +62,10 @@ impl SadpAnswer {
         }
         let text = |name| {
             let text = fields.text(name).unwrap_or_default();
-            let is_short = text.len() <= LONGEST_TEXT;
-            if is_short {
-                text.to_owned()
-            } else {
-                String::new()
+            match text.len() <= LONGEST_TEXT {
+                // People read it on one line.
+                true => text.replace(char::is_control, " ").trim().to_owned(),
+                false => String::new(),
             }
         };
         let port = |name| fields.text(name)?.parse().ok().filter(|port| *port != 0);

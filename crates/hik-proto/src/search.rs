@@ -1,8 +1,104 @@
-//! What the searches for events and people share: state, totals, and rows that fail alone.
+//! What the searches for events, people and cards share: pages with state, totals, and rows that fail alone.
 
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::body::{DecodeError, clean_text};
+use crate::body::{DecodeError, clean_text, encode_json, lenient_number, lenient_text, list};
+use crate::numbers::EmployeeNo;
+
+/// A page of the list of people or of that of cards, of one person or of everybody. Old firmware sends those of everybody in any
+/// case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListSearch {
+    /// Fresh for each search, the same for all its pages.
+    pub id: String,
+    /// Row offset, not page number.
+    pub position: u64,
+    pub max_results: u32,
+    pub of: Option<EmployeeNo>,
+}
+
+impl ListSearch {
+    /// The body that asks for people.
+    pub fn people(&self) -> String {
+        self.encode_as("UserInfoSearchCond")
+    }
+
+    /// The body that asks for cards.
+    pub fn cards(&self) -> String {
+        self.encode_as("CardInfoSearchCond")
+    }
+
+    fn encode_as(&self, name: &str) -> String {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Condition<'a> {
+            #[serde(rename = "searchID")]
+            search_id: &'a str,
+            search_result_position: u64,
+            max_results: u32,
+            #[serde(rename = "EmployeeNoList", skip_serializing_if = "Option::is_none")]
+            of: Option<[One<'a>; 1]>,
+        }
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct One<'a> {
+            employee_no: &'a EmployeeNo,
+        }
+        let condition = Condition {
+            search_id: &self.id,
+            search_result_position: self.position,
+            max_results: self.max_results,
+            of: self.of.as_ref().map(|employee_no| [One { employee_no }]),
+        };
+        encode_json(&BTreeMap::from([(name, condition)]))
+    }
+}
+
+/// What a page of any search says of itself, and its rows as they were sent.
+pub(crate) struct SentPage {
+    pub(crate) state: SearchState,
+    pub(crate) total: Option<u64>,
+    pub(crate) rows: Vec<Box<RawValue>>,
+}
+
+impl SentPage {
+    /// The page in the member `name` of a body.
+    ///
+    /// # Errors
+    /// When the body is no JSON or has no such member.
+    pub(crate) fn decode(body: &[u8], name: &'static str) -> Result<Self, DecodeError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            #[serde(
+                rename = "responseStatusStrg",
+                default,
+                deserialize_with = "lenient_text"
+            )]
+            state: Option<String>,
+            #[serde(rename = "totalMatches", default, deserialize_with = "lenient_number")]
+            total: Option<u64>,
+            /// Each search has its own name for them, and some firmware another one.
+            #[serde(
+                default,
+                alias = "InfoList",
+                alias = "UserInfo",
+                alias = "UserInfoList",
+                alias = "CardInfo",
+                alias = "CardInfoList"
+            )]
+            rows: Option<Box<RawValue>>,
+        }
+        let answer: Answer = serde_json::from_str(member(body, name)?.get())?;
+        Ok(Self {
+            state: SearchState::from_text(answer.state.as_deref()),
+            total: answer.total,
+            rows: list(answer.rows.as_deref())?,
+        })
+    }
+}
 
 /// The `responseStatusStrg` of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,10 +150,9 @@ pub struct Row<T> {
 }
 
 /// The object called `name` of a JSON answer.
-pub(crate) fn member(body: &[u8], name: &'static str) -> Result<Box<RawValue>, DecodeError> {
+fn member(body: &[u8], name: &'static str) -> Result<Box<RawValue>, DecodeError> {
     let text = clean_text(without_pictures(body));
-    let mut members: std::collections::BTreeMap<String, Box<RawValue>> =
-        serde_json::from_str(&text)?;
+    let mut members: BTreeMap<String, Box<RawValue>> = serde_json::from_str(&text)?;
     members.remove(name).ok_or(DecodeError::Missing(name))
 }
 

@@ -2,7 +2,7 @@
 
 use hik_proto::{
     AccessCapabilities, AttendanceStatus, Condition, DeviceInfo, DeviceTime, EventCapabilities,
-    EventPage, EventSearch, LoginState, PeopleSearch, ResponseStatus, SearchState,
+    EventPage, EventSearch, ListSearch, LoginState, ResponseStatus, SearchState,
     SystemCapabilities, decode_event_page, decode_people_count, decode_people_page,
 };
 
@@ -242,14 +242,14 @@ fn people() {
         decode_people_count(golden!("people_count.json")).expect("a count"),
         7
     );
-    let search = PeopleSearch {
+    let search = ListSearch {
         id: "8d1c".into(),
         position: 0,
         max_results: 30,
         of: None,
     };
     assert_eq!(
-        search.encode().as_bytes(),
+        search.people().as_bytes(),
         golden!("people_search.json").trim_ascii_end()
     );
     let page = decode_people_page(golden!("people_page.json")).expect("a page of people");

@@ -2,11 +2,10 @@
 //! `testdata/` names its source.
 
 use hik_proto::{
-    Card, CardNo, CardSearch, Condition, DeleteProgress, DeviceTime, DoorCommand, DoorState,
-    EmployeeNo, FacePicture, FaceUpload, Method, NonEmpty, PeopleSearch, PersonRecord, Refusal,
-    Request, ResponseStatus, SearchState, Validity, decode_card_page, decode_has_face,
-    decode_people_page, delete_cards, delete_faces, delete_people, delete_people_with_all,
-    encode_face_search,
+    Card, CardNo, Condition, DeleteProgress, DeviceTime, DoorCommand, DoorState, EmployeeNo,
+    FacePicture, FaceUpload, ListSearch, Method, NonEmpty, PersonRecord, Refusal, Request,
+    ResponseStatus, SearchState, Validity, decode_card_page, decode_has_face, decode_people_page,
+    delete_cards, delete_faces, delete_people, delete_people_with_all, encode_face_search,
 };
 use jiff::civil::{DateTime, date};
 
@@ -107,14 +106,14 @@ fn a_person_of_the_list_can_be_written_back() {
 
 #[test]
 fn a_search_for_one_person() {
-    let search = PeopleSearch {
+    let search = ListSearch {
         id: "8d1c".into(),
         position: 0,
         max_results: 30,
         of: Some(person("007")),
     };
     let expected = r#"{"UserInfoSearchCond":{"searchID":"8d1c","searchResultPosition":0,"maxResults":30,"EmployeeNoList":[{"employeeNo":"007"}]}}"#;
-    assert_eq!(search.encode(), expected);
+    assert_eq!(search.people(), expected);
 }
 
 #[test]
@@ -163,7 +162,7 @@ fn cards_are_given_found_and_taken_away() {
     assert_eq!(page.cards, std::slice::from_ref(&card));
     let none = decode_card_page(br#"{"CardInfoSearch":{"responseStatusStrg":"NO MATCH"}}"#);
     assert_eq!(none.expect("an answer").cards, []);
-    let search = CardSearch {
+    let search = ListSearch {
         id: "8d1c".into(),
         position: 0,
         max_results: 30,
@@ -171,7 +170,7 @@ fn cards_are_given_found_and_taken_away() {
     };
     let everybody =
         r#"{"CardInfoSearchCond":{"searchID":"8d1c","searchResultPosition":0,"maxResults":30}}"#;
-    assert_eq!(search.encode(), everybody);
+    assert_eq!(search.cards(), everybody);
 
     let cards = NonEmpty::one(card.card_no);
     let request = delete_cards(&cards);

@@ -246,6 +246,9 @@ fn odd_answers() {
     }
     let long = format!("<DeviceDescription>{}</DeviceDescription>", "x".repeat(97));
     assert_eq!(read(&long).model, "");
+    // Nobody writes a line of his own among ours.
+    let lines = read("<DeviceDescription>a\n\tb&#x9b;31m</DeviceDescription>");
+    assert_eq!(lines.model, "a  b 31m");
     assert!(SadpAnswer::decode(b"<ProbeMatch><MAC>1</MAC></ProbeMatch>").is_err());
     let huge = format!(
         "<ProbeMatch><DeviceSN>S</DeviceSN>{}</ProbeMatch>",

@@ -1,6 +1,8 @@
 //! Finds devices that are not reached where they should be: asks the addresses of the configured subnets, and the terminals of
 //! the configured links, compares serial numbers, and writes where they are now.
 //!
+//! Terminals of the links are also heard when somebody else asks them, so that one that has moved need not be searched for.
+//!
 //! Nothing is asked outside these subnets, nor at the address of a device that is in contact, being read, or switched off.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,7 +14,7 @@ use attendance::{DeviceId, Way};
 use store::entities::devices;
 use store::locating::Sighting;
 use store::{Author, Store, StoreError};
-use terminals::discover::{self, Answer, LinkSearch, ScanKeys, ScanLimits};
+use terminals::discover::{self, Answer, LinkSearch, Proof, ScanKeys, ScanLimits};
 use terminals::{DeviceKind, Step, Subnet, Transport};
 
 use crate::background::Background;
@@ -26,6 +28,8 @@ pub struct LocatorOptions {
     pub subnets: Vec<Subnet>,
     /// Where terminals that tell who they are are asked. What they tell is a claim, and counts once they have proved it.
     pub links: LinkSearch,
+    /// What they tell without being asked is heard too.
+    pub hears: bool,
     /// Between the end of a search and the beginning of the next one, in real time and among all nodes.
     pub every: Duration,
     pub limits: ScanLimits,
@@ -36,6 +40,7 @@ impl Default for LocatorOptions {
         Self {
             subnets: Vec::new(),
             links: LinkSearch::default(),
+            hears: true,
             every: Duration::from_secs(300),
             limits: ScanLimits::default(),
         }
@@ -55,6 +60,11 @@ const CLAIM_RESTS: Duration = Duration::from_secs(24 * 3600);
 /// How often it is looked whether a device is missing.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 const AFTER_ERROR: Duration = Duration::from_secs(30);
+/// So many claims are remembered, the newest, and each for so long: a device may be missed only a while after it has moved.
+const MOST_HEARD: usize = 1000;
+const HEARD_FOR: Duration = Duration::from_secs(3600);
+/// When it is tried again to hear the links.
+const HEAR_AGAIN: Duration = Duration::from_secs(60);
 
 /// Finds devices. Cheap to clone; clones share what they know of refused keys.
 #[derive(Clone, Debug)]
@@ -72,12 +82,19 @@ struct Inner {
     doubted: Mutex<BTreeMap<DeviceId, String>>,
     /// Places that were asked to prove to be a device and did not, and when.
     unproved: Mutex<BTreeMap<(DeviceId, SocketAddr), Instant>>,
+    heard: Mutex<Heard>,
 }
+
+/// What terminals have told of themselves without being asked: where, and the serial number that they claim to have.
+#[derive(Debug, Default)]
+struct Heard(BTreeMap<(SocketAddr, String), (Answer, Instant)>);
 
 /// What is to be searched for, and where.
 #[derive(Clone, Debug)]
 pub struct Search {
     pub missing: Vec<devices::Model>,
+    /// Devices that are not to be disturbed, whoever claims to be where they are.
+    undisturbed: Vec<devices::Model>,
     addresses: Vec<Ipv4Addr>,
     ports: BTreeSet<(&'static str, u16)>,
     /// Terminals that tell who they are are asked.
@@ -126,6 +143,7 @@ impl Locator {
             keys: ScanKeys::default(),
             doubted: Mutex::default(),
             unproved: Mutex::default(),
+            heard: Mutex::default(),
         }))
     }
 
@@ -153,13 +171,20 @@ impl Locator {
         self.subnets().is_empty() && !self.asks_links()
     }
 
-    /// Searches whenever a device is missing and it is time, for ever.
+    /// Searches whenever a device is missing and it is time, and hears the links, for ever.
     pub(crate) async fn run(self) {
-        if self.searches_nowhere() {
-            return;
+        if !self.searches_nowhere() {
+            tokio::join!(self.search_for_ever(), self.hear_links());
         }
+    }
+
+    async fn search_for_ever(&self) {
+        let look = async || {
+            self.follow_what_was_heard().await?;
+            self.search().await
+        };
         loop {
-            let wait = match self.search().await {
+            let wait = match look().await {
                 Ok(_) => LOOK_AGAIN,
                 Err(error) => {
                     tracing::error!(
@@ -171,6 +196,73 @@ impl Locator {
             };
             tokio::time::sleep(wait).await;
         }
+    }
+
+    /// Hears what terminals of the links tell, for ever; returns at once where that is not wanted.
+    pub async fn hear_links(&self) {
+        let links = &self.0.options.links;
+        if !self.asks_links() || !self.0.options.hears {
+            return;
+        }
+        let mut was_said = false;
+        loop {
+            match discover::hear_links(links) {
+                Ok(mut ear) => loop {
+                    let (place, answer) = ear.next().await;
+                    self.hear(place, answer);
+                },
+                Err(error) if !was_said => {
+                    was_said = true;
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "what terminals tell on the networks of discover.sadp is not heard; trying again"
+                    );
+                }
+                Err(_) => {}
+            }
+            tokio::time::sleep(HEAR_AGAIN).await;
+        }
+    }
+
+    /// Remembers what a terminal has told without being asked.
+    pub fn hear(&self, place: SocketAddr, answer: Answer) {
+        if let Answer::Claims { serial, .. } = &answer {
+            let key = (place, serial.clone());
+            self.heard().keep(key, answer, Instant::now());
+        }
+    }
+
+    /// Moves missing devices to where their terminals were heard to be, once they have proved it there.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn follow_what_was_heard(&self) -> Result<Vec<Located>, StoreError> {
+        if self.heard().0.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (mut missing, mut undisturbed) = (Vec::new(), Vec::new());
+        for device in self.0.store.devices().await? {
+            match self.is_missing(&device) {
+                true => missing.push(device),
+                false if self.must_be_spared(&device) => undisturbed.push(device),
+                false => {}
+            }
+        }
+        let found = self.heard().take_of(&missing, Instant::now());
+        if found.is_empty() {
+            return Ok(Vec::new());
+        }
+        let search = Search {
+            missing,
+            undisturbed,
+            addresses: Vec::new(),
+            ports: BTreeSet::new(),
+            asks_links: false,
+            keys: ScanKeys::default(),
+            spared: 0,
+            unresolved: None,
+        };
+        self.relocate(&search, &found).await
     }
 
     /// One search of all configured subnets for all missing devices; `None` when none is missing, or it is not time yet, or
@@ -243,6 +335,7 @@ impl Locator {
         let mut addresses: BTreeSet<Ipv4Addr> = allowed.flat_map(Subnet::hosts).collect();
         let all = addresses.len();
         let (mut missing, mut unresolved) = (Vec::new(), None);
+        let mut undisturbed = Vec::new();
         for device in devices {
             if self.must_be_spared(&device) {
                 let found = discover::addresses_of(host(&device)).await;
@@ -256,8 +349,10 @@ impl Locator {
                     }
                 }
             }
-            if self.is_missing(&device) {
-                missing.push(device);
+            match self.is_missing(&device) {
+                true => missing.push(device),
+                false if self.must_be_spared(&device) => undisturbed.push(device),
+                false => {}
             }
         }
         let findable = DeviceKind::ALL.iter().filter(|kind| kind.can_be_found());
@@ -274,6 +369,7 @@ impl Locator {
             asks_links: port.is_none(),
             keys: self.0.keys.with(self.comm_keys(&missing)),
             missing,
+            undisturbed,
             spared: all - addresses.len(),
             addresses: addresses.into_iter().collect(),
             ports,
@@ -330,7 +426,7 @@ impl Locator {
     ) -> Result<Vec<Located>, StoreError> {
         let mut located = Vec::new();
         for device in &search.missing {
-            let places = self.places_of(device, found).await;
+            let places = self.places_of(device, found, &search.undisturbed).await;
             if let Some(at) = places.first() {
                 let outcome = self.conclude(device, &places).await?;
                 located.push(Located {
@@ -455,6 +551,7 @@ impl Locator {
         &self,
         device: &devices::Model,
         found: &[(SocketAddr, Answer)],
+        undisturbed: &[devices::Model],
     ) -> Vec<SocketAddr> {
         let Some(kind) = DeviceKind::from_name(&device.kind) else {
             return Vec::new();
@@ -482,7 +579,11 @@ impl Locator {
                 _ => {}
             }
         }
-        for claim in claims.into_iter().take(PLACES_ASKED) {
+        let is_free = |claim: &SocketAddr| {
+            let at_claim = |other: &devices::Model| is_registered_at(other, *claim);
+            !undisturbed.iter().any(at_claim)
+        };
+        for claim in claims.into_iter().filter(is_free).take(PLACES_ASKED) {
             if self.proves(device, claim).await {
                 places.push(claim);
             }
@@ -492,8 +593,7 @@ impl Locator {
         places
     }
 
-    /// Whether the terminal at a place proves to be the device it claims to be. Each place is asked once a day, because it is
-    /// sent a sign-in.
+    /// Whether the terminal at a place proves to be the device it claims to be. A place is sent a sign-in once a day.
     async fn proves(&self, device: &devices::Model, place: SocketAddr) -> bool {
         let key = (DeviceId(device.id), place);
         {
@@ -517,33 +617,37 @@ impl Locator {
                 return false;
             }
         };
-        let proved = match discover::confirm(&target, PROOF).await {
-            Ok(proved) => proved,
-            Err(error) => {
-                tracing::warn!(
-                    device.id = device.id,
-                    error = &error as &dyn std::error::Error,
-                    "somebody at {place} claims to be device {}, and does not prove it",
-                    device.name
-                );
-                return false;
+        match discover::confirm(&target, PROOF).await {
+            Ok(Proof::Given) => {
+                self.unproved().remove(&key);
+                return true;
             }
-        };
-        if proved {
-            self.unproved().remove(&key);
-        } else {
-            tracing::warn!(
+            // One that has just been switched on says where it is before it answers there.
+            Ok(Proof::Nobody) => {
+                self.unproved().remove(&key);
+            }
+            Ok(Proof::Another) => tracing::warn!(
                 device.id = device.id,
                 "somebody at {place} claims to be device {}, and is another one",
                 device.name
-            );
+            ),
+            Err(error) => tracing::warn!(
+                device.id = device.id,
+                error = &error as &dyn std::error::Error,
+                "somebody at {place} claims to be device {}, and does not prove it",
+                device.name
+            ),
         }
-        proved
+        false
     }
 
     fn unproved(&self) -> MutexGuard<'_, BTreeMap<(DeviceId, SocketAddr), Instant>> {
         let unproved = self.0.unproved.lock();
         unproved.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn heard(&self) -> MutexGuard<'_, Heard> {
+        self.0.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn doubted(&self) -> MutexGuard<'_, BTreeMap<DeviceId, String>> {
@@ -574,6 +678,34 @@ impl Locator {
         let tx = inner.store.begin_claim().await?;
         tx.prolong_turn(WORK, until).await?;
         tx.commit_quietly().await
+    }
+}
+
+impl Heard {
+    fn keep(&mut self, key: (SocketAddr, String), answer: Answer, now: Instant) {
+        self.0.insert(key, (answer, now));
+        if self.0.len() > MOST_HEARD {
+            let oldest = self.0.iter().min_by_key(|(_, (_, at))| *at);
+            if let Some(oldest) = oldest.map(|(key, _)| key.clone()) {
+                self.0.remove(&oldest);
+            }
+        }
+    }
+
+    /// What may be one of these devices. It is looked at once, unless it is told again.
+    fn take_of(&mut self, missing: &[devices::Model], now: Instant) -> Vec<(SocketAddr, Answer)> {
+        let may_be = |serial: &str| {
+            missing.iter().any(|device| {
+                let kind = DeviceKind::from_name(&device.kind);
+                kind.is_some_and(|kind| kind.is_serial(serial, &device.serial_number))
+            })
+        };
+        let is_fresh = |at: &Instant| now.saturating_duration_since(*at) < HEARD_FOR;
+        self.0.retain(|_, (_, at)| is_fresh(at));
+        let heard = self.0.extract_if(.., |(_, serial), _| may_be(serial));
+        heard
+            .map(|((place, _), (answer, _))| (place, answer))
+            .collect()
     }
 }
 

@@ -27,6 +27,7 @@ const KEYS: &[(&str, &str)] = &[
     ("poll.concurrency", "MUSTER_POLL_CONCURRENCY"),
     ("discover.subnets", "MUSTER_DISCOVER_SUBNETS"),
     ("discover.sadp", "MUSTER_DISCOVER_SADP"),
+    ("discover.sadp_listen", "MUSTER_DISCOVER_SADP_LISTEN"),
     ("discover.every", "MUSTER_DISCOVER_EVERY"),
     ("push.listen", "MUSTER_PUSH_LISTEN"),
     ("push.unknown", "MUSTER_PUSH_UNKNOWN"),
@@ -89,6 +90,8 @@ pub struct Discover {
     /// that the system prefers. Empty: nobody is asked.
     #[serde(deserialize_with = "interfaces")]
     pub sadp: Vec<Ipv4Addr>,
+    /// What they tell there without being asked by us is heard too.
+    pub sadp_listen: bool,
     /// Seconds between two searches.
     pub every: u32,
 }
@@ -197,6 +200,7 @@ impl Default for Discover {
         Self {
             subnets: Vec::new(),
             sadp: Vec::new(),
+            sadp_listen: true,
             every: 300,
         }
     }
@@ -290,6 +294,7 @@ impl Discover {
                 interfaces: self.sadp.clone(),
                 ..LinkSearch::default()
             },
+            hears: self.sadp_listen,
             every: Duration::from_secs(self.every.into()),
             ..LocatorOptions::default()
         }

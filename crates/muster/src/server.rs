@@ -246,7 +246,7 @@ pub async fn run_until_stopped(
         Part::Web => None,
         Part::All | Part::Worker => Some(engine.start().await?),
     };
-    let callers = engine.callers.clone();
+    let (callers, pictures) = (engine.callers.clone(), engine.pictures.clone());
     let state = WebState::new(engine, options.web);
     let boards = tokio::spawn(state.clone().run());
     let mut pages = match options.part {
@@ -258,7 +258,7 @@ pub async fn run_until_stopped(
         let stopped = async move { state.closed().await };
         let watching = callers.watch();
         let protocol = Brands {
-            hik: HikPush::new(callers.clone(), push.zk.keep_photos),
+            hik: HikPush::new(callers.clone(), pictures),
             zk: ZkPush::new(callers, clock.clone(), push.zk),
         };
         let networks = push.limits.networks.clone();

@@ -18,6 +18,8 @@ pub struct Armed<'a> {
     pub calls_to: &'a str,
     pub heartbeat_secs: u32,
     pub hardware: Option<&'a str>,
+    /// How far its own clock is from UTC, in seconds.
+    pub clock_offset_s: Option<i32>,
     /// It had to be told, now; otherwise it was so already.
     pub was_told: bool,
 }
@@ -112,7 +114,7 @@ impl WriteTx {
             &self.tx,
             "UPDATE call_places SET slot = $2, calls_to = $3, heartbeat_s = $4, hardware = COALESCE($5, hardware), \
              armed_ms = CASE WHEN $6 OR armed_ms IS NULL THEN $7 ELSE armed_ms END, checked_ms = $7, failure = NULL, \
-             former_sealed = NULL WHERE device_id = $1",
+             former_sealed = NULL, clock_offset_s = $8 WHERE device_id = $1",
             [
                 device.0.into(),
                 armed.slot.into(),
@@ -121,6 +123,7 @@ impl WriteTx {
                 armed.hardware.into(),
                 armed.was_told.into(),
                 at.as_millisecond().into(),
+                armed.clock_offset_s.map(i64::from).into(),
             ],
         )
         .await?;

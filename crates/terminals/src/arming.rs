@@ -1,5 +1,7 @@
 //! Telling a terminal whom to call when something happens, where it can be told so.
 
+use jiff::tz::Offset;
+
 /// Where a terminal is to call.
 #[derive(Clone, PartialEq, Eq)]
 pub struct CallHere {
@@ -45,6 +47,8 @@ pub struct Told {
     pub heartbeat_secs: u32,
     /// The terminal's hardware address, with which it signs what it tells; where it says it.
     pub hardware: Option<String>,
+    /// How far its own clock is from UTC, where it says so.
+    pub clock_offset: Option<Offset>,
     /// It had to be told; otherwise it was so already.
     pub was_told: bool,
 }

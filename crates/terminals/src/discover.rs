@@ -15,7 +15,7 @@ use tokio::net::lookup_host;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-pub use crate::hik::discover::LinkSearch;
+pub use crate::hik::discover::{LinkEar, LinkSearch};
 use crate::{Deadline, DeviceKind, Target, Terminal, TerminalError, hik, zk};
 
 /// A key that was refused somewhere is not tried there again for so long.
@@ -165,15 +165,41 @@ pub async fn ask_links(
     hik::discover::ask_links(search, addresses, &pace, on_host).await
 }
 
-/// Whether the terminal at `target` that claims a serial number has it: somebody like it is there, it takes our credentials, and
+/// Begins to hear what terminals of these links tell the group, whoever asked them.
+///
+/// # Errors
+/// When an interface is not one of this machine, or another program holds the port alone.
+pub fn hear_links(search: &LinkSearch) -> io::Result<LinkEar> {
+    LinkEar::open(search)
+}
+
+/// What became of a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    Given,
+    /// It is another terminal, which has been sent a sign-in.
+    Another,
+    /// Nobody is there, or nobody that can be signed in to: perhaps not yet. Nothing secret was sent.
+    Nobody,
+}
+
+/// Has the terminal at `target` prove the serial number that it claims: somebody like it is there, it takes our credentials, and
 /// then tells that number. A refusal counts for this address only, because a liar must not lock the true one out.
 ///
 /// # Errors
 /// See [`TerminalError`]; of the sign-in, which is sent once.
-pub async fn confirm(target: &Target, limit: Duration) -> Result<bool, TerminalError> {
+pub async fn confirm(target: &Target, limit: Duration) -> Result<Proof, TerminalError> {
     let deadline = Deadline::after(limit);
-    if target.kind.answers_links() && !hik::discover::may_sign_in_at(target, deadline).await? {
-        return Ok(false);
+    if target.kind.answers_links() {
+        match hik::discover::may_sign_in_at(target, deadline).await {
+            Ok(true) => {}
+            Ok(false) => return Ok(Proof::Nobody),
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::debug!(error, "a place that was claimed does not answer");
+                return Ok(Proof::Nobody);
+            }
+        }
     }
     let stranger = Target {
         serial: None,
@@ -183,7 +209,10 @@ pub async fn confirm(target: &Target, limit: Duration) -> Result<bool, TerminalE
     let told = terminal.identity().serial.clone();
     terminal.close().await;
     let expected = target.serial.as_deref().unwrap_or_default();
-    Ok(target.kind.is_serial(&told, expected))
+    Ok(match target.kind.is_serial(&told, expected) {
+        true => Proof::Given,
+        false => Proof::Another,
+    })
 }
 
 /// The addresses of a host as it is configured, by name or by number; empty when its name is not known now.
@@ -227,7 +256,7 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    fn new(per_second: u32) -> Self {
+    pub(crate) fn new(per_second: u32) -> Self {
         Self {
             step: Duration::from_secs(1) / per_second.max(1),
             next: Mutex::new(Instant::now()),

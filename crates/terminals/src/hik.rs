@@ -21,6 +21,7 @@ use attendance::Punch;
 use hik_proto::sadp::normal_mac;
 use hik_proto::{AccessCapabilities, DeviceInfo, EventCapabilities, decode_people_count, paths};
 use jiff::Timestamp;
+use jiff::tz::Offset;
 
 use self::gate::Gate;
 use self::http::{Answer, Http};
@@ -77,6 +78,8 @@ pub struct HikTerminal {
     identity: Identity,
     /// Its hardware address, where it says it.
     hardware: Option<String>,
+    /// How far its clock is from UTC, as it was last seen; `None` inside where it does not say.
+    clock_offset: Option<Option<Offset>>,
     /// It tells its punches while they are made.
     stream: Option<Stream>,
     wants_pictures: bool,
@@ -158,6 +161,7 @@ impl HikTerminal {
                 firmware: info.firmware,
                 ..Identity::default()
             },
+            clock_offset: None,
             stream: None,
             wants_pictures: false,
         })
@@ -203,7 +207,8 @@ impl HikTerminal {
         );
         if log.complete {
             let newest = position.last.as_ref().and_then(|last| last.serial);
-            self.compare(&log.punches, newest).await;
+            self.compare(&log.punches, newest, clock.local.offset, log.offsets)
+                .await;
         }
 
         // The people come last: punches carry their numbers, and a list that takes long must not keep them from being read.

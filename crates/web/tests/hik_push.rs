@@ -45,10 +45,10 @@ enum Gate {
 impl Server {
     /// With a terminal in New York that only calls, at 17:28:00 there.
     async fn start() -> Self {
-        Self::with(Gate::OnlyCalls, false).await
+        Self::with(Gate::OnlyCalls, 0).await
     }
 
-    async fn with(kind: Gate, keep_photos: bool) -> Self {
+    async fn with(kind: Gate, keep_pictures_days: u32) -> Self {
         let folder = Arc::new(tempfile::tempdir().expect("a folder"));
         let url = format!("sqlite://{}", folder.path().join("muster.db").display());
         let store = Store::open(&url).await.expect("a new file");
@@ -67,14 +67,18 @@ impl Server {
         }
         let gate = tx.add_device(&new, author()).await.expect("a device");
         tx.commit().await.expect("a commit");
-        let engine = Engine::new(store.clone(), clock.clone(), PollerOptions::default());
+        let options = PollerOptions {
+            keep_pictures_days,
+            ..PollerOptions::default()
+        };
+        let engine = Engine::new(store.clone(), clock.clone(), options);
         let engine = engine.answering(CallerOptions::default());
         let any = "127.0.0.1:0".parse().expect("an address");
         let listener = PushListener::bind(&[any]).await.expect("a port");
         let address = listener.addresses()[0];
         let callers = engine.callers.clone();
         let protocol = Brands {
-            hik: HikPush::new(callers.clone(), keep_photos),
+            hik: HikPush::new(callers.clone(), engine.pictures.clone()),
             zk: ZkPush::new(callers.clone(), clock.clone(), ZkPushOptions::default()),
         };
         let serving = listener.serve(
@@ -455,7 +459,7 @@ async fn another_terminal_at_this_place_tells_nobody_s_punches() {
 /// A punch is one whichever way it comes: by push, by listening, and by reading.
 #[tokio::test]
 async fn the_same_punch_by_push_and_by_reading_is_one() {
-    let server = Server::with(Gate::IsReadToo, false).await;
+    let server = Server::with(Gate::IsReadToo, 0).await;
     assert_eq!(
         server
             .event(&event_of("0042", "2026-09-01T17:27:53", 9, None))
@@ -484,7 +488,7 @@ async fn the_same_punch_by_push_and_by_reading_is_one() {
 /// What the terminal told before it is not there: the device is read now, once in a while.
 #[tokio::test]
 async fn a_missing_event_has_the_device_read() {
-    let server = Server::with(Gate::IsReadToo, false).await;
+    let server = Server::with(Gate::IsReadToo, 0).await;
     let due = async || {
         server
             .store
@@ -682,17 +686,77 @@ async fn a_database_that_refuses_is_not_acknowledged() {
     assert_eq!(server.punches().await.len(), 1);
 }
 
+/// The same setting as for pictures of the live stream; without it, see `the_documented_post_is_a_punch`.
 #[tokio::test]
-async fn pictures_are_kept_only_where_a_setting_says_so() {
-    let server = Server::with(Gate::OnlyCalls, true).await;
-    let event = event_of("7", "2026-09-01T17:27:00", 5, None);
-    let body = multipart("AccessControllerEvent", &event);
+async fn pictures_of_punches_are_kept_for_as_many_days_as_a_setting_says() {
+    let server = Server::with(Gate::OnlyCalls, 2).await;
     let kind = "multipart/form-data; boundary=MIME_boundary";
-    assert_eq!(server.post(kind, &body).await, 200);
+    let post = async |event: &str| {
+        let body = multipart("AccessControllerEvent", event);
+        assert_eq!(server.post(kind, &body).await, 200);
+        server.store.kept_uploads(server.gate).await.unwrap()
+    };
+    let refused = event_of("7", "2026-09-01T17:26:59", 4, None)
+        .replace("\"subEventType\":75", "\"subEventType\":76");
+    assert_eq!(post(&refused).await, [], "of somebody who was not let in");
+    let kept = post(&event_of("7", "2026-09-01T17:27:00", 5, None)).await;
+    let [kept] = kept.as_slice() else {
+        panic!("one picture: {kept:?}");
+    };
     assert_eq!(
-        store::testing::count_rows(&server.store, "kept_uploads").await,
-        1
+        (kept.kind.as_str(), kept.name.as_str()),
+        (ingest::PICTURE, "7 2026-09-01 17:27:00")
     );
+    for (hours, left) in [(47, 1), (2, 0)] {
+        server.later(hours * 3600).await;
+        server.engine.catch_up().await.unwrap();
+        let kept = server.store.kept_uploads(server.gate).await.unwrap();
+        assert_eq!(kept.len(), left);
+    }
+}
+
+/// Some firmware marks wall time as UTC. Where the terminal's own clock was seen elsewhere, that is no offset.
+#[tokio::test]
+async fn an_offset_that_is_made_up_is_none() {
+    let event = event_of("7", "2026-09-01T17:27:10", 10, None);
+    assert!(event.contains("-04:00"));
+    let marked = event.replace("-04:00", "+00:00");
+    for (clock, failure) in [
+        ("NULL", Some("clock")),
+        ("0", Some("clock")),
+        ("-14400", None),
+    ] {
+        let server = Server::start().await;
+        let set = format!("UPDATE call_places SET clock_offset_s = {clock}");
+        store::testing::tamper(&server.store, &set).await;
+        server.tick().await;
+        assert_eq!(server.event(&marked).await, 200);
+        server.tick().await;
+        assert_eq!(server.failure().await.as_deref(), failure, "{clock}");
+        assert_eq!(
+            server.punches().await,
+            ["7 2026-09-01 17:27:10 in face push"]
+        );
+    }
+}
+
+/// Whose the card is, only the terminal knows for certain, and it is asked at once where it is read.
+#[tokio::test]
+async fn an_event_that_names_only_a_card_has_the_device_read() {
+    let of_card = event_of("", "2026-09-01T17:27:01", 5, None)
+        .replace("\"employeeNoString\":\"\"", "\"cardNo\":\"0012345678\"")
+        .replace("\"subEventType\":75", "\"subEventType\":1");
+    let server = Server::with(Gate::IsReadToo, 0).await;
+    store::testing::tamper(&server.store, "UPDATE devices SET next_poll_ms = 0").await;
+    assert_eq!(server.event(&of_card).await, 200);
+    let row = server.store.device(server.gate).await.unwrap().unwrap();
+    let now = server.clock.now().as_millisecond();
+    assert_eq!(row.next_poll_ms, Some(now));
+    assert_eq!(server.parked().await, [] as [String; 0], "its log has it");
+    let server = Server::start().await;
+    assert_eq!(server.event(&of_card).await, 200);
+    let reason = "card 0012345678 without an employee number";
+    assert_eq!(server.parked().await, [reason]);
 }
 
 #[tokio::test]

@@ -109,6 +109,7 @@ async fn what_the_terminal_was_told_and_what_keeps_it_from_calling() {
         calls_to: "10.20.4.5:8081",
         heartbeat_secs: 30,
         hardware: Some("c0:6d:ed:02:d3:d9"),
+        clock_offset_s: Some(5 * 3600),
         was_told: true,
     };
     tx.keep_armed(company.gate, &armed, now)

@@ -890,7 +890,10 @@ async fn terminals_may_call_the_port_of_the_pages() {
         server.clock.clone(),
         ZkPushOptions::default(),
     );
-    let hik = web::push::HikPush::new(server.engine.callers.clone(), false);
+    let hik = web::push::HikPush::new(
+        server.engine.callers.clone(),
+        server.engine.pictures.clone(),
+    );
     let protocol = web::push::Brands { zk, hik };
     let local = "127.0.0.0/8".parse().expect("a network");
     let elsewhere = "10.0.0.0/8".parse().expect("a network");

@@ -37,6 +37,8 @@ pub struct Delivery {
     pub kept: Vec<KeptUpload>,
     /// Told by the device on its own, not because it was asked: one punch that it has just recorded, perhaps.
     pub unasked: bool,
+    /// Something came that only a reading can tell whole: the device is read now, where it is read.
+    pub to_read: bool,
     /// What the device says of the order of its events.
     pub links: Vec<Link>,
     /// What its clock showed when it delivered this, where it says that.
@@ -270,6 +272,9 @@ impl Inner {
             }
             for kept in &delivery.kept {
                 tx.keep_uploaded(device, kept, arrived.at).await?;
+            }
+            if delivery.to_read && arrived.caller.is_read() {
+                tx.poll_now(Some(&[device]), arrived.at).await?;
             }
             if let Some(followed) = &arrived.followed {
                 keep_followed(tx, &arrived.caller, followed, arrived.at).await?;

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use attendance::DeviceId;
 use jiff::civil::{Date, DateTime};
-use jiff::tz::TimeZone;
+use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 use jiff::{SignedDuration, Timestamp};
 use store::calls::{CallerRow, Greeting};
 use store::secrets::Secret;
@@ -556,6 +556,19 @@ impl Caller {
     /// What its clock shows when it is right.
     pub fn clock_at(&self, at: Timestamp) -> DateTime {
         self.zone.to_datetime(at)
+    }
+
+    /// Whether an offset that it tells with a time is made up: some mark wall time as UTC although their own clock is elsewhere.
+    /// Where UTC fits the zone, it is as it says.
+    pub fn tells_false_offset(&self, clock: DateTime, offset: Offset) -> bool {
+        let fits = match self.zone.to_ambiguous_timestamp(clock).offset() {
+            AmbiguousOffset::Unambiguous { offset } => offset == Offset::UTC,
+            AmbiguousOffset::Gap { before, after } | AmbiguousOffset::Fold { before, after } => {
+                before == Offset::UTC || after == Offset::UTC
+            }
+        };
+        let elsewhere = self.state().place.clock_offset_s.is_some_and(|s| s != 0);
+        offset == Offset::UTC && elsewhere && !fits
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -47,6 +47,8 @@ pub struct Link {
 #[derive(Debug, Default)]
 pub(super) struct PlaceState {
     pub(super) hardware: Option<String>,
+    /// How far its own clock is from UTC, in seconds.
+    pub(super) clock_offset_s: Option<i64>,
     /// Told to us, and not yet kept.
     last_event: Option<Timestamp>,
     last_heartbeat: Option<Timestamp>,
@@ -69,6 +71,7 @@ impl PlaceState {
     pub(super) fn renew(&mut self, row: &call_places::Model) {
         let instant = |ms: Option<i64>| ms.map(store::times::instant);
         self.hardware.clone_from(&row.hardware);
+        self.clock_offset_s = row.clock_offset_s;
         self.failure.clone_from(&row.failure);
         self.armed = instant(row.armed_ms);
         self.last_event = self.last_event.max(instant(row.last_event_ms));

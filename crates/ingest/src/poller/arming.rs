@@ -101,6 +101,7 @@ impl Poller {
             calls_to: &told.calls_to,
             heartbeat_secs: told.heartbeat_secs,
             hardware: told.hardware.as_deref(),
+            clock_offset_s: told.clock_offset.map(|offset| offset.seconds()),
             was_told: told.was_told,
         };
         tx.keep_armed(device, &kept, inner.clock.now()).await?;

@@ -9,9 +9,10 @@ use store::devices::{DeviceFields, SecretEdit};
 use store::entities::devices;
 use store::secrets::Secret;
 use store::{Store, on_both_databases};
-use terminals::discover::LinkSearch;
+use terminals::discover::{Answer, LinkSearch};
 
 use crate::company::{Company, ZONE, wall};
+use crate::live::until;
 use crate::polling::{poll, said, with_secrets};
 
 const ONE: &str = "DS-K1T342MFX-E120250307V043800ENGB9637211";
@@ -102,7 +103,104 @@ async fn search(company: &Company) -> Vec<Outcome> {
     located.into_iter().map(|located| located.outcome).collect()
 }
 
+/// What a terminal says that claims to be this one, at a place.
+fn claim(serial: &str) -> Answer {
+    Answer::Claims {
+        serial: serial.to_owned(),
+        model: "DS-K1T342MFX-E1".to_owned(),
+        tls_port: None,
+        activated: true,
+    }
+}
+
+async fn follow(company: &Company) -> Vec<Outcome> {
+    let located = company.engine.locator.follow_what_was_heard().await;
+    let located = located.unwrap().into_iter();
+    located.map(|located| located.outcome).collect()
+}
+
 on_both_databases! {
+    async fn a_terminal_that_is_heard_need_not_be_searched_for(store: Store) {
+        let (store, _key) = with_secrets(store);
+        let port = free_port();
+        let terminal = start(model(ONE, "Abc12345").sadp(sadp(port))).await;
+        let company = company(store, &["GB9637211"], port).await;
+        let locator = company.engine.locator.clone();
+        let hearing = tokio::spawn(async move { locator.hear_links().await });
+        let somebody = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let question = "<?xml version=\"1.0\" encoding=\"utf-8\"?><Probe><Uuid>13A888A9-F1B1-4020-AE9F-05607682D23B</Uuid><Types>inquiry</Types></Probe>";
+        until("it is found", async || {
+            somebody.send_to(question.as_bytes(), ("239.255.255.250", port)).await.unwrap();
+            follow(&company).await == [Outcome::Moved]
+        })
+        .await;
+        assert!(is_at(&company, 0, &terminal).await);
+        assert_eq!(poll(&company).await, said(&[("GB9637211", "ok")]));
+        hearing.abort();
+
+        // Where that is switched off, nobody listens.
+        let options = LocatorOptions {
+            links: LinkSearch { interfaces: vec![Ipv4Addr::LOCALHOST], port, ..LinkSearch::default() },
+            hears: false,
+            ..LocatorOptions::default()
+        };
+        company.engine.clone().searching(options).locator.hear_links().await;
+    }
+
+    async fn what_is_heard_moves_only_who_is_missing_and_proves_it(store: Store) {
+        let (store, _key) = with_secrets(store);
+        let port = free_port();
+        let home = start(model(ONE, "Abc12345")).await;
+        let liar = start(model(OTHER, "other")).await;
+        let company = company(store, &[ONE, OTHER], port).await;
+        register(&company, 0, ONE, Some(home.addr())).await;
+        let locator = &company.engine.locator;
+        assert_eq!(poll(&company).await, said(&[(OTHER, "address"), (ONE, "ok")]));
+        home.reset_counts();
+
+        // It is where it should be; who claims to be it elsewhere is not even asked.
+        locator.hear(liar.addr(), claim(ONE));
+        assert_eq!(follow(&company).await, []);
+        assert_eq!(liar.counts().requests, 0);
+        // Nor is it disturbed by who says that another one is there.
+        locator.hear(home.addr(), claim(OTHER));
+        assert_eq!(follow(&company).await, []);
+        assert_eq!(home.counts().requests, 0);
+
+        // It moves. What was heard before it was missed is followed then.
+        home.go_offline();
+        assert_eq!(poll(&company).await, said(&[(OTHER, "address"), (ONE, "connect")]));
+        assert_eq!(follow(&company).await, [], "a liar");
+        assert_eq!((liar.counts().refused_sign_ins, row(&company, 0).await.needs_edit), (1, false));
+        let new = start(model(ONE, "Abc12345")).await;
+        new.go_offline();
+        locator.hear(new.addr(), claim(ONE));
+        assert_eq!(follow(&company).await, [], "it is not ready yet");
+        new.go_online().expect("the port is still free");
+        for _ in 0..2 {
+            locator.hear(liar.addr(), claim(ONE));
+            locator.hear(new.addr(), claim(ONE));
+        }
+        assert_eq!(follow(&company).await, [Outcome::Moved]);
+        assert!(is_at(&company, 0, &new).await);
+        assert_eq!(liar.counts().refused_sign_ins, 1, "once a day");
+        assert_eq!(poll(&company).await, said(&[(OTHER, "address"), (ONE, "ok")]));
+    }
+
+    async fn claims_without_end_are_not_remembered_without_end(store: Store) {
+        let (store, _key) = with_secrets(store);
+        let company = company(store, &[ONE], free_port()).await;
+        let terminal = start(model(ONE, "Abc12345")).await;
+        let locator = &company.engine.locator;
+        locator.hear(terminal.addr(), claim(ONE));
+        for number in 0..1000 {
+            locator.hear(terminal.addr(), claim(&format!("{number:09}")));
+        }
+        assert_eq!(follow(&company).await, [], "the oldest is forgotten");
+        locator.hear(terminal.addr(), claim(ONE));
+        assert_eq!(follow(&company).await, [Outcome::Moved]);
+    }
+
     async fn a_device_known_by_its_label_is_found_and_read(store: Store) {
         let (store, _key) = with_secrets(store);
         let port = free_port();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use attendance::Way;
-use ingest::{Engine, PICTURE, PollerOptions};
+use ingest::{CallsTo, Engine, Operation, PICTURE, PollerOptions};
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use simulators::hik::{Event, Fault, Pictures, Replays, RunningTerminal, Stream, VirtualTerminal};
@@ -13,7 +13,8 @@ use store::{Store, on_both_databases};
 
 use crate::company::{Company, ZONE, wall};
 use crate::live::{company, start, until, until_live, ways};
-use crate::polling::{edit, hik_terminal, locate_hik, with_secrets};
+use crate::polling::{builder, edit, hik_terminal, locate, locate_hik, with_secrets};
+use terminals::{Retry, Terminal};
 
 const STREAM: &str = "/ISAPI/Event/notification/alertStream";
 const TWO_TO_NOON: &str = "2026-03-02 11:58:00";
@@ -48,7 +49,107 @@ async fn read_again(company: &Company, cycles: u64) {
     .await;
 }
 
+/// A day with workers, of a terminal that should be listened to, be read and be told to call. Another one, which is only read,
+/// shows that the workers have looked at both.
+async fn a_day_with_workers(company: &Company) {
+    let (device, beside) = (company.devices[0], company.devices[1]);
+    let poller = &company.engine.poller;
+    let row = company.store.device(device).await.unwrap().unwrap();
+    // A worker that has loaded the credentials before they were refused, and goes on with them.
+    let held = poller.target(&row).expect("not refused yet");
+    let read = async || {
+        let cycles = store::sql::all(
+            company.store.read(),
+            "SELECT id FROM poll_cycles WHERE device_id = $1",
+            [beside.0.into()],
+        );
+        cycles.await.unwrap().len()
+    };
+    let midnight = company.clock.now();
+    for minutes in (30..=24 * 60).step_by(30) {
+        let before = read().await;
+        company
+            .clock
+            .set(midnight + SignedDuration::from_mins(minutes));
+        poller.poll_now(None).await.unwrap();
+        until("the other one is read", async || read().await > before).await;
+        let row = async || company.store.device(device).await.unwrap().unwrap();
+        until("it is refused", async || row().await.needs_edit).await;
+        let error = Terminal::connect(&held).await.expect_err("refused");
+        assert_eq!(error.retry(), Retry::AfterEdit, "{minutes}");
+        poller.tell(device).await.unwrap();
+        poller.tell_others_once().await.unwrap();
+        if minutes % 120 == 0 {
+            let examined = poller.examine(device, &mut |_| {}).await.unwrap();
+            assert!(examined.is_err_and(|failure| failure.step == "sign_in"));
+            let restarted = poller.operate(device, Operation::Restart, None).await;
+            assert!(
+                restarted
+                    .unwrap()
+                    .is_err_and(|failure| failure.step == "sign_in")
+            );
+        }
+    }
+}
+
+/// With two terminals, the first one of ours.
+async fn company_that_calls(store: Store, terminal: &RunningTerminal) -> Company {
+    let mut company = Company::new(store, 1, 2, "2026-03-02 00:00:00").await;
+    let options = PollerOptions {
+        quiet: Duration::from_millis(100),
+        calls: Some(CallsTo {
+            host: Some("192.0.2.10".to_owned()),
+            port: 8081,
+        }),
+        ..PollerOptions::default()
+    };
+    company.engine = Engine::new(company.store.clone(), company.clock.clone(), options);
+    locate_hik(&company, terminal).await;
+    edit(&company, 0, |fields| {
+        fields.mode = vec![Way::Poll, Way::Live, Way::Push]
+    })
+    .await;
+    company
+}
+
 on_both_databases! {
+    async fn a_day_of_listening_with_a_wrong_password_is_one_signed_request(store: Store) {
+        let (store, _folder) = with_secrets(store);
+        let terminal = quiet().start("127.0.0.1:0").await.expect("a free port");
+        let company = company_that_calls(store, &terminal).await;
+        let beside = builder("SERIAL1").start("127.0.0.1:0").await.expect("a free port");
+        locate(&company, 1, &beside).await;
+        terminal.set_password("Xyz98765");
+        let workers = start(&company).await;
+        a_day_with_workers(&company).await;
+        let counts = terminal.counts();
+        assert_eq!((counts.refused_sign_ins, counts.signed, counts.requests), (1, 0, 2));
+        workers.stop().await.unwrap();
+    }
+
+    /// A nonce that was good is used ahead, and only the one after it, just given, tells that the password is wrong now.
+    async fn a_password_that_changes_while_it_is_listened_to_is_tried_with_one_new_nonce(store: Store) {
+        let (store, _folder) = with_secrets(store);
+        let terminal = quiet().start("127.0.0.1:0").await.expect("a free port");
+        let company = company_that_calls(store, &terminal).await;
+        let beside = builder("SERIAL1").start("127.0.0.1:0").await.expect("a free port");
+        locate(&company, 1, &beside).await;
+        let workers = start(&company).await;
+        until_live(&company).await;
+        until("it is told to call", async || {
+            let place = company.store.call_place(company.devices[0]).await.unwrap();
+            place.is_some_and(|place| place.slot.is_some())
+        })
+        .await;
+        terminal.set_password("Xyz98765");
+        terminal.reset_counts();
+        a_day_with_workers(&company).await;
+        let counts = terminal.counts();
+        assert!(counts.refused_sign_ins <= 2 && counts.signed == 0, "{counts:?}");
+        assert_eq!(counts.streams_open, 0, "nor is anything heard on");
+        workers.stop().await.unwrap();
+    }
+
     async fn a_hikvision_terminal_is_read_and_then_tells(store: Store) {
         let (store, _folder) = with_secrets(store);
         let company = company(store).await;

@@ -114,7 +114,9 @@ fn file_text(config: &Config, flags: &Flags) -> String {
          # concurrency = {}      # terminals read at the same time\n\n\
          # [discover]\n\
          # subnets = [\"10.0.0.0/24\"]   # where ZKTeco terminals that moved are found again; private, and nothing else is searched\n\
-         # every = {}                  # seconds between two searches\n\n\
+         # every = {}                  # seconds between two searches\n\
+         # sadp = [\"0.0.0.0\"]          # our addresses on the networks where Hikvision terminals are asked where they are\n\
+         # sadp_listen = {}          # they are also heard when somebody else asks them\n\n\
          # [fingerprints]\n\
          # purpose = \"\"   # for what fingerprints are backed up and copied; without it nothing of them is read, kept or written\n\n\
          # [pictures]\n\
@@ -124,6 +126,7 @@ fn file_text(config: &Config, flags: &Flags) -> String {
         defaults.poll.deadline_secs,
         defaults.poll.concurrency,
         defaults.discover.every,
+        defaults.discover.sadp_listen,
         defaults.pictures.keep_days,
     )
 }

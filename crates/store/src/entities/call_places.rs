@@ -34,6 +34,8 @@ pub struct Model {
     /// The hardware address of the terminal.
     #[sea_orm(column_type = "Text", nullable)]
     pub hardware: Option<String>,
+    /// How far its own clock was from UTC when it was last told, or seen to be told.
+    pub clock_offset_s: Option<i64>,
     pub last_event_ms: Option<i64>,
     pub last_heartbeat_ms: Option<i64>,
     /// The number that the newest event has in the terminal.

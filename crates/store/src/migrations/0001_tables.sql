@@ -537,6 +537,7 @@ CREATE TABLE call_places (
   failure TEXT,
   heartbeat_s BIGINT,
   hardware TEXT,
+  clock_offset_s BIGINT,
   last_event_ms BIGINT,
   last_heartbeat_ms BIGINT,
   last_number BIGINT

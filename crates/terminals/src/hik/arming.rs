@@ -3,11 +3,11 @@
 use std::net::{IpAddr, SocketAddr};
 
 use hik_proto::{CallHost, HostCapabilities, HostSlot, decode_hosts, encode_free_host, paths};
-
+use jiff::tz::Offset;
 use reqwest::Method;
 
 use super::http::{Answer, Content};
-use super::{HikTerminal, malformed};
+use super::{HikTerminal, malformed, optional};
 use crate::{Armed, CallHere, Step, TerminalError, Told};
 
 const STEP: Step = Step::Arm;
@@ -39,6 +39,7 @@ impl HikTerminal {
             heartbeat_secs,
             resends: can.resends,
         };
+        let clock_offset = self.clock_offset().await?;
         let was_told = here.again || !slot.differences(&meant).is_empty();
         if was_told {
             self.write(&slot.id, meant.encode()).await?;
@@ -53,6 +54,7 @@ impl HikTerminal {
             calls_to,
             heartbeat_secs,
             hardware: self.hardware.clone(),
+            clock_offset,
             was_told,
         }))
     }
@@ -77,6 +79,14 @@ impl HikTerminal {
                 slot.id
             ))),
         }
+    }
+
+    /// As its last reading found it, or as it is now. Events name an offset too, which some firmware makes up.
+    async fn clock_offset(&mut self) -> Result<Option<Offset>, TerminalError> {
+        if self.clock_offset.is_none() {
+            optional(self.clock_at(STEP).await)?;
+        }
+        Ok(self.clock_offset.flatten())
     }
 
     async fn slots(&mut self) -> Result<Vec<HostSlot>, TerminalError> {

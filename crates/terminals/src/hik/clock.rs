@@ -19,9 +19,11 @@ impl HikTerminal {
         self.clock_at(Step::Clock).await
     }
 
-    async fn clock_at(&mut self, step: Step) -> Result<DeviceTime, TerminalError> {
+    pub(super) async fn clock_at(&mut self, step: Step) -> Result<DeviceTime, TerminalError> {
         let body = self.http.get(step, paths::TIME).await?.required(step)?;
-        DeviceTime::decode(&body).map_err(malformed(step))
+        let time = DeviceTime::decode(&body).map_err(malformed(step))?;
+        self.clock_offset = Some(time.local.offset);
+        Ok(time)
     }
 
     /// Sets the terminal's clock to what `wall` says when it is sent, and reads what it shows then. Its zone stays as it is, with

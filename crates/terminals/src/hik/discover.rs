@@ -88,6 +88,41 @@ pub(crate) async fn ask_links(
     Ok(())
 }
 
+/// Hears what terminals tell the group of our links, whoever asked them. Nothing is ever sent.
+#[derive(Debug)]
+pub struct LinkEar {
+    group: UdpSocket,
+    /// Who talks without end costs us no more than others do.
+    pace: Pace,
+    datagram: Vec<u8>,
+}
+
+/// Datagrams that are looked at in a second.
+const HEARD_PER_SECOND: u32 = 100;
+
+impl LinkEar {
+    pub(crate) fn open(search: &LinkSearch) -> io::Result<Self> {
+        Ok(Self {
+            group: listen_to_group(search)?,
+            pace: Pace::new(HEARD_PER_SECOND),
+            datagram: vec![0; sadp::LONGEST_ANSWER + 1],
+        })
+    }
+
+    /// Where the next terminal says that it is. It claims so, and may claim it again and again.
+    pub async fn next(&mut self) -> (SocketAddr, Answer) {
+        loop {
+            self.pace.turn().await;
+            let Ok((length, from)) = self.group.recv_from(&mut self.datagram).await else {
+                continue;
+            };
+            if let Some(heard) = claim(from, &self.datagram[..length]) {
+                return heard;
+            }
+        }
+    }
+}
+
 fn open(interface: Ipv4Addr) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_nonblocking(true)?;

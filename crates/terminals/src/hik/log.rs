@@ -53,6 +53,7 @@ pub(super) struct Collected {
     pub(super) complete: bool,
     /// It is not the log of the earlier read.
     pub(super) lost: bool,
+    pub(super) offsets: Offsets,
     /// The beginning of what is new is worth keeping when the deadline comes near.
     in_parts: bool,
     /// The serial numbers rise, but for rows written late.
@@ -103,6 +104,7 @@ impl Collected {
             page,
             complete: false,
             lost: false,
+            offsets: Offsets::None,
             in_parts: false,
             in_order: true,
             parked_bytes: 0,
@@ -308,14 +310,33 @@ async fn card_owner(http: &mut Http, card: &str) -> Result<Option<String>, Termi
     decode_card_owner(&body, card).map_err(malformed(STEP))
 }
 
+/// What the offsets of rows are worth.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Offsets {
+    /// No row had one.
+    #[default]
+    None,
+    True,
+    FalseUtc,
+}
+
+/// Whether an offset of UTC would be one that the terminal does not have itself.
+pub(super) fn is_elsewhere(clock: Option<Offset>) -> bool {
+    clock.is_some_and(|offset| offset != Offset::UTC)
+}
+
 /// One OEM unit marks wall time as UTC. Where the terminal itself is elsewhere and no row has another offset, the rows have
 /// none: it would be taken for a zone that does not fit.
-fn drop_false_utc(punches: &mut [Punch], now: EventTime) {
-    let elsewhere = now.offset.is_some_and(|offset| offset != Offset::UTC);
-    let all_utc = |punch: &Punch| punch.offset.is_none_or(|offset| offset == Offset::UTC);
-    if elsewhere && punches.iter().all(all_utc) {
-        punches.iter_mut().for_each(|punch| punch.offset = None);
+fn drop_false_utc(punches: &mut [Punch], now: EventTime) -> Offsets {
+    let mut offsets = punches.iter().filter_map(|punch| punch.offset).peekable();
+    if offsets.peek().is_none() {
+        return Offsets::None;
     }
+    if !is_elsewhere(now.offset) || offsets.any(|offset| offset != Offset::UTC) {
+        return Offsets::True;
+    }
+    punches.iter_mut().for_each(|punch| punch.offset = None);
+    Offsets::FalseUtc
 }
 
 /// Punches of one person that come again exactly an hour later, to the second: what a unit with two zones at once records.
@@ -368,7 +389,7 @@ pub(super) async fn read_new(
         .await?;
     }
     find_card_owners(http, &mut log).await?;
-    drop_false_utc(&mut log.punches, now);
+    log.offsets = drop_false_utc(&mut log.punches, now);
     let twins = hour_twins(&log.punches);
     if twins > 0 {
         tracing::warn!(

@@ -5,8 +5,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use attendance::DeviceUserId;
 use hik_proto::{
-    Card, CardSearch, EmployeeNo, PeopleSearch, Person, PersonRecord, Row, SearchState,
-    decode_card_page, decode_people_page, paths,
+    Card, EmployeeNo, ListSearch, Person, PersonRecord, Row, SearchState, decode_card_page,
+    decode_people_page, paths,
 };
 
 use super::http::{Answer, Denied, Http};
@@ -35,7 +35,7 @@ pub(super) async fn read(
 ) -> Result<Option<PeopleList>, TerminalError> {
     let step = Step::Users;
     let refuse = |detail: String| TerminalError::Malformed { step, detail };
-    let mut search = PeopleSearch {
+    let mut search = ListSearch {
         id: new_search_id(),
         position: 0,
         max_results: PAGE,
@@ -50,7 +50,7 @@ pub(super) async fn read(
     let mut bytes = 0;
     let mut has_cards = false;
     loop {
-        let body = match http.post(step, paths::PEOPLE, search.encode()).await? {
+        let body = match http.post(step, paths::PEOPLE, search.people()).await? {
             Answer::Body(body) => body,
             Answer::NotAvailable(Denied { detail, .. }) => {
                 tracing::warn!(detail, "no people list: names are not known");
@@ -130,14 +130,14 @@ pub(super) async fn find(
     step: Step,
     number: &EmployeeNo,
 ) -> Result<Option<PersonRecord>, TerminalError> {
-    let mut search = PeopleSearch {
+    let mut search = ListSearch {
         id: new_search_id(),
         position: 0,
         max_results: PAGE,
         of: Some(number.clone()),
     };
     loop {
-        let answer = http.post(step, paths::PEOPLE, search.encode()).await?;
+        let answer = http.post(step, paths::PEOPLE, search.people()).await?;
         let page = decode_people_page(&answer.required(step)?).map_err(malformed(step))?;
         let is_it = |row: &&Row<Person>| {
             let person = row.value.as_ref();
@@ -149,18 +149,8 @@ pub(super) async fn find(
                 .map_err(malformed(step));
         }
         let rows = page.rows.len() as u64;
-        search.position += rows;
-        if rows == 0 && page.state.has_more(search.position, page.total) {
-            search.max_results = smaller(step, search.max_results)?;
-            search.id = new_search_id();
-            continue;
-        }
-        if !page.state.has_more(search.position, page.total) {
+        if !turn(&mut search, step, rows, (page.state, page.total))? {
             return Ok(None);
-        }
-        if search.position > MOST_PEOPLE as u64 {
-            let detail = "the people list does not end".to_owned();
-            return Err(TerminalError::Malformed { step, detail });
         }
     }
 }
@@ -171,7 +161,7 @@ pub(super) async fn cards(
     step: Step,
     of: Option<&EmployeeNo>,
 ) -> Result<Option<Vec<Card>>, TerminalError> {
-    let mut search = CardSearch {
+    let mut search = ListSearch {
         id: new_search_id(),
         position: 0,
         max_results: PAGE,
@@ -179,37 +169,45 @@ pub(super) async fn cards(
     };
     let mut found = Vec::new();
     loop {
-        let body = match http.post(step, paths::CARDS, search.encode()).await? {
+        let body = match http.post(step, paths::CARDS, search.cards()).await? {
             Answer::Body(body) => body,
             Answer::NotAvailable(_) => return Ok(None),
         };
         let page = decode_card_page(&body).map_err(malformed(step))?;
-        search.position += page.rows;
         found.extend(page.cards);
-        if page.rows == 0 && page.state.has_more(search.position, page.total) {
-            search.max_results = smaller(step, search.max_results)?;
-            search.id = new_search_id();
-            continue;
-        }
-        if !page.state.has_more(search.position, page.total) {
+        if !turn(&mut search, step, page.rows, (page.state, page.total))? {
             return Ok(Some(found));
-        }
-        if search.position > MOST_PEOPLE as u64 {
-            let detail = "the list of cards does not end".to_owned();
-            return Err(TerminalError::Malformed { step, detail });
         }
     }
 }
 
-/// The page to ask for when rows are announced and none sent. Nobody is missing because of a page that was too large.
-fn smaller(step: Step, page: u32) -> Result<u32, TerminalError> {
-    match page > SMALL_PAGE {
-        true => Ok(SMALL_PAGE),
-        false => Err(TerminalError::Malformed {
-            step,
-            detail: "rows are announced and none sent".to_owned(),
-        }),
+/// Turns to what follows a page of so many rows; `false` at the end of the list. Nobody is missing because of a page that was too
+/// large: where rows are announced and none sent, a smaller one is asked for.
+fn turn(
+    search: &mut ListSearch,
+    step: Step,
+    rows: u64,
+    (state, total): (SearchState, Option<u64>),
+) -> Result<bool, TerminalError> {
+    let refuse = |detail: &str| {
+        let detail = detail.to_owned();
+        Err(TerminalError::Malformed { step, detail })
+    };
+    search.position += rows;
+    if !state.has_more(search.position, total) {
+        return Ok(false);
     }
+    if rows == 0 && search.max_results <= SMALL_PAGE {
+        return refuse("rows are announced and none sent");
+    }
+    if rows == 0 {
+        search.max_results = SMALL_PAGE;
+        search.id = new_search_id();
+    }
+    if search.position > MOST_PEOPLE as u64 {
+        return refuse("the list does not end");
+    }
+    Ok(true)
 }
 
 /// A person is their number, a row that has none its text.

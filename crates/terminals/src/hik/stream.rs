@@ -14,13 +14,14 @@ use hik_proto::{
     decode_listeners, paths,
 };
 use jiff::civil::DateTime;
+use jiff::tz::Offset;
 use reqwest::{Response, StatusCode, header};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::http::{self, Answer, Denied, Opened, io_error};
-use super::log::{Sorted, sort_out};
+use super::log::{Offsets, Sorted, is_elsewhere, sort_out};
 use super::{HikLimits, HikTerminal};
 use crate::{Deadline, Identity, Live, ParkedRecord, Picture, Step, TerminalError};
 
@@ -125,11 +126,18 @@ impl HikTerminal {
     }
 
     /// Compares what a reading has found with what was told, and looks for another way where punches are not told.
-    /// `read_up_to` is the newest serial number of the log.
-    pub(super) async fn compare(&mut self, punches: &[Punch], read_up_to: Option<u64>) {
+    /// `read_up_to` is the newest serial number of the log, `clock` what the terminal's own clock says of its offset.
+    pub(super) async fn compare(
+        &mut self,
+        punches: &[Punch],
+        read_up_to: Option<u64>,
+        clock: Option<Offset>,
+        offsets: Offsets,
+    ) {
         let Some(stream) = &self.stream else {
             return;
         };
+        stream.heard.ear().learn_offsets(clock, offsets);
         if !stream.is_mute(punches, read_up_to) {
             return;
         }
@@ -149,6 +157,7 @@ impl HikTerminal {
             Err(error) => Stream::over(error),
         };
         stream.is_mute(&[], read_up_to);
+        stream.heard.ear().learn_offsets(clock, offsets);
         self.stream = Some(stream);
     }
 
@@ -299,6 +308,10 @@ struct Ear {
     told: BTreeSet<u64>,
     /// Readings in a row with punches that were not told.
     untold: u32,
+    /// The terminal's own clock was not at UTC when it was read.
+    elsewhere: bool,
+    /// What the last reading with any said of the offsets of rows.
+    offsets: Offsets,
     counts: Counts,
     heartbeat: Heartbeat,
     wants_pictures: bool,
@@ -444,7 +457,10 @@ impl Ear {
     fn take(&mut self) -> Option<Result<Live, TerminalError>> {
         if let Some(live) = self.waiting.pop_front() {
             self.pictures_waiting -= usize::from(matches!(live, Live::Picture(_)));
-            return Some(Ok(live));
+            return Some(Ok(match live {
+                Live::Punch(punch) => self.as_read(punch),
+                other => other,
+            }));
         }
         if let Some(reason) = self.to_read.take() {
             let bytes = Vec::new();
@@ -457,6 +473,29 @@ impl Ear {
             source: io::ErrorKind::NotConnected.into(),
         });
         Some(Err(ended))
+    }
+
+    /// A punch as a reading gives it. Until one has told whether UTC is made up, only a reading can.
+    fn as_read(&self, mut punch: Punch) -> Live {
+        if self.elsewhere && punch.offset == Some(Offset::UTC) {
+            match self.offsets {
+                Offsets::FalseUtc => punch.offset = None,
+                Offsets::True => {}
+                Offsets::None => {
+                    let reason = "an event says UTC, and the terminal is elsewhere".to_owned();
+                    let bytes = Vec::new();
+                    return Live::Unclear(ParkedRecord { bytes, reason });
+                }
+            }
+        }
+        Live::Punch(punch)
+    }
+
+    fn learn_offsets(&mut self, clock: Option<Offset>, offsets: Offsets) {
+        self.elsewhere = is_elsewhere(clock);
+        if offsets != Offsets::None {
+            self.offsets = offsets;
+        }
     }
 
     fn hear(&mut self, piece: &Piece) {

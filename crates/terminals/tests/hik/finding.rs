@@ -1,9 +1,9 @@
 //! Terminals that say where they are, and have to prove it.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 
 use simulators::hik::{Answers, Inquiries, Sadp};
-use terminals::discover::{self, Answer, LinkSearch, ScanLimits};
+use terminals::discover::{self, Answer, LinkSearch, Proof, ScanLimits};
 
 use super::*;
 
@@ -73,6 +73,42 @@ async fn a_terminal_answers_who_asks_it() {
     }
 }
 
+/// What another program is answered is heard too, and nothing is asked for it.
+#[tokio::test]
+async fn terminals_are_heard_when_somebody_else_asks_them() {
+    let port = free_port();
+    let sadp = Sadp {
+        listens: SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)),
+        interface: Some(LOOPBACK),
+        answers: Answers::Group,
+        ..at(port)
+    };
+    let terminal = start(virtual_terminal().sadp(sadp)).await;
+    let mut ear = discover::hear_links(&search(port)).expect("the loopback is ours");
+    let somebody = std::net::UdpSocket::bind((LOOPBACK, 0)).expect("a port");
+    let say = |text: &[u8]| {
+        let said = somebody.send_to(text, (LOOPBACK, port));
+        said.expect("the loopback takes it")
+    };
+    // Neither junk nor a question is a claim.
+    say(b"hello");
+    say(&[b'<'; 9000]);
+    let probe = hik_proto::sadp::probe("13A888A9-F1B1-4020-AE9F-05607682D23B", "inquiry");
+    let group = (hik_proto::sadp::GROUP, port);
+    let asking = tokio::net::UdpSocket::bind((LOOPBACK, 0)).await;
+    let asking = asking.expect("a port");
+    asking
+        .send_to(probe.as_bytes(), group)
+        .await
+        .expect("it is asked");
+    let heard = tokio::time::timeout(Duration::from_secs(20), ear.next()).await;
+    let (place, answer) = heard.expect("it is heard");
+    assert_eq!(place, terminal.addr());
+    assert!(claims(terminal.label_serial(), &answer), "{answer:?}");
+    let counts = terminal.counts();
+    assert_eq!((counts.sadp_inquiries, counts.requests), (1, 0));
+}
+
 #[tokio::test]
 async fn terminals_answer_the_group() {
     let port = free_port();
@@ -126,22 +162,17 @@ async fn who_claims_a_serial_number_has_to_prove_it() {
         serial: Some(honest.label_serial().to_owned()),
         ..target(place)
     };
-    assert!(
-        discover::confirm(&at(&honest), limit)
-            .await
-            .expect("it answers")
-    );
+    let proof = discover::confirm(&at(&honest), limit).await;
+    assert_eq!(proof.expect("it answers"), Proof::Given);
     // Another terminal with the same password.
     let other = virtual_terminal().serial_number("DS-K1T341AMF20220311V030230ENJ70368704");
     let other = start(other).await;
-    assert!(
-        !discover::confirm(&at(&other), limit)
-            .await
-            .expect("it answers")
-    );
+    let proof = discover::confirm(&at(&other), limit).await;
+    assert_eq!(proof.expect("it answers"), Proof::Another);
     // One that nobody can sign in to is not sent anything.
     let fresh = start(virtual_terminal().fault(Fault::NotActivated)).await;
-    assert!(!discover::confirm(&at(&fresh), limit).await.unwrap_or(false));
+    let proof = discover::confirm(&at(&fresh), limit).await;
+    assert_eq!(proof.expect("it answers"), Proof::Nobody);
     assert_eq!(fresh.counts().signed + fresh.counts().refused_sign_ins, 0);
     // A liar that refuses the password does not lock the true terminal out.
     let liar = VirtualTerminal::new(
@@ -154,10 +185,7 @@ async fn who_claims_a_serial_number_has_to_prove_it() {
         .await
         .expect_err("it refuses");
     assert_eq!(liar.counts().refused_sign_ins, 1);
-    assert!(
-        discover::confirm(&at(&honest), limit)
-            .await
-            .expect("it answers")
-    );
+    let proof = discover::confirm(&at(&honest), limit).await;
+    assert_eq!(proof.expect("it answers"), Proof::Given);
     assert!(read_all(&honest).await.is_ok());
 }

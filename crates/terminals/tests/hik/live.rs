@@ -125,6 +125,31 @@ async fn a_status_that_only_one_of_them_tells_makes_no_other_punch() {
     assert_eq!(second.punches, [told]);
 }
 
+/// Such a terminal is found out by reading: what it tells before that is read, what it tells afterwards is as the log has it.
+#[tokio::test]
+async fn wall_time_that_is_marked_as_utc_is_told_as_it_is_read() {
+    let marked = || quiet().time_notation(TimeNotation::WallMarkedUtc);
+    let terminal = start(marked().events(punches(2))).await;
+    let (mut ours, first) = caught_up(&terminal).await;
+    assert!(first.punches.iter().all(|punch| punch.offset.is_none()));
+    terminal.punch("1042", noon());
+    let told = next_punch(&mut ours).await;
+    let second = ours.read(&first.position, &instant).await.expect("a read");
+    assert_eq!(second.punches, [told]);
+
+    let terminal = start(marked()).await;
+    let (mut ours, first) = caught_up(&terminal).await;
+    terminal.punch("1042", noon());
+    let unclear = next_unclear(&mut ours).await;
+    assert!(unclear.contains("UTC"), "{unclear}");
+    let second = ours.read(&first.position, &instant).await.expect("a read");
+    assert_eq!(second.punches[0].offset, None);
+    terminal.punch("007", noon());
+    let told = next_punch(&mut ours).await;
+    let third = ours.read(&second.position, &instant).await.expect("a read");
+    assert_eq!(third.punches, [told]);
+}
+
 #[tokio::test]
 async fn punches_that_come_while_the_log_is_read_are_told_afterwards() {
     let terminal = start(quiet().events(punches(200))).await;

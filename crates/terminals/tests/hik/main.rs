@@ -1,9 +1,13 @@
 //! The Hikvision driver against virtual terminals with scripted faults.
 
 mod arming;
+mod doctor;
+mod faults;
 mod finding;
 mod live;
+mod writing;
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -60,10 +64,23 @@ async fn start(terminal: VirtualTerminal) -> RunningTerminal {
 }
 
 fn target(terminal: &RunningTerminal) -> Target {
+    target_over(terminal, Transport::Tcp)
+}
+
+fn target_over(terminal: &RunningTerminal, transport: Transport) -> Target {
+    Target {
+        transport,
+        serial: Some(terminal.label_serial().to_owned()),
+        ..target_at(terminal.addr())
+    }
+}
+
+/// Whoever is there.
+fn target_at(addr: SocketAddr) -> Target {
     Target {
         kind: DeviceKind::Hik,
-        host: terminal.addr().ip().to_string(),
-        port: terminal.addr().port(),
+        host: addr.ip().to_string(),
+        port: addr.port(),
         transport: Transport::Tcp,
         credentials: Credentials {
             username: Some("operator".to_owned()),
@@ -71,7 +88,7 @@ fn target(terminal: &RunningTerminal) -> Target {
             ..Credentials::default()
         },
         certificate: CertificateTrust::default(),
-        serial: Some(terminal.label_serial().to_owned()),
+        serial: None,
     }
 }
 

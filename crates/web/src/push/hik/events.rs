@@ -8,7 +8,6 @@ use hik_proto::{Content, Envelope, Notification, PartSplitter, Piece, Says, Told
 use ingest::{Caller, Delivery, DeviceUser, Event, Link, ParkedRecord};
 use jiff::civil::DateTime;
 use store::StoreError;
-use store::kept_uploads::KeptUpload;
 
 /// Parts of one post that are looked at; an event has a picture or two.
 const MOST_PARTS: usize = 200;
@@ -20,7 +19,8 @@ const CONTENT: &str = "AccessControllerEvent";
 /// One request of a terminal.
 pub(super) struct Post {
     told: Vec<Told>,
-    pictures: Vec<Vec<u8>>,
+    /// With the place of the event that each belongs to: the one before it.
+    pictures: Vec<(usize, Vec<u8>)>,
     parked: Vec<ParkedRecord>,
     heartbeats: usize,
     digest: String,
@@ -82,10 +82,19 @@ impl Post {
 
     fn add(&mut self, body: Vec<u8>) {
         match Content::of(&body) {
-            Content::Jpeg => self.pictures.push(body),
+            Content::Jpeg => self.add_picture(body),
             Content::Other if body.trim_ascii().is_empty() => {}
             Content::Other => self.park(&body, "it is no event"),
             Content::Json | Content::Xml => self.add_text(&body),
+        }
+    }
+
+    /// The first after an event is its own; a thermal one, or one before any event, is nobody's.
+    fn add_picture(&mut self, jpeg: Vec<u8>) {
+        let event = self.told.len().checked_sub(1);
+        let last = self.pictures.last().map(|(event, _)| *event);
+        if let Some(event) = event.filter(|event| Some(*event) != last) {
+            self.pictures.push((event, jpeg));
         }
     }
 
@@ -135,8 +144,20 @@ impl Post {
         })
     }
 
+    /// The pictures of punches, whose they are and when they were taken; to be asked before [`Self::delivery`].
+    pub(super) fn take_pictures(&mut self, caller: &Caller) -> Vec<PunchPicture> {
+        let pictures = std::mem::take(&mut self.pictures);
+        let of_punches = pictures.into_iter().filter_map(|(event, jpeg)| {
+            match read(caller, self.told.get(event)?) {
+                Ok(Read::Punch(punch, _)) => Some((punch.user, punch.clock, jpeg)),
+                _ => None,
+            }
+        });
+        of_punches.collect()
+    }
+
     /// What is to be stored of it; `None` when that is nothing.
-    pub(super) fn delivery(mut self, caller: &Caller, keep_photos: bool) -> Option<Delivery> {
+    pub(super) fn delivery(mut self, caller: &Caller) -> Option<Delivery> {
         if self.told.is_empty() && self.parked.is_empty() {
             return None;
         }
@@ -147,17 +168,11 @@ impl Post {
             parked: std::mem::take(&mut self.parked),
             ..Delivery::default()
         };
-        let mut names = Vec::new();
         for told in &self.told {
             delivery.unasked |= told.current != Some(false);
             delivery.links.extend(link(caller, told));
-            match read(told) {
-                Ok(Some((punch, name))) => {
-                    names.push(format!(
-                        "face of {} at {}",
-                        punch.user.as_str(),
-                        punch.clock
-                    ));
+            let reason = match read(caller, told) {
+                Ok(Read::Punch(punch, name)) => {
                     if !name.is_empty() && !caller.is_read() {
                         delivery.users.push(DeviceUser {
                             id: punch.user.clone(),
@@ -167,23 +182,20 @@ impl Post {
                         });
                     }
                     delivery.punches.push(punch);
+                    continue;
                 }
-                Ok(None) => {}
-                Err(reason) => delivery.parked.push(ParkedRecord {
-                    bytes: told.row.row.json.clone().into_bytes(),
-                    reason,
-                }),
-            }
-        }
-        if keep_photos {
-            let pictures = names.into_iter().zip(self.pictures);
-            delivery
-                .kept
-                .extend(pictures.map(|(name, bytes)| KeptUpload {
-                    kind: "photo",
-                    name,
-                    bytes,
-                }));
+                Ok(Read::Nothing) => continue,
+                Ok(Read::OfCard(_)) if caller.is_read() => {
+                    delivery.to_read = true;
+                    continue;
+                }
+                Ok(Read::OfCard(card)) => format!("card {card} without an employee number"),
+                Err(reason) => reason,
+            };
+            delivery.parked.push(ParkedRecord {
+                bytes: told.row.row.json.clone().into_bytes(),
+                reason,
+            });
         }
         if !delivery.parked.is_empty() {
             delivery.events.push(Event {
@@ -194,6 +206,9 @@ impl Post {
         Some(delivery)
     }
 }
+
+/// Whose it is, when it was taken, and the JPEG.
+pub(super) type PunchPicture = (DeviceUserId, DateTime, Vec<u8>);
 
 /// Its place in the order of events, which a terminal counts whatever they are.
 fn link(caller: &Caller, told: &Told) -> Option<Link> {
@@ -210,22 +225,28 @@ fn link(caller: &Caller, told: &Told) -> Option<Link> {
     })
 }
 
-/// A punch and the name of who made it; `None` for an event that is none.
-fn read(told: &Told) -> Result<Option<(Punch, String)>, String> {
+/// What an event is to us.
+enum Read {
+    /// With the name of who made it.
+    Punch(Punch, String),
+    /// Of whoever has this card. Only the terminal knows for certain whose it is now, and a reading asks it.
+    OfCard(String),
+    Nothing,
+}
+
+fn read(caller: &Caller, told: &Told) -> Result<Read, String> {
     let event = told.row.row.value.as_ref().map_err(String::clone)?;
     let (employee_no, means) = match event.says()? {
         Says::Punch { employee_no, means } => (employee_no, means),
-        // Who has it knows the terminal; a reading asks it.
-        Says::OfCard { card, .. } => {
-            return Err(format!("card {card} without an employee number"));
-        }
-        Says::Refused | Says::Noise => return Ok(None),
+        Says::OfCard { card, .. } => return Ok(Read::OfCard(card.to_owned())),
+        Says::Refused | Says::Noise => return Ok(Read::Nothing),
     };
     let user = DeviceUserId::parse(employee_no).ok_or("unusable employee number")?;
+    let offset = event.time.offset;
     let punch = Punch {
         user,
         clock: event.time.clock,
-        offset: event.time.offset,
+        offset: offset.filter(|offset| !caller.tells_false_offset(event.time.clock, *offset)),
         state: event
             .attendance
             .and_then(|key| PunchState::from_name(key.punch_state()))
@@ -233,7 +254,7 @@ fn read(told: &Told) -> Result<Option<(Punch, String)>, String> {
         verify: VerifyMode::from_name(means.verify_mode()).unwrap_or_default(),
         record: told.row.serial.unwrap_or(0),
     };
-    Ok(Some((punch, event.name.clone())))
+    Ok(Read::Punch(punch, event.name.clone()))
 }
 
 /// Reads again what could not be understood of a device; how much of it is understood now, and how much is not.
@@ -261,7 +282,7 @@ pub(crate) async fn retry_parked(
         {
             continue;
         }
-        let Some(again) = post.delivery(caller, false) else {
+        let Some(again) = post.delivery(caller) else {
             continue;
         };
         if again.punches.is_empty() || !again.parked.is_empty() {

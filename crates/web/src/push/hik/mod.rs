@@ -9,7 +9,7 @@ mod events;
 use std::sync::Arc;
 
 use axum::http::{StatusCode, header};
-use ingest::{Caller, Callers, DeviceKind};
+use ingest::{Caller, Callers, DeviceKind, Pictures};
 use store::StoreError;
 
 use super::{Decision, Method, PHOTO_LIMIT, PushAnswer, PushHead, PushProtocol, PushRequest};
@@ -26,15 +26,12 @@ const LONGEST_TOKEN: usize = 64;
 #[derive(Clone, Debug)]
 pub struct HikPush {
     callers: Callers,
-    keep_photos: bool,
+    pictures: Pictures,
 }
 
 impl HikPush {
-    pub fn new(callers: Callers, keep_photos: bool) -> Self {
-        Self {
-            callers,
-            keep_photos,
-        }
+    pub fn new(callers: Callers, pictures: Pictures) -> Self {
+        Self { callers, pictures }
     }
 
     /// Whether a request to this path is for these terminals.
@@ -63,7 +60,7 @@ impl HikPush {
     async fn keep(&self, caller: &Arc<Caller>, request: &PushRequest) -> Result<(), StoreError> {
         let kind = request.head.headers.get(header::CONTENT_TYPE);
         let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-        let post = Post::read(kind, &request.body);
+        let mut post = Post::read(kind, &request.body);
         if let Some(hardware) = post.hardware.clone()
             && !self.callers.is_known_hardware(caller, &hardware).await?
         {
@@ -79,8 +76,16 @@ impl HikPush {
         if let Some(clock) = post.clock {
             self.callers.heard_clock(caller, clock).await?;
         }
-        if let Some(delivery) = post.delivery(caller, self.keep_photos) {
+        let pictures = match self.pictures.are_wanted() {
+            true => post.take_pictures(caller),
+            false => Vec::new(),
+        };
+        if let Some(delivery) = post.delivery(caller) {
             self.callers.deliver(caller, delivery).await?;
+        }
+        for (user, clock, jpeg) in pictures {
+            let kept = self.pictures.keep(caller.device, &user, clock, jpeg);
+            kept.await;
         }
         Ok(())
     }

@@ -1,26 +1,17 @@
 //! Changes at a Hikvision terminal: what is written is what is there afterwards, or a named error says whether anything was.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use attendance::DeviceUserId;
-use jiff::Zoned;
-use jiff::civil::{DateTime, date};
-use simulators::hik::{
-    Asked, Fault, FaultRule, Login, OverCap, Right, RunningTerminal, User, VirtualTerminal,
-    ZoneNotation, stopped,
-};
-use terminals::{
-    CertificateTrust, Credentials, Deadline, DeviceKind, DoorUnit, Effect, HikLimits, HikTerminal,
-    Limit, Privilege, Step, Target, Terminal, TerminalError, Transport, UserChange, WriteError,
-};
+use simulators::hik::{Asked, FaultRule, Right, ZoneNotation};
+use terminals::{DoorUnit, Effect, Limit, Privilege, Terminal, UserChange, WriteError};
+
+use super::*;
 
 const RECORD: &str = "/ISAPI/AccessControl/UserInfo/Record";
 const MODIFY: &str = "/ISAPI/AccessControl/UserInfo/Modify";
-const PEOPLE: &str = "/ISAPI/AccessControl/UserInfo/Search";
 const COUNT: &str = "/ISAPI/AccessControl/UserInfo/Count";
 const DELETE: &str = "/ISAPI/AccessControl/UserInfoDetail/Delete";
 const OLD_DELETE: &str = "/ISAPI/AccessControl/UserInfo/Delete";
@@ -34,51 +25,21 @@ const TIME: &str = "/ISAPI/System/time";
 
 const JPEG: &[u8] = b"\xff\xd8\xff\xe0 from a file \xff\xd9";
 
-fn noon() -> Zoned {
+fn noon_in_july() -> Zoned {
     "2026-07-02T12:00:00+02:00[Europe/Berlin]"
         .parse()
         .expect("a time")
 }
 
 fn office() -> VirtualTerminal {
-    // Of a terminal of its own: what one test finds out about a terminal holds for the whole process.
-    static TERMINALS: AtomicU32 = AtomicU32::new(0);
-    let label = format!("GB{:07}", TERMINALS.fetch_add(1, Ordering::Relaxed));
     let login = Login::new("operator", "Abc12345");
-    VirtualTerminal::new(label, login, stopped(noon()))
+    VirtualTerminal::new(label(), login, stopped(noon_in_july()))
         .users([
             User::new("1042", "Aziza K.").without_face(),
             User::new("007", "José").card("0012345678"),
             User::new("7", "Seven").user_type("blackList"),
         ])
         .keeps_alive()
-}
-
-async fn start(terminal: VirtualTerminal) -> RunningTerminal {
-    terminal.start("127.0.0.1:0").await.expect("a free port")
-}
-
-fn target(terminal: &RunningTerminal) -> Target {
-    Target {
-        serial: Some(terminal.label_serial().to_owned()),
-        ..target_at(terminal.addr())
-    }
-}
-
-fn target_at(addr: SocketAddr) -> Target {
-    Target {
-        kind: DeviceKind::Hik,
-        host: addr.ip().to_string(),
-        port: addr.port(),
-        transport: Transport::Tcp,
-        credentials: Credentials {
-            username: Some("operator".to_owned()),
-            password: Some("Abc12345".to_owned()),
-            ..Credentials::default()
-        },
-        certificate: CertificateTrust::default(),
-        serial: Some("GB9637211".to_owned()),
-    }
 }
 
 async fn connect(terminal: &RunningTerminal) -> HikTerminal {

@@ -1,47 +1,17 @@
 //! The doctor at a virtual Hikvision terminal: every check in its order, and what a terminal says no for by its name.
 
-use jiff::civil::date;
-use jiff::{Timestamp, Zoned};
-use simulators::hik::{
-    Event, Fault, FaultRule, Login, Right, RunningTerminal, User, VirtualTerminal, stopped,
-};
+use simulators::hik::{FaultRule, Right};
 use terminals::doctor::{Ability, Check, Examined, Finding, Seen, examine};
-use terminals::{
-    CertificateTrust, Credentials, Deadline, DeviceKind, Target, TerminalError, Transport,
-};
 
-fn noon() -> Zoned {
-    "2026-03-02T12:00:00+01:00[Europe/Berlin]"
-        .parse()
-        .expect("a time")
-}
+use super::*;
 
-fn builder(label: &str) -> VirtualTerminal {
-    VirtualTerminal::new(label, Login::new("operator", "Abc12345"), stopped(noon()))
-        .users([User::new("1042", "Aziza K.")])
-        .events([Event::face("1042", date(2026, 3, 2).at(8, 58, 30, 0))])
-        .keeps_alive()
-}
-
-fn target(terminal: &RunningTerminal, transport: Transport) -> Target {
-    Target {
-        kind: DeviceKind::Hik,
-        host: terminal.addr().ip().to_string(),
-        port: terminal.addr().port(),
-        transport,
-        credentials: Credentials {
-            username: Some("operator".to_owned()),
-            password: Some("Abc12345".to_owned()),
-            ..Credentials::default()
-        },
-        certificate: CertificateTrust::default(),
-        serial: Some(terminal.serial_number().to_owned()),
-    }
+fn builder() -> VirtualTerminal {
+    let event = Event::face("1042", date(2026, 3, 2).at(8, 58, 30, 0));
+    virtual_terminal().events([event])
 }
 
 async fn examined(target: &Target) -> Vec<Examined> {
-    let now = || -> Timestamp { noon().timestamp() };
-    let found = examine(target, Deadline::none(), &now, &mut |_| {}).await;
+    let found = examine(target, Deadline::none(), &instant, &mut |_| {}).await;
     let checks: Vec<Check> = found.iter().map(|one| one.check).collect();
     assert_eq!(checks, Check::of(DeviceKind::Hik), "all, in their order");
     found
@@ -62,9 +32,8 @@ fn failed(found: &[Examined], check: Check, reason: &str) {
 
 #[tokio::test]
 async fn a_terminal_that_is_well() {
-    let terminal = builder("GB0000001").https();
-    let terminal = terminal.start("127.0.0.1:0").await.expect("a free port");
-    let found = examined(&target(&terminal, Transport::Tls)).await;
+    let terminal = start(builder().https()).await;
+    let found = examined(&target_over(&terminal, Transport::Tls)).await;
     for one in &found {
         assert!(matches!(one.finding, Finding::Good(_)), "{one:?}");
     }
@@ -75,7 +44,7 @@ async fn a_terminal_that_is_well() {
         Finding::Good(Seen::Abilities(can)) if can.contains(&Ability::Events)));
     assert!(matches!(
         finding(&found, Check::Counters),
-        Finding::Good(Seen::Counters { users: Some(1), .. })
+        Finding::Good(Seen::Counters { users: Some(2), .. })
     ));
     assert!(matches!(
         finding(&found, Check::Log),
@@ -89,9 +58,8 @@ async fn a_terminal_that_is_well() {
     assert_eq!((counts.refused_sign_ins, counts.most_at_once), (0, 1));
     assert_eq!(counts.streams, 1, "it was opened");
 
-    let plain = builder("GB0000002").start("127.0.0.1:0").await;
-    let plain = plain.expect("a free port");
-    let found = examined(&target(&plain, Transport::Tcp)).await;
+    let plain = start(builder()).await;
+    let found = examined(&target(&plain)).await;
     assert!(matches!(finding(&found, Check::Tls), Finding::NotOffered));
 }
 
@@ -114,20 +82,18 @@ async fn what_a_terminal_says_no_for_has_a_name() {
         (Fault::Locked.into(), Check::Key, "locked"),
         (Fault::Busy.on("/ISAPI/System/time"), Check::Clock, "busy"),
     ];
-    for (n, (fault, check, reason)) in faults.into_iter().enumerate() {
-        let terminal = builder(&format!("GB000001{n}")).start("127.0.0.1:0").await;
-        let terminal = terminal.expect("a free port");
+    for (fault, check, reason) in faults {
+        let terminal = start(builder()).await;
         terminal.set_fault(fault);
-        let found = examined(&target(&terminal, Transport::Tcp)).await;
+        let found = examined(&target(&terminal)).await;
         failed(&found, check, reason);
     }
 }
 
 #[tokio::test]
 async fn a_wrong_password_is_sent_once_however_often_it_is_examined() {
-    let terminal = builder("GB0000020").start("127.0.0.1:0").await;
-    let terminal = terminal.expect("a free port");
-    let mut wrong = target(&terminal, Transport::Tcp);
+    let terminal = start(builder()).await;
+    let mut wrong = target(&terminal);
     wrong.credentials.password = Some("wrong".to_owned());
     for n in 0..3 {
         let found = examined(&wrong).await;

@@ -3,26 +3,17 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
-use attendance::Punch;
-use jiff::civil::{DateTime, date};
-use jiff::{Span, Timestamp, Zoned};
-use simulators::hik::{Event, Fault, Login, RunningTerminal, User, VirtualTerminal, stopped};
-use terminals::{
-    CertificateTrust, Credentials, Deadline, DeviceKind, HikLimits, HikTerminal, ReadPosition,
-    Reading, Retry, Step, Target, TerminalError, Transport,
-};
 use tokio::sync::Semaphore;
 
-const EVENTS: usize = 100;
+use super::*;
+
+const ROWS: usize = 100;
 /// Above this many a read asks the same again and again.
 const REQUESTS: u64 = 60;
-const PASSWORD: &str = "Abc12345";
 
 /// For terminals that stall: short enough to wait for in a test.
-const IMPATIENT: HikLimits = HikLimits {
+const HURRIED: HikLimits = HikLimits {
     connect: Duration::from_millis(1900),
     answer: Duration::from_secs(2),
     body: 1 << 20,
@@ -33,50 +24,8 @@ const STALLING: [&str; 5] = ["silent", "slow=3s", "dribble=20ms", "stall", "tls-
 /// Reads at one time: each has deadlines, and all share the machine.
 const AT_ONCE: usize = 6;
 
-fn noon() -> Zoned {
-    "2026-03-02T12:00:00+01:00[Europe/Berlin]"
-        .parse()
-        .expect("a time")
-}
-
-fn minute(minute: usize) -> DateTime {
-    let minutes = i64::try_from(minute).expect("few");
-    date(2026, 3, 1).at(6, 0, 0, 0) + Span::new().minutes(minutes)
-}
-
-/// Each with a serial number of its own: what is known of a terminal is shared in the process.
 fn builder() -> VirtualTerminal {
-    static BUILT: AtomicU32 = AtomicU32::new(0);
-    let number = BUILT.fetch_add(1, Ordering::Relaxed);
-    VirtualTerminal::new(
-        format!("GB{number:07}"),
-        Login::new("operator", PASSWORD),
-        stopped(noon()),
-    )
-    .users([User::new("1042", "Aziza K."), User::new("007", "José")])
-    .events((0..EVENTS).map(|n| Event::face("1042", minute(n))))
-    .noise(1)
-    .keeps_alive()
-}
-
-async fn start(terminal: VirtualTerminal) -> RunningTerminal {
-    terminal.start("127.0.0.1:0").await.expect("a free port")
-}
-
-fn target(terminal: &RunningTerminal, transport: Transport) -> Target {
-    Target {
-        kind: DeviceKind::Hik,
-        host: terminal.addr().ip().to_string(),
-        port: terminal.addr().port(),
-        transport,
-        credentials: Credentials {
-            username: Some("operator".to_owned()),
-            password: Some(PASSWORD.to_owned()),
-            ..Credentials::default()
-        },
-        certificate: CertificateTrust::default(),
-        serial: Some(terminal.serial_number().to_owned()),
-    }
+    virtual_terminal().events(punches(ROWS)).noise(1)
 }
 
 async fn read(target: &Target, whole: Duration) -> Result<Reading, TerminalError> {
@@ -90,8 +39,7 @@ async fn read_within(
 ) -> Result<Reading, TerminalError> {
     let deadline = Deadline::after(whole);
     let mut terminal = HikTerminal::connect_with(target, deadline, limits).await?;
-    let now = || -> Timestamp { noon().timestamp() };
-    let reading = terminal.read(&ReadPosition::default(), &now).await;
+    let reading = terminal.read(&ReadPosition::default(), &instant).await;
     terminal.close().await;
     reading
 }
@@ -182,9 +130,9 @@ async fn read_with(
         .find(|(name, _)| *name == notation)
         .map(|(_, reason)| *reason);
     let whole = Duration::from_secs(60);
-    let target = target(terminal, transport);
+    let target = target_over(terminal, transport);
     let limits = match STALLING.contains(&notation.as_str()) {
-        true => IMPATIENT,
+        true => HURRIED,
         false => HikLimits::default(),
     };
     let read = read_within(&target, whole, limits);
@@ -217,26 +165,26 @@ fn check_exact(what: &str, notation: &str, reading: &Reading) {
         *times.entry(punch.clock).or_default() += 1;
     }
     assert!(times.values().all(|count| *count == 1), "{what}: twice");
-    let held = (0..EVENTS)
-        .filter(|n| times.contains_key(&minute(*n)))
+    let held = (0..ROWS)
+        .filter(|n| times.contains_key(&minute_of_march(*n)))
         .count();
     let expected = match notation {
         // Every row names nobody, or happened never.
         "no-employee" | "serial-reset" => 0,
         "impossible-time" => 0,
         // One row of a person or of a door.
-        "no-employee=7" | "impossible-time=7" => EVENTS - 1,
+        "no-employee=7" | "impossible-time=7" => ROWS - 1,
         // The oldest row is overwritten, once for each search.
-        "row-lost" => EVENTS - 1,
-        _ => EVENTS,
+        "row-lost" => ROWS - 1,
+        _ => ROWS,
     };
     assert!(
-        (expected..=EVENTS).contains(&held),
+        (expected..=ROWS).contains(&held),
         "{what}: {held} of {expected}"
     );
     let parked = match notation {
         // Those of doors too.
-        "impossible-time" => EVENTS..=2 * EVENTS,
+        "impossible-time" => ROWS..=2 * ROWS,
         "impossible-time=7" => 1..=1,
         _ => 0..=0,
     };
@@ -250,11 +198,11 @@ async fn what_a_fault_cut_off_comes_with_the_next_read() {
     for notation in ["cut", "stall", "garbage", "busy", "locked", "bare-401"] {
         let terminal = start(builder()).await;
         let fault: Fault = notation.parse().expect("a notation");
-        terminal.set_fault(fault.on("/ISAPI/AccessControl/AcsEvent").after(2));
-        let mut target = target(&terminal, Transport::Tcp);
+        terminal.set_fault(fault.on(EVENTS).after(2));
+        let mut target = target(&terminal);
         let whole = Duration::from_secs(20);
         let limits = match STALLING.contains(&notation) {
-            true => IMPATIENT,
+            true => HURRIED,
             false => HikLimits::default(),
         };
         let read_broken = read_within(&target, whole, limits).await;
@@ -272,9 +220,7 @@ async fn another_terminal_at_the_same_address() {
     let whole = Duration::from_secs(20);
     let first = start(builder()).await;
     let addr = first.addr();
-    read(&target(&first, Transport::Tcp), whole)
-        .await
-        .expect("a good read");
+    read(&target(&first), whole).await.expect("a good read");
     drop(first);
     let second = loop {
         match builder().start(addr).await {
@@ -283,7 +229,7 @@ async fn another_terminal_at_the_same_address() {
         }
         tokio::task::yield_now().await;
     };
-    let reading = read(&target(&second, Transport::Tcp), whole).await;
+    let reading = read(&target(&second), whole).await;
     check_exact("the second", "", &reading.expect("a good read"));
     let counts = second.counts();
     assert_eq!(counts.refused_sign_ins + counts.stale, 1, "{counts:?}");
@@ -294,7 +240,7 @@ async fn another_terminal_at_the_same_address() {
 #[tokio::test]
 async fn the_first_certificate_is_told_and_another_one_is_refused() {
     let terminal = start(builder().https()).await;
-    let mut target = target(&terminal, Transport::Tls);
+    let mut target = target_over(&terminal, Transport::Tls);
     let connected = HikTerminal::connect(&target, Deadline::none())
         .await
         .expect("any is taken first");
@@ -326,14 +272,14 @@ async fn the_first_certificate_is_told_and_another_one_is_refused() {
 async fn plain_http_where_tls_is_expected_and_the_reverse() {
     let whole = Duration::from_secs(20);
     let plain = start(builder()).await;
-    let error = read_within(&target(&plain, Transport::Tls), whole, IMPATIENT).await;
+    let error = read_within(&target_over(&plain, Transport::Tls), whole, HURRIED).await;
     let error = error.expect_err("no TLS");
     let reasons = ["no_tls", "unreachable"];
     assert!(reasons.contains(&error.reason()), "{error:?}");
     assert_eq!(plain.counts().requests, 0);
 
     let secured = start(builder().https()).await;
-    let error = read_within(&target(&secured, Transport::Tcp), whole, IMPATIENT).await;
+    let error = read_within(&target(&secured), whole, HURRIED).await;
     error.expect_err("no plain HTTP");
     assert_eq!(secured.counts().signed, 0);
 }
