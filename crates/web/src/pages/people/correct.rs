@@ -1,5 +1,5 @@
-//! Adding a punch and voiding one, on a day of a person. Nothing overwrites what a device recorded, and what the days become is
-//! shown before anything is saved.
+//! Adding a punch, voiding one and taking a void back, on a day of a person. Nothing overwrites what a device recorded, and what
+//! the days become is shown before anything is saved.
 
 use askama::Template;
 use attendance::{CorrectionId, EmployeeId, PunchId, PunchState};
@@ -47,7 +47,7 @@ pub(super) struct CorrectForm {
     time: String,
     /// Empty: no direction.
     state: String,
-    /// Of a void: the punch or entry, as the why panel calls it.
+    /// Of a void: the punch or entry, as the why panel calls it; the void itself when that is taken back.
     id: String,
     reason: String,
     /// Where to go on; a path of ours.
@@ -62,7 +62,7 @@ struct CorrectPage<'a> {
     ui: &'a Ui,
     errors: &'a Errors,
     form: &'a CorrectForm,
-    /// The punch that is voided; none when one is added.
+    /// The punch that is voided or counts again; none when one is added.
     voided: Option<Row>,
     name: String,
     title: String,
@@ -107,10 +107,11 @@ impl Corrected {
         &self.panel.why
     }
 
-    /// A punch of the day that still counts for something, by the name that the panel gives it.
+    /// A punch of the day that can be voided or restored, by the name that the panel gives it or its void.
     fn punch(&self, id: &str) -> Option<(Row, Voided)> {
         let mut rows = self.panel.story.steps.iter().flat_map(|step| &step.rows);
-        let row = rows.find(|row| row.void.as_deref() == Some(id))?.clone();
+        let named = |row: &&Row| [&row.void, &row.restore].contains(&&Some(id.to_owned()));
+        let row = rows.find(named)?.clone();
         let what = match id.strip_prefix('c') {
             Some(entry) => Voided::Correction(CorrectionId(entry.parse().ok()?)),
             None => Voided::Punch(PunchId(id.parse().ok()?)),
@@ -129,7 +130,8 @@ impl Corrected {
     ) -> Result<Response, PageError> {
         let ui = visitor.ui(state, Section::People);
         let zone = self.why().zone();
-        let (title, action) = match voided {
+        let (title, action) = match &voided {
+            Some(row) if row.restore.is_some() => (msg("correct-restore"), "void"),
             Some(_) => (msg("correct-void"), "void"),
             None => (msg("correct-add"), "add"),
         };
@@ -324,7 +326,11 @@ pub(super) async fn void(
         match tx.void(what, &reason, visitor.author(&state)).await {
             Ok(_) if form.step == "save" => {
                 tx.commit().await?;
-                let title = msg("correct-voided").with("time", &row.time);
+                let key = match row.restore {
+                    Some(_) => "correct-restored",
+                    None => "correct-voided",
+                };
+                let title = msg(key).with("time", &row.time);
                 return corrected
                     .saved(&state, &session, title, None, &form.back)
                     .await;
