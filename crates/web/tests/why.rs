@@ -294,9 +294,11 @@ async fn a_punch_of_a_terminal_is_voided_and_never_changed() {
             &cookie,
         )
         .await;
-    assert!(back.body.contains("counts again"), "{}", back.body);
+    assert_eq!(back.status, StatusCode::SEE_OTHER, "{}", back.body);
     company.judged().await;
-    let why = part(&company.page(WHY, &cookie).await, "why");
+    let page = company.page(WHY, &cookie).await;
+    assert!(page.contains("Punch 09:19:05 counts again."), "{page}");
+    let why = part(&page, "why");
     let said = "Void of 09:19:05 taken back by Farhan";
     assert!(
         why.contains(said) && why.contains("Punches: 1 used"),
