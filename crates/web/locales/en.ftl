@@ -2097,7 +2097,7 @@ close-is-closed = It is closed. Its reports stay as they are, whatever arrives l
 close-open = What is still open
 close-open-unjudged = Days being judged
 close-open-unreported = Days never judged
-close-open-unreported-hint = of people who were entered later
+close-open-unreported-hint = they are judged before it is closed
 close-judged-first = The days that were never judged are judged first. That takes a moment; then it can be closed.
 close-unreported = { $count ->
     [one] { $count } day had never been judged and is judged now. Close it again in a moment.

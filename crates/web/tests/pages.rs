@@ -282,7 +282,7 @@ async fn the_page_of_a_person_is_told_of_their_days_and_punches() {
     };
     let changes = &company.engine.changes;
     changes.publish(day(0, "2026-05-04"));
-    assert!(asma.next().await.contains("event: changed"));
+    assert!(asma.next().await.contains("event: changed\ndata: page"));
     company.punch("2001", "2026-05-12T09:10:00").await;
     assert!(asma.next().await.contains("event: changed"));
 

@@ -87,7 +87,8 @@ impl Follower {
             if self.changed && now >= self.silent_until {
                 self.changed = false;
                 self.silent_until = now + PAUSE;
-                return Some(Event::default().event("changed").data(""));
+                // A browser tells nobody of an event without data.
+                return Some(Event::default().event("changed").data("page"));
             }
             if now >= self.next_tick {
                 self.next_tick = now + TICK;
