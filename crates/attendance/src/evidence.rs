@@ -128,7 +128,7 @@ pub(crate) fn evidence<'a>(inputs: &'a Inputs, policy: &Policy, now: i64) -> Evi
 /// An id that is taken out, and the correction that does so.
 type Voided<'a> = (&'a str, &'a str);
 
-/// R32; sorted for searching.
+/// R32; sorted for searching. A void that is taken back, as known by then, takes nothing out.
 fn voided<'a>(inputs: &'a Inputs, now: i64, evidence: &mut Evidence<'_>) -> Vec<Voided<'a>> {
     let mut ids = Vec::new();
     for correction in &inputs.corrections {
@@ -139,7 +139,22 @@ fn voided<'a>(inputs: &'a Inputs, now: i64, evidence: &mut Evidence<'_>) -> Vec<
         }
     }
     ids.sort_unstable();
+    let taken_back: Vec<bool> = ids
+        .iter()
+        .map(|(_, by)| is_voided(&ids, by, ids.len()))
+        .collect();
+    let mut taken_back = taken_back.into_iter();
+    ids.retain(|_| taken_back.next() != Some(true));
     ids
+}
+
+/// Whether a void that stands names this id; at most so many in a row, so that two that name each other end.
+fn is_voided(voids: &[Voided<'_>], id: &str, deepest: usize) -> bool {
+    let place = voids.partition_point(|(voided, _)| *voided < id);
+    let mut naming = voids[place..]
+        .iter()
+        .take_while(|(voided, _)| *voided == id);
+    deepest > 0 && naming.any(|(_, by)| !is_voided(voids, by, deepest - 1))
 }
 
 fn voided_by<'a>(voided: &[Voided<'a>], id: &str) -> Option<&'a str> {
@@ -463,6 +478,28 @@ mod tests {
         check(&inputs, "b | a voided, c2 voided");
         inputs.corrections = vec![correction("c1", void("a"), "20 00:00:01")];
         check(&inputs, "a | b debounced"); // not made yet
+    }
+
+    #[test]
+    fn a_void_that_is_taken_back_takes_nothing_out() {
+        let void =
+            |id: &str, of: &str, made| correction(id, CorrectionKind::Void { id: of.into() }, made);
+        let mut inputs = inputs(vec![
+            punch("a", 0, "02 09:00", NoKey),
+            punch("b", 0, "02 09:00:30", NoKey),
+        ]);
+        inputs.corrections = vec![void("c2", "c1", "04 09:00"), void("c1", "a", "03 09:00")];
+        check(&inputs, "a | b debounced");
+        inputs.corrections.push(void("c3", "a", "05 09:00"));
+        check(&inputs, "b | a voided"); // once more
+        inputs.corrections.push(void("c4", "c3", "20 00:00:01"));
+        check(&inputs, "b | a voided"); // not taken back yet
+        inputs.corrections[3].made_at = Some(timestamp(at("19 00:00")));
+        check(&inputs, "a | b debounced");
+        inputs.corrections.push(void("c5", "c4", "19 00:00"));
+        check(&inputs, "b | a voided"); // nor is that void the last word
+        inputs.corrections = vec![void("c1", "c2", "03 09:00"), void("c2", "c1", "03 09:00")];
+        check(&inputs, "a | b debounced"); // names nothing that is a punch
     }
 
     #[test]

@@ -54,6 +54,14 @@ pub struct Holiday {
     pub name: String,
 }
 
+/// What adding or removing a day off did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HolidayChange {
+    pub id: i64,
+    /// Closed reports of that day. They stay as they are (R110), and list what differs (R111).
+    pub closed: u64,
+}
+
 /// Whether somebody is away for themselves or for us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeaveKind {
@@ -295,13 +303,15 @@ impl WriteTx {
         Ok(())
     }
 
+    /// A day off concerns many, of whom some may be closed already: unlike what is entered for one person it is not refused for
+    /// them, it changes the others.
     pub async fn add_holiday(
         &self,
         site: Option<SiteId>,
         day: Date,
         name: &str,
         author: Author,
-    ) -> Result<i64, StoreError> {
+    ) -> Result<HolidayChange, StoreError> {
         let name = named("holiday", name)?;
         if let Some(site) = site {
             self.site_row(site).await?;
@@ -317,12 +327,17 @@ impl WriteTx {
             .await?
             .last_insert_id;
         self.mark_holiday(site, day).await?;
-        let detail = serde_json::json!({ "day": day, "site": site });
+        let closed = self.closed_reports(site, day).await?;
+        let detail = serde_json::json!({ "day": day, "site": site, "closed": closed });
         self.audit(author, "holiday.add", &name, detail).await?;
-        Ok(id)
+        Ok(HolidayChange { id, closed })
     }
 
-    pub async fn remove_holiday(&self, id: i64, author: Author) -> Result<(), StoreError> {
+    pub async fn remove_holiday(
+        &self,
+        id: i64,
+        author: Author,
+    ) -> Result<HolidayChange, StoreError> {
         let before = holidays::Entity::find_by_id(id)
             .one(&self.tx)
             .await?
@@ -330,9 +345,11 @@ impl WriteTx {
         holidays::Entity::delete_by_id(id).exec(&self.tx).await?;
         let (site, on) = (before.site_id.map(SiteId), day(&before.day));
         self.mark_holiday(site, on).await?;
-        let detail = serde_json::json!({ "day": on, "site": site });
+        let closed = self.closed_reports(site, on).await?;
+        let detail = serde_json::json!({ "day": on, "site": site, "closed": closed });
         self.audit(author, "holiday.remove", &before.name, detail)
-            .await
+            .await?;
+        Ok(HolidayChange { id, closed })
     }
 
     async fn mark_holiday(&self, site: Option<SiteId>, on: Date) -> Result<(), StoreError> {
@@ -783,7 +800,8 @@ mod tests {
                 judged(&tx, person, &days).await;
             }
             let labour = date("2026-05-01");
-            let id = tx.add_holiday(Some(berlin), labour, "Labour Day", author()).await.unwrap();
+            let HolidayChange { id, closed } = tx.add_holiday(Some(berlin), labour, "Labour Day", author()).await.unwrap();
+            assert_eq!(closed, 0);
             tx.commit().await.unwrap();
             let around = [date("2026-04-30"), labour, date("2026-05-02")];
             assert_eq!(marked_days(&store, here).await, around);
@@ -800,6 +818,28 @@ mod tests {
                 assert_eq!(marked_days(&store, person).await, around);
             }
             assert_eq!(store.holidays(date("2026-05-02"), Date::MAX).await.unwrap(), []);
+        }
+
+        async fn a_holiday_says_how_much_of_its_day_is_closed(store: Store) {
+            let tx = store.begin_write().await.unwrap();
+            let berlin = site(&tx).await;
+            let apia = tx.add_site("Apia", "Pacific/Apia", author()).await.unwrap();
+            let (here, there) = (employee(&tx, berlin, "1").await, employee(&tx, apia, "2").await);
+            for person in [here, there] {
+                judged(&tx, person, &["2026-04-30", "2026-05-01"]).await;
+            }
+            sql::run(&tx.tx, "UPDATE attendances SET locked_ms = 1 WHERE workday = '2026-05-01'", []).await.unwrap();
+            let report = "UPDATE attendance_reports SET stage = 'locked' WHERE workday = '2026-05-01'";
+            sql::run(&tx.tx, report, []).await.unwrap();
+            let add = async |site, day: &str| tx.add_holiday(site, date(day), "Labour Day", author()).await.unwrap();
+            let everywhere = add(None, "2026-05-01").await;
+            assert_eq!(everywhere.closed, 2);
+            assert_eq!(add(Some(apia), "2026-05-01").await.closed, 1);
+            assert_eq!(add(None, "2026-04-30").await.closed, 0);
+            assert_eq!(tx.remove_holiday(everywhere.id, author()).await.unwrap(), everywhere);
+            tx.commit().await.unwrap();
+            let audited = &store.audit_entries(None, 1).await.unwrap()[0];
+            assert!(audited.detail.contains("\"closed\":2"), "{}", audited.detail);
         }
 
         async fn leave_marks_its_days_and_can_be_taken_back(store: Store) {

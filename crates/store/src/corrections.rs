@@ -1,5 +1,5 @@
 //! What people say about a day: added punches, voided ones, roll calls. Entries are never edited or deleted; a wrong one is
-//! voided by another, with a reason of its own.
+//! voided by another, with a reason of its own, and so is a wrong void.
 
 use attendance::{CorrectionId, EmployeeId, PunchId, PunchState};
 use jiff::Timestamp;
@@ -13,7 +13,7 @@ use crate::identity::Employment;
 use crate::people::{site_instant, tidy_text};
 use crate::secrets::random_token;
 use crate::times::{instant, wall, wall_text};
-use crate::{Store, StoreError, WriteTx};
+use crate::{Store, StoreError, WriteTx, sql};
 
 /// The side of a day a roll call can fill (R35).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl Side {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Voided {
     Punch(PunchId),
-    /// An added punch or a roll call.
+    /// An added punch, a roll call, or a void: what that one took out counts again.
     Correction(CorrectionId),
 }
 
@@ -56,14 +56,15 @@ impl WriteTx {
         let reason = reasoned(reason)?;
         let mut row = self.entry("add", employee, at, &reason, author).await?;
         row.state = Set(state.map(|state| state.as_str().to_owned()));
-        self.insert_correction(row, author).await
+        self.insert_correction(row, "add", author).await
     }
 
-    /// Takes a punch, an added punch or a roll call out of the judgement. It stays visible.
+    /// Takes a punch, an added punch or a roll call out of the judgement, or back into it by taking out its void. Each stays
+    /// visible.
     ///
     /// # Errors
-    /// [`StoreError::Invalid`] without a reason, for a punch of nobody, for a void, and for what is voided already;
-    /// [`StoreError::NotFound`] for an unknown id.
+    /// [`StoreError::Invalid`] without a reason, for a punch of nobody, for what took a void back, and for what is voided
+    /// already; [`StoreError::NotFound`] for an unknown id.
     pub async fn void(
         &self,
         what: Voided,
@@ -72,16 +73,18 @@ impl WriteTx {
     ) -> Result<CorrectionId, StoreError> {
         let reason = reasoned(reason)?;
         let (column, id) = match what {
-            Voided::Punch(id) => (corrections::Column::VoidPunchId, id.0),
-            Voided::Correction(id) => (corrections::Column::VoidCorrectionId, id.0),
+            Voided::Punch(id) => ("void_punch_id", id.0),
+            Voided::Correction(id) => ("void_correction_id", id.0),
         };
-        let voided = corrections::Entity::find()
-            .filter(column.eq(id))
-            .one(&self.tx)
-            .await?;
-        if voided.is_some() {
+        let standing = format!(
+            "SELECT v.id FROM corrections v WHERE v.{column} = $1 \
+             AND NOT EXISTS (SELECT 1 FROM corrections b WHERE b.void_correction_id = v.id) LIMIT 1"
+        );
+        let standing = sql::one(&self.tx, &standing, [id.into()]).await?;
+        if standing.is_some() {
             return Err(StoreError::Invalid("it is voided already".to_owned()));
         }
+        let mut said = "void";
         let mut row = match what {
             Voided::Punch(id) => {
                 let punch = punches::Entity::find_by_id(id.0)
@@ -103,19 +106,34 @@ impl WriteTx {
                     .await?
                     .ok_or_else(|| StoreError::not_found("correction", id))?;
                 if entry.kind == "void" {
-                    return Err(StoreError::Invalid(
-                        "a void cannot be voided: add the punch instead".to_owned(),
-                    ));
+                    self.ensure_takes_out(&entry).await?;
+                    said = "restore";
                 }
                 let (employee, at) = (EmployeeId(entry.employee_id), wall(&entry.at));
-                self.entry("void", employee, at, &reason, author).await?
+                let mut row = self.entry("void", employee, at, &reason, author).await?;
+                row.at_ms = Set(entry.at_ms);
+                row
             }
         };
         match what {
             Voided::Punch(id) => row.void_punch_id = Set(Some(id.0)),
             Voided::Correction(id) => row.void_correction_id = Set(Some(id.0)),
         }
-        self.insert_correction(row, author).await
+        self.insert_correction(row, said, author).await
+    }
+
+    /// What was voided and is counted again is voided anew; that keeps every chain short.
+    async fn ensure_takes_out(&self, void: &corrections::Model) -> Result<(), StoreError> {
+        let Some(of) = void.void_correction_id else {
+            return Ok(());
+        };
+        let of = corrections::Entity::find_by_id(of).one(&self.tx).await?;
+        match of {
+            Some(of) if of.kind == "void" => Err(StoreError::Invalid(
+                "it took back a void: void the punch itself again".to_owned(),
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Says that these people were there, or left, at a wall time of their sites: what is done when a terminal has failed. All
@@ -146,7 +164,7 @@ impl WriteTx {
                 .await?;
             row.direction = Set(Some(side.as_str().to_owned()));
             row.batch = Set(Some(batch.clone()));
-            entered.push(self.insert_correction(row, author).await?);
+            entered.push(self.insert_correction(row, "roll_call", author).await?);
         }
         Ok(entered)
     }
@@ -175,6 +193,7 @@ impl WriteTx {
     async fn insert_correction(
         &self,
         row: corrections::ActiveModel,
+        said: &str,
         author: Author,
     ) -> Result<CorrectionId, StoreError> {
         let row = corrections::Entity::insert(row)
@@ -197,7 +216,7 @@ impl WriteTx {
             "batch": row.batch,
         });
         let code = self.employee_code(employee).await?;
-        let action = format!("correction.{}", row.kind);
+        let action = format!("correction.{said}");
         self.audit(author, &action, &code, detail).await?;
         Ok(CorrectionId(row.id))
     }
@@ -241,7 +260,6 @@ pub(crate) fn reasoned(reason: &str) -> Result<String, StoreError> {
 mod tests {
     use super::*;
     use crate::on_both_databases;
-    use crate::sql;
     use crate::testing::{author, device, employee, employee_fields, marked_days, site};
 
     fn at(text: &str) -> DateTime {
@@ -325,8 +343,6 @@ mod tests {
             let void = tx.void(Voided::Correction(added), "was ill", author()).await.unwrap();
             let error = tx.void(Voided::Correction(added), "again", author()).await.unwrap_err();
             assert_eq!(error.to_string(), "it is voided already");
-            let error = tx.void(Voided::Correction(void), "after all", author()).await.unwrap_err();
-            assert!(matches!(error, StoreError::Invalid(_)), "{error}");
             let unknown = Voided::Correction(CorrectionId(99));
             let error = tx.void(unknown, "typo", author()).await.unwrap_err();
             assert_eq!(error.to_string(), "there is no correction 99");
@@ -334,6 +350,31 @@ mod tests {
             let kept = entries(&store, ada).await;
             assert_eq!(kept.len(), 2);
             assert_eq!((kept[1].at_ms, kept[1].void_correction_id), (kept[0].at_ms, Some(added.0)));
+            assert_eq!(kept[1].id, void.0);
+        }
+
+        async fn a_void_is_taken_back_with_a_reason_and_can_be_made_anew(store: Store) {
+            let tx = store.begin_write().await.unwrap();
+            let site = site(&tx).await;
+            let ada = employee(&tx, site, "7").await;
+            let added = tx.add_punch(ada, at("2026-05-04 09:00:00"), None, "forgot", author()).await.unwrap();
+            let void = tx.void(Voided::Correction(added), "was ill", author()).await.unwrap();
+            sql::run(&tx.tx, "DELETE FROM marked_days", []).await.unwrap();
+            let error = tx.void(Voided::Correction(void), " ", author()).await.unwrap_err();
+            assert_eq!(error.to_string(), "a correction needs a reason");
+            let back = tx.void(Voided::Correction(void), "was there after all", author()).await.unwrap();
+            let error = tx.void(Voided::Correction(void), "twice", author()).await.unwrap_err();
+            assert_eq!(error.to_string(), "it is voided already");
+            let error = tx.void(Voided::Correction(back), "no", author()).await.unwrap_err();
+            assert_eq!(error.to_string(), "it took back a void: void the punch itself again");
+            tx.void(Voided::Correction(added), "was ill indeed", author()).await.unwrap();
+            let error = tx.void(Voided::Correction(added), "twice", author()).await.unwrap_err();
+            assert_eq!(error.to_string(), "it is voided already");
+            tx.commit().await.unwrap();
+            assert_eq!(marked_days(&store, ada).await.len(), 3);
+            let audited = store.audit_entries(None, 2).await.unwrap();
+            let actions: Vec<_> = audited.iter().map(|entry| entry.action.as_str()).collect();
+            assert_eq!(actions, ["correction.void", "correction.restore"]);
         }
 
         async fn a_punch_of_somebody_can_be_voided(store: Store) {

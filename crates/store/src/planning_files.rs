@@ -32,6 +32,8 @@ pub struct PlanningImport {
     pub changed: usize,
     /// Already as the line says.
     pub unchanged: usize,
+    /// Closed reports on the days off of the file; they stay as they are.
+    pub closed: u64,
     pub errors: Vec<RowError>,
 }
 
@@ -60,6 +62,7 @@ impl PlanningImport {
             "added": self.added,
             "changed": self.changed,
             "unchanged": self.unchanged,
+            "closed": self.closed,
             "errors": self.errors.len(),
         })
     }
@@ -272,7 +275,8 @@ impl WriteTx {
                     format!("{on} is a holiday called {before:?} already"),
                 ),
                 None => {
-                    self.add_holiday(site, on, &name, author).await?;
+                    let change = self.add_holiday(site, on, &name, author).await?;
+                    done.closed += change.closed;
                     known.insert(key, name);
                     done.count(Did::Added);
                 }

@@ -33,6 +33,12 @@
   };
   setInterval(countAges, 1000);
 
+  const flash = (element) => {
+    element.classList.remove("fresh");
+    void element.offsetWidth; // starts the animation again
+    element.classList.add("fresh");
+  };
+
   // ---------- live ----------
   const page = document.querySelector("[data-live]");
   if (page) {
@@ -58,12 +64,6 @@
       if (name === "board" && asTable) fetchTable();
       countAges();
     };
-    const flash = (element) => {
-      element.classList.remove("fresh");
-      void element.offsetWidth; // starts the animation again
-      element.classList.add("fresh");
-    };
-
     const alive = () => { lastEvent = performance.now(); showState(); };
     const open = () => {
       if (source || document.hidden) return;
@@ -90,7 +90,7 @@
           spokenAt = performance.now();
         }
       });
-      for (const name of ["board", "heading", "last", "notices", "counters", "arrivals", "departments", "punch", "not-arrived", "unknown", "late", "devices"]) {
+      for (const name of ["board", "heading", "last", "notices", "counters", "arrivals", "departments", "punch", "not-arrived", "unknown", "late", "devices", "brief"]) {
         source.addEventListener(name, (event) => { alive(); apply(name, event.data); });
       }
     };
@@ -119,6 +119,40 @@
       if (document.hidden) { clearTimeout(retry); retry = setTimeout(close, 5000); }
       else { clearTimeout(retry); lastEvent = performance.now(); open(); }
     });
+    addEventListener("pagehide", close);
+    open();
+  }
+
+  // ---------- a page that fetches itself again when what it shows has changed ----------
+  const followed = document.querySelector("[data-follow]");
+  if (followed) {
+    const url = followed.dataset.follow, waits = [1, 2, 5, 10, 15];
+    let source = null, retry = null, failures = 0, first = true;
+    const refetch = async () => {
+      const answer = await fetch(location.href).catch(() => null);
+      if (!answer?.ok) return;
+      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html"), full = isFull();
+      const cells = new Map(days().map((day) => [day.id, day.textContent]));
+      for (const part of all("[data-part]")) {
+        const now = fresh.getElementById(part.id);
+        if (now) Idiomorph.morph(part, now.outerHTML, { morphStyle: "outerHTML", ignoreActiveValue: true });
+      }
+      htmx.process(document.getElementById("main"));
+      enterCalendar();
+      showKeys();
+      if (full) openFull();
+      for (const day of days()) if (cells.has(day.id) && cells.get(day.id) !== day.textContent) flash(day);
+    };
+    const open = () => {
+      if (source || document.hidden) return;
+      source = new EventSource(url);
+      source.onopen = () => { failures = 0; if (!first) refetch(); first = false; };
+      source.onerror = () => { close(); retry = setTimeout(open, waits[Math.min(failures++, waits.length - 1)] * 1000 * (0.8 + Math.random() * 0.4)); };
+      source.addEventListener("tick", (event) => sync(JSON.parse(event.data).now));
+      source.addEventListener("changed", refetch);
+    };
+    const close = () => { clearTimeout(retry); if (source) source.close(); source = null; };
+    document.addEventListener("visibilitychange", () => { clearTimeout(retry); if (document.hidden) retry = setTimeout(close, 5000); else open(); });
     addEventListener("pagehide", close);
     open();
   }
@@ -191,10 +225,35 @@
     if (Math.abs(steps[event.key]) === 7 && !list[at + steps[event.key]]) return;
     enterCalendar(next).focus();
   });
+  // On a phone the panel of a chosen day covers the page until it is closed; then the day has the focus again.
+  const isFull = () => document.getElementById("why")?.classList.contains("full") ?? false;
+  const openFull = () => {
+    const panel = document.getElementById("why");
+    if (!panel) return;
+    panel.classList.add("full");
+    panel.setAttribute("role", "dialog");
+    panel.setAttribute("aria-modal", "true");
+    for (let at = panel; at !== document.body; at = at.parentElement) {
+      for (const beside of at.parentElement.children) if (beside !== at && beside.id !== "words") beside.inert = true;
+    }
+    document.body.classList.add("covered");
+  };
+  const closeFull = () => {
+    const panel = document.getElementById("why");
+    panel.classList.remove("full");
+    panel.removeAttribute("role");
+    panel.removeAttribute("aria-modal");
+    for (const beside of all("[inert]")) beside.inert = false;
+    document.body.classList.remove("covered");
+    enterCalendar()?.focus();
+  };
+  document.addEventListener("click", (event) => { if (event.target.closest("[data-close-why]")) closeFull(); });
+  document.addEventListener("keydown", (event) => { if (event.key === "Escape" && isFull()) closeFull(); });
   // Where the panel is below the calendar, choosing a day leads there.
   document.addEventListener("htmx:afterSettle", (event) => {
     const panel = document.getElementById("why-h");
     if (!panel || !event.detail.requestConfig?.elt?.closest("[data-cal]")) return;
+    if (matchMedia("(max-width:767px)").matches) { openFull(); panel.focus(); return; }
     if (panel.getBoundingClientRect().top > innerHeight * 0.8 || matchMedia("(max-width:1299px)").matches) panel.focus();
   });
   // ---------- a sheet is one stop of the tab key, and arrows move inside it ----------

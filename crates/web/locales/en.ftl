@@ -359,6 +359,7 @@ day-exceptions = Exceptions
 day-caption = Attendance on { $date }
 day-empty = Nobody is on the roll on this day with this filter.
 day-empty-status = Nobody is “{ $status }” on { $date }.
+close = Close
 clear-filter = Clear filter
 clear-selection = Clear selection
 search-name-or-code = Name or code ( / )
@@ -385,6 +386,7 @@ leave-part-on_duty_second_half = On duty in the second half
 correction-roll_call = Roll call { $time }, { $author }: { $reason }
 correction-add = Added punch { $time }, { $author }: { $reason }
 correction-void = Punch { $time } voided, { $author }: { $reason }
+correction-restore = Void of { $time } taken back, { $author }: { $reason }
 
 ## Devices
 kind-zk = ZKTeco
@@ -1454,6 +1456,7 @@ why-day-on_duty = On duty.
 why-nothing-said = None on this day.
 why-said-add = Punch { $time } added by { $author }, { $made }: { $reason }
 why-said-void = Punch { $time } voided by { $author }, { $made }: { $reason }
+why-said-restore = Void of { $time } taken back by { $author }, { $made }: { $reason }
 why-said-void-entry = Entry { $time } taken back by { $author }, { $made }: { $reason }
 why-said-roll-call = Roll call { $time } by { $author }, { $made }: { $reason }
 why-history = History of this result
@@ -1534,6 +1537,10 @@ correct-void = Void punch
 correct-void-short = Void
 correct-void-of = Void the punch of { $time }
 correct-void-text = It counts no more, and stays visible with your reason. What the terminal recorded is not changed.
+correct-restore = Restore punch
+correct-restore-short = Restore
+correct-restore-of = Restore the punch of { $time }
+correct-restore-text = It counts again as before it was voided. The void stays visible, and so does your reason.
 correct-date-hint = After midnight the date after.
 correct-date-far = Choose this day, or the day before or after.
 correct-time-hint = As it was, e.g. 18:02.
@@ -1547,6 +1554,7 @@ correct-no-change = Nothing changes by this.
 correct-closed = The period of this day is closed, so nothing on it can be corrected. An owner can open it again.
 correct-added = Punch { $time } is added.
 correct-voided = Punch { $time } is voided.
+correct-restored = Punch { $time } counts again.
 correct-undone = The punch is taken back.
 correct-judged = The day is judged again in a moment.
 correct-can-be-undone = Was it a mistake? Both entries stay visible.
@@ -1677,6 +1685,15 @@ legend-missing = missing in or out
 legend-half = half a day of it
 legend-unknown = unknown
 legend-not_employed = not employed
+person-keys = Keys: P add punch, W why, [ and ] month.
+timecard = Time card, { $month }
+timecards = Time cards, { $month }
+timecard-link = Time card
+timecards-link = Time cards
+timecard-closed = Closed
+timecard-late-days = Late
+timecard-letter = Short form
+timecard-signed = Signature of the employee
 signature-prepared = Prepared by (HR)
 signature-checked = Checked by (department)
 signature-approved = Approved by
@@ -2021,6 +2038,14 @@ roster-rotation = { $name } beginning on { $day }
 calendar = Calendar
 calendar-remove = Remove
 calendar-closed-stay = Closed days stay as they are.
+calendar-closed-stayed = { $count ->
+    [one] { $count } closed report of that day stays as it is; what differs is listed where its month is closed.
+   *[other] { $count } closed reports of that day stay as they are; what differs is listed where their month is closed.
+}
+import-closed = { $count ->
+    [one] { $count } report on these days is closed and stays as it is.
+   *[other] { $count } reports on these days are closed and stay as they are.
+}
 calendar-holiday-added = Added the holiday.
 calendar-holiday-removed = Removed the holiday.
 calendar-leave-added = Added to the calendar.
@@ -2064,12 +2089,20 @@ close-month = Close
 close-title = Close { $month }
 close-scope-all = all departments
 close-scope-sites = all departments of all sites
+close-scope-site = all departments of { $site }
 close-scope-department = { $department } only
 close-running = It can be closed once its last day is over.
 close-empty = No day of it has been judged, so there is nothing to close.
 close-is-closed = It is closed. Its reports stay as they are, whatever arrives later.
 close-open = What is still open
 close-open-unjudged = Days being judged
+close-open-unreported = Days never judged
+close-open-unreported-hint = they are judged before it is closed
+close-judged-first = The days that were never judged are judged first. That takes a moment; then it can be closed.
+close-unreported = { $count ->
+    [one] { $count } day had never been judged and is judged now. Close it again in a moment.
+   *[other] { $count } days had never been judged and are judged now. Close it again in a moment.
+}
 close-open-exceptions = Exceptions
 close-open-provisional = Days that may still change
 close-open-requests = Requests without an answer

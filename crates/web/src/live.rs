@@ -22,9 +22,9 @@ use crate::session::Visitor;
 use crate::ui::{Section, Ui};
 
 /// The page counts ages from it, and knows by it that the stream lives.
-const TICK: Duration = Duration::from_secs(15);
+pub(crate) const TICK: Duration = Duration::from_secs(15);
 /// A stream ends after this long; the browser opens it again, and its session is checked again.
-const LIFE: Duration = Duration::from_secs(15 * 60);
+pub(crate) const LIFE: Duration = Duration::from_secs(15 * 60);
 
 macro_rules! regions {
     ($($event:literal: $name:ident = $path:literal),+ $(,)?) => {

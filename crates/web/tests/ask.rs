@@ -58,10 +58,10 @@ async fn manager(company: &Company) -> String {
     cookie
 }
 
-/// The ten, with two days of April, one of which needs a decision.
+/// The ten in April, with two days on which somebody came, one of which needs a decision.
 async fn april() -> Company {
     let company = Company::of_ten().await;
-    let rows = [
+    let mut rows = vec![
         (
             company.people[0],
             "2026-04-07".to_owned(),
@@ -76,6 +76,21 @@ async fn april() -> Company {
             },
         ),
     ];
+    for person in &company.people {
+        for day in 1..=30 {
+            let off = (
+                *person,
+                format!("2026-04-{day:02}"),
+                report_fields("weekly_off", "WO"),
+            );
+            if !rows[..2]
+                .iter()
+                .any(|(who, on, _)| (who, on) == (&off.0, &off.1))
+            {
+                rows.push(off);
+            }
+        }
+    }
     let tx = company.store.begin_write().await.expect("a transaction");
     bulk_reports(&tx, &rows).await;
     tx.commit().await.expect("committed");
@@ -173,6 +188,103 @@ async fn a_department_is_closed_alone_and_the_running_month_not_at_all() {
         .await;
     assert!(running.body.contains("once its last day is over"));
     assert_eq!(count_rows(&company.store, "periods").await, 1);
+}
+
+#[tokio::test]
+async fn a_site_is_closed_alone() {
+    let company = april().await;
+    let cookie = company.owner().await;
+    let tx = company.store.begin_write().await.expect("a transaction");
+    let apia = tx
+        .add_site("Apia", "Pacific/Apia", author())
+        .await
+        .expect("a site");
+    let karachi = company.store.default_site().await.expect("read");
+    let karachi = karachi.expect("the first site").id;
+    tx.commit().await.expect("committed");
+    company.state_is_fresh().await;
+    let of_site =
+        |site: attendance::SiteId| format!("/month/2026-04/close?site={site}&department=");
+
+    let all = company.get("/month/2026-04/close", Some(&cookie)).await;
+    assert!(
+        all.body.contains("all departments of all sites"),
+        "{}",
+        all.body
+    );
+    let page = company.get(&of_site(apia), Some(&cookie)).await.body;
+    assert!(page.contains("all departments of Apia") && page.contains("nothing to close"));
+    let form = format!("site={karachi}&department=&waiver=late");
+    let closed = company
+        .post("/month/2026-04/close", &form, Some(&cookie))
+        .await;
+    assert_eq!(closed.location, Some(of_site(karachi)), "{}", closed.body);
+    let page = company.get(&of_site(karachi), Some(&cookie)).await.body;
+    assert!(page.contains("It is closed."), "{page}");
+    assert!(part(&page, "periods").contains("Karachi mill"), "{page}");
+    let page = company.get(&of_site(apia), Some(&cookie)).await.body;
+    assert!(
+        !page.contains("id=\"periods\""),
+        "another site is not closed"
+    );
+    let day = format!("/day/2026-04-07?site={karachi}");
+    let day = company.get(&day, Some(&cookie)).await.body;
+    assert!(day.contains("Closed on 12 May by Farhan."), "{day}");
+    // The sheet leads to closing what it shows.
+    let sheet = format!("/month/2026-04?site={apia}");
+    let sheet = company.get(&sheet, Some(&cookie)).await.body;
+    let link = format!("/month/2026-04/close?site={apia}");
+    assert!(sheet.contains(&link), "{sheet}");
+    let unknown = company
+        .get("/month/2026-04/close?site=9", Some(&cookie))
+        .await;
+    assert_eq!(unknown.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn days_that_were_never_judged_are_judged_before_the_month_is_closed() {
+    let company = april().await;
+    let cookie = company.owner().await;
+    let tx = company.store.begin_write().await.expect("a transaction");
+    let fields = store::people::EmployeeFields {
+        employed_from: Some("2026-04-28".parse().expect("a date")),
+        ..store::testing::employee_fields(attendance::SiteId(1), "CT-2001")
+    };
+    let late = tx.add_employee(&fields, author()).await.expect("somebody");
+    tx.commit().await.expect("committed");
+    tamper(&company.store, "DELETE FROM marked_days").await;
+    let page = company.get("/month/2026-04/close", Some(&cookie)).await;
+    let open = part(&page.body, "open");
+    assert!(
+        open.contains("Days never judged") && open.contains("<dd>3 "),
+        "{open}"
+    );
+
+    let close = async || {
+        let form = "department=&waiver=late";
+        company
+            .post("/month/2026-04/close", form, Some(&cookie))
+            .await
+    };
+    let told = close().await;
+    assert!(
+        told.body.contains("3 days had never been judged"),
+        "{}",
+        told.body
+    );
+    assert_eq!(count_rows(&company.store, "periods").await, 0);
+    company.engine.judge.drain().await.expect("judged");
+    let closed = close().await;
+    assert_eq!(closed.status, StatusCode::SEE_OTHER, "{}", closed.body);
+    company.engine.judge.drain().await.expect("judged");
+    let known = store::views::why::calendar(&company.store, late.0, "2026-04-01", "2026-05-01");
+    let stages: Vec<_> = known
+        .await
+        .expect("read")
+        .into_iter()
+        .map(|day| day.stage)
+        .collect();
+    assert_eq!(stages, ["locked"; 3]);
 }
 
 #[tokio::test]

@@ -77,6 +77,76 @@ fn sums(row: &str) -> Vec<&str> {
         .collect()
 }
 
+/// The row of a day on a time card, its texts only.
+fn card_row(page: &str, day: &str) -> Vec<String> {
+    let start = page
+        .find(&format!(">{day}</th>"))
+        .expect("a row of the day");
+    let row = &page[start..start + page[start..].find("</tr>").expect("its end")];
+    let cells = row.split("<td").skip(1);
+    cells
+        .map(|cell| {
+            cell[cell.find('>').expect("a tag") + 1..cell.find("</td>").expect("its end")]
+                .to_owned()
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn a_time_card_has_every_day_and_the_sums_of_the_sheet() {
+    let company = company().await;
+    let cookie = company.owner().await;
+    let card = company
+        .get("/timecard/CT-1001/2026-05", Some(&cookie))
+        .await;
+    assert_eq!(card.status, StatusCode::OK, "{}", card.body);
+    assert_eq!(card.body.matches("<th scope=\"row\">").count(), 31);
+    let late = card_row(&card.body, "4 Mon");
+    assert_eq!(late[3..5], ["7:35", "0:25"], "{late:?}");
+    assert_eq!(late[8..], ["P*", "Present"]);
+    let missing = card_row(&card.body, "5 Tue");
+    assert_eq!(missing[8..], ["MO", "Present, Missing out"]);
+    assert!(
+        card_row(&card.body, "20 Wed").iter().all(String::is_empty),
+        "nothing is known yet"
+    );
+    let foot = &card.body[card.body.find("<tfoot>").expect("a foot")..];
+    for sum in [">19:40<", ">0:25<", ">1:17<"] {
+        assert!(foot.contains(sum), "{sum}: {foot}");
+    }
+    assert!(card.body.contains("Draft: 1 open exception"));
+    let person = company
+        .get("/people/CT-1001?month=2026-05", Some(&cookie))
+        .await;
+    assert!(person.body.contains("href=\"/timecard/CT-1001/2026-05\""));
+    for wrong in ["/timecard/CT-1001/2026-13", "/timecard/NOBODY/2026-05"] {
+        let answer = company.get(wrong, Some(&cookie)).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn the_cards_of_a_department_are_those_of_its_sheet() {
+    let company = company().await;
+    let cookie = company.owner().await;
+    let departments = store::views::people::departments(&company.store).await;
+    let departments = departments.expect("departments");
+    let weaving = departments.iter().find(|one| one.name == "Weaving");
+    let filter = format!("department={}", weaving.expect("a department").id);
+    let sheet = format!("/month/2026-05?site=1&{filter}");
+    let sheet = company.get(&sheet, Some(&cookie)).await.body;
+    let link = format!("/timecards/2026-05?site=1&{filter}");
+    assert!(sheet.contains(&link.replace('&', "&#38;")), "{sheet}");
+    let cards = company.get(&link, Some(&cookie)).await.body;
+    assert_eq!(cards.matches("class=\"card timecard\"").count(), 6);
+    assert!(cards.contains("Faisal &#60;Al-Otaibi&#62;") && !cards.contains("Giulia Romano"));
+    let open = company
+        .get("/timecards/2026-05?show=exceptions", Some(&cookie))
+        .await
+        .body;
+    assert_eq!(open.matches("class=\"card timecard\"").count(), 2);
+}
+
 #[tokio::test]
 async fn a_letter_for_every_day_and_sums_that_are_those_of_the_reports() {
     let company = company().await;

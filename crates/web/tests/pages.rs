@@ -265,6 +265,59 @@ async fn a_reopened_stream_brings_every_region() {
 }
 
 #[tokio::test]
+async fn the_page_of_a_person_is_told_of_their_days_and_punches() {
+    let company = Company::of_ten().await;
+    let cookie = company.owner().await;
+    let page = company.get("/people/CT-1001", Some(&cookie)).await.body;
+    let stream = "/live/people/CT-1001?month=2026-05";
+    assert!(
+        page.contains(&format!("data-follow=\"{stream}\"")),
+        "{page}"
+    );
+    let mut asma = Stream::open(&company, stream, &cookie).await;
+    assert!(asma.next().await.contains("event: tick"));
+    let day = |person: usize, day: &str| ingest::Change {
+        days: vec![(company.people[person], day.parse().expect("a date"))],
+        ..ingest::Change::default()
+    };
+    let changes = &company.engine.changes;
+    changes.publish(day(0, "2026-05-04"));
+    assert!(asma.next().await.contains("event: changed\ndata: page"));
+    company.punch("2001", "2026-05-12T09:10:00").await;
+    assert!(asma.next().await.contains("event: changed"));
+
+    for (path, cookie) in [
+        ("/live/people/NOBODY?month=2026-05", Some(&*cookie)),
+        (stream, None),
+    ] {
+        let answer = company.get(path, cookie).await;
+        assert_ne!(answer.status, StatusCode::OK, "{path}");
+    }
+}
+
+/// An open stream of events.
+struct Stream(axum::body::BodyDataStream);
+
+impl Stream {
+    async fn open(company: &Company, path: &str, cookie: &str) -> Self {
+        let request = Request::get(path)
+            .header(header::COOKIE, cookie)
+            .body(Body::empty())
+            .expect("a request");
+        let answer = company.router.clone().oneshot(request).await;
+        let answer = answer.expect("an answer");
+        assert_eq!(answer.status(), StatusCode::OK, "{path}");
+        Self(answer.into_body().into_data_stream())
+    }
+
+    async fn next(&mut self) -> String {
+        let bytes = tokio::time::timeout(Duration::from_secs(5), self.0.next()).await;
+        let bytes = bytes.expect("in time").expect("open").expect("bytes");
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+#[tokio::test]
 async fn pages_need_a_session() {
     let company = Company::of_ten().await;
     for path in [

@@ -8,7 +8,7 @@ use axum::http::{Request, StatusCode, header};
 use jiff::civil::Date;
 use store::accounts::Role;
 use store::audit::Author;
-use store::periods::Days;
+use store::periods::{Days, Part};
 use store::roster::DayPlan;
 use store::testing::author;
 
@@ -53,7 +53,7 @@ impl Company {
         let days = Days {
             from: date(day),
             to: date(day),
-            department: None,
+            of: Part::Everybody,
         };
         self.engine.judge.drain().await.expect("judged");
         let tx = self.store.begin_write().await.expect("a transaction");
@@ -287,6 +287,39 @@ async fn leave_is_entered_with_its_type_and_removed() {
     let form = "type_name=Annual+leave&type_code=AL2";
     let page = company.refused("/calendar/type", form, &cookie).await;
     assert!(page.contains("exists already"), "{page}");
+}
+
+#[tokio::test]
+async fn a_holiday_on_a_closed_day_says_that_its_reports_stay() {
+    let company = company().await;
+    let cookie = company.owner().await;
+    company.close("2026-05-12").await;
+    company.engine.judge.drain().await.expect("judged");
+    let form = "day=2026-05-12&holiday=Flood&site=";
+    let page = company.kept("/calendar/holiday", form, &cookie).await;
+    assert!(
+        page.contains("2 closed reports of that day stay as they are"),
+        "{page}"
+    );
+    let form = "day=2026-05-13&holiday=Mud&site=";
+    let page = company.kept("/calendar/holiday", form, &cookie).await;
+    assert!(!page.contains("stay as they are;"), "{page}");
+    let file = "day,name,site\n2026-05-12,Flood,Karachi mill\n";
+    let checked = company
+        .upload("/import/holidays", file, false, &cookie)
+        .await;
+    assert!(
+        checked.body.contains("2 reports on these days are closed"),
+        "{}",
+        checked.body
+    );
+    let page = company
+        .kept("/calendar/remove", "what=holiday&id=1", &cookie)
+        .await;
+    assert!(
+        page.contains("2 closed reports of that day stay as they are"),
+        "{page}"
+    );
 }
 
 #[tokio::test]

@@ -279,6 +279,37 @@ async fn a_punch_of_a_terminal_is_voided_and_never_changed() {
         )
         .await;
     assert_eq!(again.status, StatusCode::NOT_FOUND);
+
+    // The void is taken back by another entry.
+    assert!(
+        why.contains("href=\"/people/CT-1007/2026-05-12/void?id=c1\""),
+        "{why}"
+    );
+    let shown = company.page(&format!("{WHY}/void?id=c1"), &cookie).await;
+    assert!(shown.contains("Restore punch") && shown.contains("09:19:05"));
+    let back = company
+        .send_form(
+            &void,
+            "id=c1&reason=the+camera+says+otherwise&step=save",
+            &cookie,
+        )
+        .await;
+    assert_eq!(back.status, StatusCode::SEE_OTHER, "{}", back.body);
+    company.judged().await;
+    let page = company.page(WHY, &cookie).await;
+    assert!(page.contains("Punch 09:19:05 counts again."), "{page}");
+    let why = part(&page, "why");
+    let said = "Void of 09:19:05 taken back by Farhan";
+    assert!(
+        why.contains(said) && why.contains("Punches: 1 used"),
+        "{why}"
+    );
+    let day = company.page(&format!("/day/{DAY}"), &cookie).await;
+    assert!(day.contains("Void of 09:19 taken back, Farhan: the camera says otherwise"));
+    let again = company
+        .post(&void, "id=c1&reason=again&step=save", Some(&cookie))
+        .await;
+    assert_eq!(again.status, StatusCode::NOT_FOUND);
     // A punch of somebody else is not on this day.
     let other = company
         .get(
@@ -412,7 +443,7 @@ async fn a_closed_day_is_explained_and_refuses_corrections() {
     let days = store::periods::Days {
         from: date(2026, 5, 12),
         to: date(2026, 5, 12),
-        department: None,
+        of: store::periods::Part::Everybody,
     };
     let tx = company.store.begin_write().await.expect("a transaction");
     let author = Author {

@@ -139,22 +139,24 @@ impl<'a> Explained<'_, '_, '_, '_, 'a> {
     pub(super) fn corrections(&mut self) {
         let day = self.found.day;
         let own = day.own.punches.iter().chain(&day.own.off_shift);
-        let added: Vec<_> = own.map(|punch| punch.id).collect();
-        for correction in &self.judging.inputs.corrections {
+        let own: Vec<&str> = own.map(|punch| &**punch.id).collect();
+        let is_here = |id: &str| own.contains(&id) || day.report.ignored.contains_key(id);
+        let corrections = &self.judging.inputs.corrections;
+        for correction in corrections {
             let (kind, of) = match &correction.kind {
-                CorrectionKind::Add { .. } if added.contains(&&correction.id) => ("add", None),
-                CorrectionKind::Void { id }
-                    if day.report.ignored.get(&**id) == Some(&IgnoredReason::Voided) =>
-                {
-                    ("void", Some(id))
-                }
+                CorrectionKind::Add { .. } if own.contains(&&*correction.id) => ("add", None),
+                CorrectionKind::Void { id } => match void_of(corrections, id) {
+                    Some(punch) if is_here(punch) => ("restore", Some(punch)),
+                    None if is_here(id) => ("void", Some(&**id)),
+                    _ => continue,
+                },
                 _ => continue,
             };
             if is_known(correction, self.judging.now) {
                 let values = json!({
                     "id": &*correction.id,
                     "kind": kind,
-                    "of": of.map(|id| &**id),
+                    "of": of,
                     "author": &*correction.author,
                     "reason": &*correction.reason,
                     "made_at": correction.made_at,
@@ -162,6 +164,15 @@ impl<'a> Explained<'_, '_, '_, '_, 'a> {
                 self.say("correction", &["R32"], values);
             }
         }
+    }
+}
+
+/// What the void of that id takes out; `None` where the id is no void.
+fn void_of<'a>(corrections: &'a [Correction], id: &str) -> Option<&'a str> {
+    let named = corrections.iter().find(|one| &*one.id == id)?;
+    match &named.kind {
+        CorrectionKind::Void { id } => Some(id),
+        CorrectionKind::Add { .. } => None,
     }
 }
 

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use store::corrections::{Side, Voided};
 use store::identity::NewLink;
-use store::periods::Days;
+use store::periods::{Days, Part};
 use store::policies::PolicyScope;
 use store::roster::{DayPlan, Override, WorkPlan};
 use store::testing::count_rows;
@@ -524,8 +524,12 @@ async fn happen(
             let days = Days {
                 from: ago(company, (days + 2) * 1440).date(),
                 to: ago(company, days * 1440).date(),
-                department: None,
+                of: Part::Everybody,
             };
+            let tx = company.store.begin_write().await.unwrap();
+            tx.judge_unreported(days, author.at).await.unwrap();
+            tx.commit().await.unwrap();
+            company.engine.judge.drain().await.unwrap();
             let tx = company.store.begin_write().await.unwrap();
             tx.close_days(days, Some("the test closes it"), author)
                 .await

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use attendance::{AccountId, Shift, ShiftId};
+use attendance::{AccountId, PunchId, Shift, ShiftId};
 use jiff::civil::Date;
-use store::periods::Days;
+use store::corrections::Voided;
+use store::periods::{Days, Part};
 use store::policies::PolicyScope;
 use store::requests::{Answer, Asked};
 use store::roster::{DayPlan, Override, WorkPlan};
@@ -149,7 +150,7 @@ on_both_databases! {
             company.read(0, vec![punch("1001", &format!("2026-03-{on} {came}:00"), 0)]).await;
             company.at(&format!("2026-03-{on} 23:30:00")).await;
         }
-        let days = Days { from: day("2026-03-04"), to: day("2026-03-04"), department: None };
+        let days = Days { from: day("2026-03-04"), to: day("2026-03-04"), of: Part::Everybody };
         change(&company, async |tx, author| tx.close_days(days, Some("for the test"), author).await.unwrap()).await;
         let before = company.reports().await;
         let judge = &company.engine.judge;
@@ -223,7 +224,7 @@ on_both_databases! {
 
     async fn a_closed_day_stays_and_lists_what_came_after(store: Store) {
         let company = a_week(store).await;
-        let days = Days { from: day("2026-03-02"), to: day("2026-03-03"), department: None };
+        let days = Days { from: day("2026-03-02"), to: day("2026-03-03"), of: Part::Everybody };
         let ada = company.people[0];
         let period = change(&company, async |tx, author| {
             let open = tx.open_in(days).await.unwrap();
@@ -240,6 +241,22 @@ on_both_databases! {
         assert_eq!((closed.status.as_str(), closed.stage.as_str()), ("absent", "locked"));
         assert_eq!(closed.changes_after_close, "first_in,last_out,status,worked_min");
         unchanged_when_judged_again(&company).await;
+
+        // A day off does not change it either, only the other days of the same people.
+        let holiday = change(&company, async |tx, author| {
+            tx.add_holiday(None, day("2026-03-04"), "Founding day", author).await.unwrap();
+            tx.add_holiday(Some(company.site), day("2026-03-02"), "Founding day", author).await.unwrap()
+        }).await;
+        assert_eq!(holiday.closed, 2);
+        let closed = report("2026-03-02").await;
+        assert_eq!((closed.status.as_str(), closed.stage.as_str()), ("absent", "locked"));
+        assert!(closed.changes_after_close.contains("status"), "{}", closed.changes_after_close);
+        assert_eq!(company.status(1, "2026-03-02").await, "absent");
+        assert_eq!(report("2026-03-04").await.status, "holiday");
+        unchanged_when_judged_again(&company).await;
+        let removed = change(&company, async |tx, author| tx.remove_holiday(holiday.id, author).await.unwrap()).await;
+        assert_eq!(removed, holiday);
+        assert_eq!(report("2026-03-02").await.changes_after_close, "first_in,last_out,status,worked_min");
 
         // People cannot change it, and changing the department does not open it.
         let tx = company.store.begin_write().await.unwrap();
@@ -271,7 +288,7 @@ on_both_databases! {
 
     async fn somebody_entered_after_the_close_is_not_locked(store: Store) {
         let company = a_week(store).await;
-        let days = Days { from: day("2026-03-02"), to: day("2026-03-06"), department: None };
+        let days = Days { from: day("2026-03-02"), to: day("2026-03-06"), of: Part::Everybody };
         change(&company, async |tx, author| tx.close_days(days, None, author).await.unwrap()).await;
         company.clock.set(at("2026-03-07 10:00:00"));
         let late = change(&company, async |tx, author| {
@@ -291,12 +308,65 @@ on_both_databases! {
         }).await;
     }
 
+    async fn days_of_somebody_entered_later_are_judged_before_the_close(store: Store) {
+        let company = a_week(store).await;
+        let late = change(&company, async |tx, author| {
+            let mut fields = store::testing::employee_fields(company.site, "LATE");
+            fields.employed_from = Some(day("2026-03-05"));
+            tx.add_employee(&fields, author).await.unwrap()
+        }).await;
+        let days = Days { from: day("2026-03-02"), to: day("2026-03-06"), of: Part::Site(company.site) };
+        let author = company.author();
+        let tx = company.store.begin_write().await.unwrap();
+        let open = tx.open_in(days).await.unwrap();
+        let error = tx.close_days(days, Some("never mind"), author).await.unwrap_err();
+        assert!(error.to_string().contains("wait to be judged"), "{error}");
+        drop(tx);
+        let marked = change(&company, async |tx, author| tx.judge_unreported(days, author.at).await.unwrap()).await;
+        assert_eq!((open.unreported, marked), (1, 1), "the day of the entry is opened by itself");
+        change(&company, async |tx, author| tx.close_days(days, Some("known"), author).await.unwrap()).await;
+        let reports = company.reports().await;
+        for on in ["2026-03-05", "2026-03-06"] {
+            assert_eq!(reports[&(late, day(on))].stage, "locked", "{on}");
+        }
+        assert!(!reports.contains_key(&(late, day("2026-03-04"))), "before the employment");
+    }
+
+    async fn a_voided_punch_counts_again_when_its_void_is_taken_back(store: Store) {
+        let company = Company::new(store, 1, 1, "2026-03-02 06:00:00").await;
+        company.clock.set(at("2026-03-02 23:30:00"));
+        company.read(0, vec![punch("1001", "2026-03-02 08:55:00", 0), punch("1001", "2026-03-02 18:00:00", 1)]).await;
+        company.at("2026-03-02 23:30:00").await;
+        let (ada, on) = (company.people[0], day("2026-03-02"));
+        let first_in = async || company.reports().await[&(ada, on)].first_in.clone();
+        let came = Some("2026-03-02 08:55:00".to_owned());
+        assert_eq!(first_in().await, came);
+        let void = change(&company, async |tx, author| {
+            tx.void(Voided::Punch(PunchId(1)), "tailgating", author).await.unwrap()
+        }).await;
+        assert_eq!(first_in().await, None);
+        company.clock.set(at("2026-03-02 23:40:00"));
+        change(&company, async |tx, author| {
+            tx.void(Voided::Correction(void), "the camera says otherwise", author).await.unwrap()
+        }).await;
+        assert_eq!(first_in().await, came);
+        unchanged_when_judged_again(&company).await;
+
+        let judge = &company.engine.judge;
+        let then = judge.explain(ada, &[on], Some(at("2026-03-02 23:35:00"))).await.unwrap();
+        assert!(then[0].report.first_in.is_none(), "as it was known before");
+        let now = judge.explain(ada, &[on], None).await.unwrap();
+        let said = now[0].report.derivation.facts.iter().filter(|fact| fact.topic == "correction");
+        let said: Vec<_> = said.map(|fact| (fact.values["kind"].as_str(), fact.values["of"].as_str())).collect();
+        assert_eq!(said, [(Some("void"), Some("1")), (Some("restore"), Some("1"))]);
+    }
+
     async fn what_is_open_has_to_be_waived_by_name(store: Store) {
         let company = Company::new(store, 1, 1, "2026-03-02 06:00:00").await;
         company.clock.set(at("2026-03-02 23:30:00"));
         company.read(0, vec![punch("1001", "2026-03-02 09:00:00", 0)]).await;
         company.at("2026-03-02 23:30:00").await;
-        let days = Days { from: day("2026-03-02"), to: day("2026-03-02"), department: None };
+        let days = Days { from: day("2026-03-02"), to: day("2026-03-02"), of: Part::Everybody };
         change(&company, async |tx, author| {
             let open = tx.open_in(days).await.unwrap();
             assert_eq!((open.exceptions, open.waivable()), (1, 1), "a missing out");
@@ -304,7 +374,7 @@ on_both_databases! {
             assert!(error.to_string().starts_with("1 things are open"), "{error}");
             tx.mark_reports(store::Whose::Everybody, None, None, "test").await.unwrap();
             let error = tx.close_days(days, Some("known"), author).await.unwrap_err();
-            assert!(error.to_string().contains("being judged"), "{error}");
+            assert!(error.to_string().contains("wait to be judged"), "{error}");
         }).await;
         change(&company, async |tx, author| tx.close_days(days, Some("she went to the dentist"), author).await.unwrap()).await;
         let period = &company.store.periods(days.from, days.to).await.unwrap()[0];

@@ -24,7 +24,7 @@ use std::io::Read;
 use std::path::Path;
 
 use anyhow::Context;
-use attendance::DepartmentId;
+use attendance::{DepartmentId, SiteId};
 use ingest::{Clock, Engine};
 use jiff::tz::TimeZone;
 use store::files::FileError;
@@ -95,6 +95,13 @@ pub fn secret_from_stdin(what: &str) -> anyhow::Result<String> {
         "standard input holds no {what}; for example: printf %s \"$SECRET\" | muster …"
     );
     Ok(secret)
+}
+
+/// The site of that name.
+pub async fn site_named(store: &Store, name: &str) -> anyhow::Result<SiteId> {
+    let site = store.site_by_name(name).await?;
+    let site = site.with_context(|| format!("there is no site {name:?}"))?;
+    Ok(site.id)
 }
 
 /// The department of that name.

@@ -2,12 +2,13 @@
 
 use std::process::ExitCode;
 
+use ingest::Engine;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use store::Store;
-use store::periods::Days;
+use store::periods::{Days, Part};
 
-use super::{author, department_named, open_store};
+use super::{author, department_named, engine, site_named};
 use crate::config::Config;
 use crate::output::print_table;
 
@@ -17,14 +18,19 @@ pub enum Command {
     ///
     /// Refused while something is open – exceptions, days that can still change, unanswered requests – unless it is waived by name.
     ///
+    /// Days that were never judged, as of a person entered later, are judged first.
+    ///
     /// Example: muster period close 2026-05-01 2026-05-31 --waive "agreed with the works council"
     Close {
         /// The first day.
         from: Date,
         /// The last day.
         to: Date,
+        /// Only this site, by name.
+        #[arg(long, value_name = "NAME")]
+        site: Option<String>,
         /// Only this department, by name.
-        #[arg(long)]
+        #[arg(long, value_name = "NAME", conflicts_with = "site")]
         department: Option<String>,
         /// Why it is closed although something is open.
         #[arg(long, value_name = "REASON")]
@@ -46,23 +52,23 @@ pub enum Command {
 }
 
 pub async fn run(command: Command, config: Config) -> anyhow::Result<ExitCode> {
-    let store = open_store(&config).await?;
+    let engine = engine(&config).await?;
+    let store = &engine.store;
     match command {
         Command::Close {
             from,
             to,
+            site,
             department,
             waive,
         } => {
-            let department = match &department {
-                Some(name) => Some(department_named(&store, name).await?),
-                None => None,
+            let of = match (&site, &department) {
+                (Some(name), _) => Part::Site(site_named(store, name).await?),
+                (None, Some(name)) => Part::Department(department_named(store, name).await?),
+                (None, None) => Part::Everybody,
             };
-            let days = Days {
-                from,
-                to,
-                department,
-            };
+            let days = Days { from, to, of };
+            judge_unreported(&engine, days).await?;
             let tx = store.begin_write().await?;
             let id = tx.close_days(days, waive.as_deref(), author()).await?;
             tx.commit().await?;
@@ -74,24 +80,42 @@ pub async fn run(command: Command, config: Config) -> anyhow::Result<ExitCode> {
             tx.commit().await?;
             println!("period {period} is open again");
         }
-        Command::List => list(&store).await?,
+        Command::List => list(store).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
+/// Closing stores a report for every employed workday, so those that nobody has asked for are judged here and now.
+async fn judge_unreported(engine: &Engine, days: Days) -> anyhow::Result<()> {
+    let tx = engine.store.begin_write().await?;
+    let unreported = tx.judge_unreported(days, author().at).await?;
+    tx.commit().await?;
+    if unreported > 0 {
+        engine.judge.drain().await?;
+    }
+    Ok(())
+}
+
 async fn list(store: &Store) -> anyhow::Result<()> {
-    let departments = store.departments().await?;
+    let (sites, departments) = (store.sites().await?, store.departments().await?);
     let mut rows = Vec::new();
     for period in store.periods(Date::MIN, Date::MAX).await? {
-        let department = period.department_id.map(|id| {
-            let found = departments.iter().find(|one| one.id.0 == id);
-            found.map_or_else(|| id.to_string(), |one| one.name.clone())
-        });
+        let of = match (period.site_id, period.department_id) {
+            (_, Some(id)) => {
+                let found = departments.iter().find(|one| one.id.0 == id);
+                found.map_or_else(|| id.to_string(), |one| one.name.clone())
+            }
+            (Some(id), None) => {
+                let found = sites.iter().find(|one| one.id.0 == id);
+                found.map_or_else(|| id.to_string(), |one| one.name.clone())
+            }
+            (None, None) => "all".to_owned(),
+        };
         rows.push(vec![
             period.id.to_string(),
             period.from_day,
             period.to_day,
-            department.unwrap_or_else(|| "all".to_owned()),
+            of,
             at(Some(period.closed_ms)),
             at(period.reopened_ms),
             period.waiver,
@@ -101,7 +125,7 @@ async fn list(store: &Store) -> anyhow::Result<()> {
         "period",
         "from",
         "to",
-        "department",
+        "of",
         "closed",
         "open again",
         "waived",

@@ -101,5 +101,9 @@ async fn import(
             done.unchanged
         );
     }
+    if done.closed > 0 {
+        let closed = count(done.closed, "closed report stays", "closed reports stay");
+        println!("{closed} as before; what differs is listed with the closed months");
+    }
     Ok(ExitCode::SUCCESS)
 }

@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use store::Store;
 use store::policies::PolicyScope;
 
-use super::{author, department_named, engine, open_store};
+use super::{author, department_named, engine, open_store, site_named};
 use crate::config::Config;
 use crate::output::{count, plain};
 
@@ -130,9 +130,7 @@ fn differences(
 impl Scope {
     async fn find(&self, store: &Store) -> anyhow::Result<PolicyScope> {
         if let Some(name) = &self.site {
-            let site = store.site_by_name(name).await?;
-            let site = site.with_context(|| format!("there is no site {name:?}"))?;
-            return Ok(PolicyScope::Site(site.id));
+            return Ok(PolicyScope::Site(site_named(store, name).await?));
         }
         if let Some(name) = &self.department {
             return Ok(PolicyScope::Department(

@@ -12,7 +12,9 @@ pub struct Model {
     /// Inclusive.
     #[sea_orm(column_type = "Text")]
     pub to_day: String,
-    /// `None`: every department.
+    /// Only this site; `None` with no department either: everybody.
+    pub site_id: Option<i64>,
+    /// Only this department.
     pub department_id: Option<i64>,
     pub closed_ms: i64,
     pub closed_by: Option<i64>,

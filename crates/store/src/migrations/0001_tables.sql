@@ -349,6 +349,7 @@ CREATE TABLE periods (
   id {id},
   from_day {day} NOT NULL,
   to_day {day} NOT NULL,
+  site_id BIGINT REFERENCES sites (id),
   department_id BIGINT REFERENCES departments (id),
   closed_ms BIGINT NOT NULL,
   closed_by BIGINT,

@@ -13,8 +13,8 @@ pub struct ClosedPeriod {
     pub from_day: String,
     /// Inclusive.
     pub to_day: String,
-    /// `None`: every department.
-    pub department_id: Option<i64>,
+    /// Only one site or department; neither: everybody.
+    pub site: Option<String>,
     pub department: Option<String>,
     pub closed_ms: i64,
     pub closed_by: Option<String>,
@@ -26,22 +26,24 @@ pub struct ClosedPeriod {
     pub reopen_reason: Option<String>,
 }
 
-/// The periods that touch the days from one to another, both inclusive, the latest closed first. With a department those that
-/// close it, else all; opened again ones too.
+/// The periods that touch the days from one to another, both inclusive, the latest closed first: those that close something of
+/// the scope, opened again ones too.
 pub async fn periods(
     store: &Store,
+    scope: &Scope,
     from: &str,
     to: &str,
-    department_id: Option<i64>,
 ) -> Result<Vec<ClosedPeriod>, StoreError> {
-    let text = "SELECT p.id, p.from_day, p.to_day, p.department_id, d.name AS department, p.closed_ms, c.name AS closed_by,
+    let text = "SELECT p.id, p.from_day, p.to_day, s.name AS site, d.name AS department, p.closed_ms, c.name AS closed_by,
            p.waiver, p.open_exceptions, p.reopened_ms, o.name AS reopened_by, p.reopen_reason
-         FROM periods p LEFT JOIN departments d ON d.id = p.department_id
+         FROM periods p LEFT JOIN departments d ON d.id = p.department_id LEFT JOIN sites s ON s.id = p.site_id
          LEFT JOIN accounts c ON c.id = p.closed_by LEFT JOIN accounts o ON o.id = p.reopened_by
-         WHERE p.from_day <= $2 AND p.to_day >= $1 AND ($3 = 0 OR p.department_id IS NULL OR p.department_id = $3)
+         WHERE p.from_day <= $4 AND p.to_day >= $3
+           AND ($2 = 0 OR p.department_id IS NULL OR p.department_id = $2)
+           AND ($2 = 0 OR p.site_id IS NULL OR p.site_id = (SELECT x.site_id FROM departments x WHERE x.id = $2))
+           AND ($1 = 0 OR (p.site_id IS NULL OR p.site_id = $1) AND (d.site_id IS NULL OR d.site_id = $1))
          ORDER BY p.id DESC";
-    let values = [from.into(), to.into(), department_id.unwrap_or(0).into()];
-    Ok(sql::fetch(store.read(), text, values).await?)
+    Ok(sql::fetch(store.read(), text, scope.spanning(from, to)).await?)
 }
 
 /// A closed day of a person that the evidence no longer agrees with (R111).
@@ -75,22 +77,14 @@ pub async fn changed_cells(
          WHERE r.workday >= $3 AND r.workday <= $4 AND r.changes_after_close <> ''
            AND ($1 = 0 OR d.site_id = $1) AND ($2 = 0 OR d.id = $2)
          ORDER BY r.workday, e.first_name, e.last_name, e.code";
-    let values = [
-        scope.site_id.unwrap_or(0).into(),
-        scope.department_id.unwrap_or(0).into(),
-        from.into(),
-        to.into(),
-    ];
-    Ok(sql::fetch(store.read(), text, values).await?)
+    Ok(sql::fetch(store.read(), text, scope.spanning(from, to)).await?)
 }
 
 #[cfg(test)]
 mod tests {
-    use attendance::DepartmentId;
-
     use super::*;
     use crate::on_both_databases;
-    use crate::periods::Days;
+    use crate::periods::{Days, Part};
     use crate::testing::{author, employee_fields, report_saying, site};
 
     on_both_databases! {
@@ -107,24 +101,30 @@ mod tests {
             }
             sql::run(&tx.tx, "UPDATE attendance_reports SET changes_after_close = 'late_min,status'", []).await.unwrap();
             sql::run(&tx.tx, "DELETE FROM marked_days", []).await.unwrap();
-            let days = |department: Option<DepartmentId>| Days {
-                from: "2026-04-01".parse().unwrap(),
-                to: "2026-04-30".parse().unwrap(),
-                department,
-            };
-            let first = tx.close_days(days(Some(weaving)), None, author()).await.unwrap();
+            let day = "2026-04-07".parse().unwrap();
+            let days = |of: Part| Days { from: day, to: day, of };
+            let first = tx.close_days(days(Part::Department(weaving)), None, author()).await.unwrap();
             sql::run(&tx.tx, "DELETE FROM marked_days", []).await.unwrap();
-            tx.close_days(days(Some(stores)), None, author()).await.unwrap();
+            tx.close_days(days(Part::Department(stores)), None, author()).await.unwrap();
             tx.reopen_period(first, "a late letter", author()).await.unwrap();
+            sql::run(&tx.tx, "DELETE FROM marked_days", []).await.unwrap();
+            tx.close_days(days(Part::Site(berlin)), None, author()).await.unwrap();
+            let apia = tx.add_site("Apia", "Pacific/Apia", author()).await.unwrap();
             tx.commit().await.unwrap();
 
-            let of = async |department: Option<i64>| periods(&store, "2026-04-30", "2026-05-30", department).await.unwrap();
-            assert_eq!(of(None).await.len(), 2);
-            let found = of(Some(weaving.0)).await;
-            assert_eq!(found.len(), 1, "one department's period does not close another");
-            assert_eq!(found[0].department.as_deref(), Some("Weaving"));
-            assert_eq!(found[0].reopen_reason.as_deref(), Some("a late letter"));
-            assert_eq!(periods(&store, "2026-05-01", "2026-05-30", None).await.unwrap(), []);
+            let of = async |site: Option<i64>, department: Option<i64>| {
+                let scope = Scope { site_id: site, department_id: department };
+                let found = periods(&store, &scope, "2026-04-07", "2026-05-30").await.unwrap();
+                found.into_iter().map(|one| one.department.or(one.site).unwrap_or_default()).collect::<Vec<_>>()
+            };
+            assert_eq!(of(None, None).await, ["Berlin", "Stores", "Weaving"]);
+            assert_eq!(of(Some(berlin.0), None).await, ["Berlin", "Stores", "Weaving"]);
+            assert_eq!(of(None, Some(weaving.0)).await, ["Berlin", "Weaving"], "one department's period does not close another");
+            assert!(of(Some(apia.0), None).await.is_empty(), "nor one site's");
+            let scope = Scope { site_id: None, department_id: Some(weaving.0) };
+            let found = periods(&store, &scope, "2026-04-07", "2026-05-30").await.unwrap();
+            assert_eq!(found[1].reopen_reason.as_deref(), Some("a late letter"));
+            assert_eq!(periods(&store, &Scope::default(), "2026-05-01", "2026-05-30").await.unwrap(), []);
 
             let scope = Scope { site_id: Some(berlin.0), department_id: Some(stores.0) };
             let cells = changed_cells(&store, &scope, "2026-04-01", "2026-04-30").await.unwrap();

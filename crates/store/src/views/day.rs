@@ -95,6 +95,7 @@ pub async fn seen_of(
 #[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
 pub struct CorrectionRow {
     pub id: i64,
+    /// `restore` where it takes back a void.
     pub kind: String,
     pub employee_id: i64,
     /// Site wall time.
@@ -113,8 +114,9 @@ pub async fn corrections(
     before: &str,
 ) -> Result<Vec<CorrectionRow>, StoreError> {
     let text = format!(
-        "SELECT c.id, c.kind, c.employee_id, c.at, c.reason, a.name AS author, c.batch, c.made_ms
-         FROM corrections c LEFT JOIN accounts a ON a.id = c.author_id
+        "SELECT c.id, CASE WHEN v.kind = 'void' THEN 'restore' ELSE c.kind END AS kind, c.employee_id, c.at, c.reason,
+           a.name AS author, c.batch, c.made_ms
+         FROM corrections c LEFT JOIN accounts a ON a.id = c.author_id LEFT JOIN corrections v ON v.id = c.void_correction_id
          WHERE c.employee_id IN {} AND c.at >= $2 AND c.at < $3 ORDER BY c.at_ms, c.id",
         sql::in_ids(store.backend(), 1)
     );

@@ -38,7 +38,8 @@ pub async fn people(store: &Store, correction: i64) -> Result<Vec<CalledPerson>,
            c.direction, c.reason, a.name AS author, c.made_ms, r.workday, r.status, r.stage, r.late_min, r.first_in, r.exceptions,
            (SELECT COUNT(*) FROM punches p WHERE p.employee_id = c.employee_id AND p.instant_ms >= c.at_ms - 64800000
               AND p.instant_ms <= c.at_ms + 64800000 AND substr(COALESCE(p.shifted, p.clock), 1, 10) = substr(c.at, 1, 10)) AS device_punches,
-           EXISTS (SELECT 1 FROM corrections v WHERE v.void_correction_id = c.id) AS voided
+           EXISTS (SELECT 1 FROM corrections v WHERE v.void_correction_id = c.id
+             AND NOT EXISTS (SELECT 1 FROM corrections b WHERE b.void_correction_id = v.id)) AS voided
          FROM corrections c JOIN employees e ON e.id = c.employee_id
          LEFT JOIN departments d ON d.id = e.department_id
          LEFT JOIN accounts a ON a.id = c.author_id

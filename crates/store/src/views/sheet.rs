@@ -19,10 +19,13 @@ pub struct Scope {
 }
 
 impl Scope {
-    fn values(&self) -> [sea_orm::Value; 2] {
+    /// Site and department, `0` for all, and two days.
+    pub(super) fn spanning(&self, from: &str, to: &str) -> [sea_orm::Value; 4] {
         [
             self.site_id.unwrap_or(0).into(),
             self.department_id.unwrap_or(0).into(),
+            from.into(),
+            to.into(),
         ]
     }
 }
@@ -76,9 +79,7 @@ pub async fn people(
            AND (e.employed_to IS NULL OR e.employed_to >= $3)
          ORDER BY d.name, d.id, e.first_name, e.last_name, e.code"
     );
-    let [site, department] = scope.values();
-    let values = [site, department, from.into(), to.into()];
-    Ok(sql::fetch(&tx.tx, &text, values).await?)
+    Ok(sql::fetch(&tx.tx, &text, scope.spanning(from, to)).await?)
 }
 
 /// The person with that code.
@@ -253,9 +254,7 @@ pub async fn closing(
     let text = "SELECT COUNT(*) AS sheets, COUNT(a.locked_ms) AS locked, MAX(a.locked_ms) AS locked_ms
          FROM attendances a JOIN departments d ON d.id = a.department_id
          WHERE ($1 = 0 OR d.site_id = $1) AND ($2 = 0 OR d.id = $2) AND a.workday >= $3 AND a.workday <= $4";
-    let [site, department] = scope.values();
-    let values = [site, department, from.into(), to.into()];
-    let found: Vec<Closing> = sql::fetch(&tx.tx, text, values).await?;
+    let found: Vec<Closing> = sql::fetch(&tx.tx, text, scope.spanning(from, to)).await?;
     Ok(found.into_iter().next().unwrap_or_default())
 }
 

@@ -1,5 +1,6 @@
 //! What the page of a person and the why panel show beside a report: its versions, the raw punches, the names of devices.
 
+use attendance::PunchId;
 use sea_orm::FromQueryResult;
 
 use super::people::PersonPunch;
@@ -147,6 +148,23 @@ pub async fn said(
     .await?)
 }
 
+/// Whether one of these punches is of that person.
+pub async fn any_of(
+    store: &Store,
+    employee_id: i64,
+    punches: &[PunchId],
+) -> Result<bool, StoreError> {
+    if punches.is_empty() {
+        return Ok(false);
+    }
+    let text = format!(
+        "SELECT id FROM punches WHERE id IN {} AND employee_id = $2 LIMIT 1",
+        sql::in_ids(store.backend(), 1)
+    );
+    let values = [sql::json(punches), employee_id.into()];
+    Ok(sql::one(store.read(), &text, values).await?.is_some())
+}
+
 /// A report as the calendar and the strip of a year show it.
 #[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
 pub struct CalendarDay {
@@ -196,6 +214,27 @@ mod tests {
     use crate::testing::{author, employee, report_saying, site};
 
     on_both_databases! {
+        async fn a_punch_is_of_whom_it_is_of(store: Store) {
+            let tx = store.begin_write().await.unwrap();
+            let site = site(&tx).await;
+            let gate = crate::testing::device(&tx, site, "A1").await;
+            let (ada, bo) = (employee(&tx, site, "7").await, employee(&tx, site, "8").await);
+            let row = sql::one(
+                &tx.tx,
+                "INSERT INTO punches (device_id, user_id, clock, zone, instant_ms, received_ms, source, state, verify, employee_id) \
+                 VALUES ($1, '7', '2026-05-04 09:00:00', 'Europe/Berlin', 1777878000000, 0, 'poll', 'none', 'finger', $2) RETURNING id",
+                [gate.0.into(), ada.0.into()],
+            )
+            .await
+            .unwrap()
+            .unwrap();
+            let id = PunchId(row.try_get_by_index(0).unwrap());
+            tx.commit().await.unwrap();
+            for (who, punches, expected) in [(ada, vec![PunchId(99), id], true), (bo, vec![id], false), (ada, vec![], false)] {
+                assert_eq!(any_of(&store, who.0, &punches).await.unwrap(), expected);
+            }
+        }
+
         async fn a_calendar_has_the_reports_of_its_days_only(store: Store) {
             let tx = store.begin_write().await.unwrap();
             let site = site(&tx).await;

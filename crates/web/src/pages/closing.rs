@@ -1,9 +1,10 @@
-//! `/month/{yyyy-mm}/close`: closing a month or one department's, opening it again, and what has changed after it was closed.
+//! `/month/{yyyy-mm}/close`: closing a month, of everybody or of one site or department, opening it again, and what has changed after
+//! it was closed.
 //!
 //! What is open is counted and can be waived by name, with a reason. Only an owner opens a closed period again.
 
 use askama::Template;
-use attendance::DepartmentId;
+use attendance::{DepartmentId, SiteId};
 use axum::Router;
 use axum::extract::{Form, Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -13,12 +14,13 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 use store::StoreError;
-use store::periods::{Days, Open};
+use store::periods::{Days, Open, Part};
 use store::views::closing::{self, ClosedPeriod};
-use store::views::sheet::{self, Closing, Scope};
+use store::views::sheet::{self, Closing, Scope, ScopeName};
 use tower_sessions::Session;
 
-use super::day::words;
+use super::day::{Choice, words};
+use super::devices::form::site_choices;
 use super::form::{Errors, filled, refusal};
 use super::month::month_name;
 use crate::WebState;
@@ -38,7 +40,8 @@ pub(super) fn routes() -> Router<WebState> {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 struct CloseForm {
-    /// Empty or an id.
+    /// Empty or an id, as a select sends it.
+    site: String,
     department: String,
     waiver: String,
 }
@@ -46,6 +49,7 @@ struct CloseForm {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 struct ReopenForm {
+    site: String,
     department: String,
     period: i64,
     reason: String,
@@ -64,7 +68,10 @@ struct ClosingPage<'a> {
     scope: Msg,
     /// The month sheet.
     back: String,
+    site: String,
     department: String,
+    sites: Vec<Choice>,
+    departments: Vec<Choice>,
     standing: Standing,
     open: Open,
     exceptions: String,
@@ -105,10 +112,13 @@ struct Changed {
     fields: String,
 }
 
-/// A month, or one department in it.
+/// A month, or one site or department in it.
 struct Shown {
     month: Month,
-    department: Option<(DepartmentId, String)>,
+    site: Option<i64>,
+    department: Option<i64>,
+    /// Those of the site.
+    departments: Vec<ScopeName>,
     zone: TimeZone,
     today: Date,
     standing: Standing,
@@ -119,29 +129,34 @@ impl Shown {
         state: &WebState,
         visitor: &Visitor,
         month: &str,
+        site: &str,
         department: &str,
     ) -> Result<Self, PageError> {
         visitor.require(visitor.may().close)?;
         let month: Month = month.parse().map_err(|_| PageError::NotFound)?;
+        let frame = state.boards.frame();
+        let site = chosen(site, frame.sites.iter().map(|one| one.id))?;
         let tx = state.store.begin_read().await?;
-        let department = match department {
-            "" => None,
-            id => {
-                let known = sheet::departments(&tx, None).await?;
-                let found = known.into_iter().find(|one| one.id.to_string() == id);
-                let found = found.ok_or(PageError::NotFound)?;
-                Some((DepartmentId(found.id), found.name))
-            }
-        };
+        let departments = sheet::departments(&tx, site).await?;
+        let department = chosen(department, departments.iter().map(|one| one.id))?;
+        let concerned = frame.sites.iter();
+        let concerned = concerned.filter(|one| site.is_none_or(|site| site == one.id));
+        let dates = concerned.map(|one| state.clock.now().to_zoned(format::zone(&one.zone)).date());
+        let zone = site.map_or_else(
+            || frame.zone(),
+            |site| {
+                frame
+                    .site(Some(site))
+                    .map_or(TimeZone::UTC, |one| format::zone(&one.zone))
+            },
+        );
         let mut shown = Self {
-            zone: state.boards.frame().zone(),
-            today: state
-                .clock
-                .now()
-                .to_zoned(state.boards.frame().zone())
-                .date(),
+            today: dates.min().ok_or(PageError::NotFound)?,
             standing: Standing::Running,
+            zone,
+            departments,
             department,
+            site,
             month,
         };
         let (from, to) = shown.texts();
@@ -159,14 +174,18 @@ impl Shown {
         Days {
             from: self.month.first(),
             to: self.month.last(),
-            department: self.department.as_ref().map(|(id, _)| *id),
+            of: match (self.site, self.department) {
+                (_, Some(department)) => Part::Department(DepartmentId(department)),
+                (Some(site), None) => Part::Site(SiteId(site)),
+                (None, None) => Part::Everybody,
+            },
         }
     }
 
     fn scope(&self) -> Scope {
         Scope {
-            site_id: None,
-            department_id: self.department.as_ref().map(|(id, _)| id.0),
+            site_id: self.site,
+            department_id: self.department,
         }
     }
 
@@ -177,10 +196,16 @@ impl Shown {
         )
     }
 
+    /// The scope as a query string.
     fn filter(&self) -> String {
-        match &self.department {
-            Some((id, _)) => format!("?department={}", id.0),
-            None => String::new(),
+        let text = |id: Option<i64>| id.map(|id| id.to_string()).unwrap_or_default();
+        match (self.site, self.department) {
+            (None, None) => String::new(),
+            _ => format!(
+                "?site={}&department={}",
+                text(self.site),
+                text(self.department)
+            ),
         }
     }
 
@@ -188,10 +213,27 @@ impl Shown {
         format!("/month/{}/close{}", self.month, self.filter())
     }
 
+    /// What is closed, in words.
+    fn words(&self, state: &WebState) -> Msg {
+        let frame = state.boards.frame();
+        let department = self.departments.iter();
+        let department = department
+            .filter(|one| Some(one.id) == self.department)
+            .next();
+        let site = frame.sites.iter().find(|one| Some(one.id) == self.site);
+        match (department, site) {
+            (Some(department), _) => {
+                msg("close-scope-department").with("department", &department.name)
+            }
+            (None, Some(site)) => msg("close-scope-site").with("site", &site.name),
+            (None, None) if frame.sites.len() > 1 => msg("close-scope-sites"),
+            (None, None) => msg("close-scope-all"),
+        }
+    }
+
     async fn periods(&self, state: &WebState) -> Result<Vec<ClosedPeriod>, PageError> {
         let (from, to) = self.texts();
-        let department = self.scope().department_id;
-        Ok(closing::periods(&state.store, &from, &to, department).await?)
+        Ok(closing::periods(&state.store, &self.scope(), &from, &to).await?)
     }
 
     async fn page(
@@ -210,21 +252,23 @@ impl Shown {
         let (from, to) = self.texts();
         let periods = self.periods(state).await?;
         let changed = closing::changed_cells(&state.store, &self.scope(), &from, &to).await?;
-        let scope = match &self.department {
-            Some((_, name)) => msg("close-scope-department").with("department", name),
-            None if state.boards.frame().sites.len() > 1 => msg("close-scope-sites"),
-            None => msg("close-scope-all"),
-        };
         html(&ClosingPage {
             heading: month_name(self.month),
             title: msg("close-title").with("month", month_name(self.month)),
-            scope,
+            scope: self.words(state),
             back: format!("/month/{}{}", self.month, self.filter()),
-            department: self
-                .department
-                .as_ref()
-                .map(|(id, _)| id.0.to_string())
-                .unwrap_or_default(),
+            sites: site_choices(state, self.site.unwrap_or(0)),
+            departments: self
+                .departments
+                .iter()
+                .map(|one| Choice {
+                    chosen: Some(one.id) == self.department,
+                    value: one.id.to_string(),
+                    name: one.name.clone(),
+                })
+                .collect(),
+            site: self.site.map(|id| id.to_string()).unwrap_or_default(),
+            department: self.department.map(|id| id.to_string()).unwrap_or_default(),
             exceptions: format!(
                 "/exceptions?month={}{}",
                 self.month,
@@ -283,6 +327,7 @@ impl Shown {
             may_reopen: ui.may.reopen && one.reopened_ms.is_none(),
             scope: one
                 .department
+                .or(one.site)
                 .unwrap_or_else(|| msg("all-departments").to_string()),
             waiver: match one.waiver.as_str() {
                 "" => String::new(),
@@ -292,6 +337,17 @@ impl Shown {
                     .to_string(),
             },
         }
+    }
+}
+
+/// The id that a select sent, one of these; nothing chosen is all.
+fn chosen(text: &str, mut known: impl Iterator<Item = i64>) -> Result<Option<i64>, PageError> {
+    match text {
+        "" => Ok(None),
+        id => known
+            .find(|one| one.to_string() == id)
+            .map(Some)
+            .ok_or(PageError::NotFound),
     }
 }
 
@@ -314,7 +370,7 @@ async fn show(
     Query(form): Query<CloseForm>,
     Told(told): Told,
 ) -> Result<Response, PageError> {
-    let shown = Shown::of(&state, &visitor, &month, &form.department).await?;
+    let shown = Shown::of(&state, &visitor, &month, &form.site, &form.department).await?;
     let none = Errors::default();
     shown
         .page(&state, &visitor, told, &none, String::new(), None)
@@ -328,7 +384,7 @@ async fn close(
     Path(month): Path<String>,
     Form(form): Form<CloseForm>,
 ) -> Result<Response, PageError> {
-    let shown = Shown::of(&state, &visitor, &month, &form.department).await?;
+    let shown = Shown::of(&state, &visitor, &month, &form.site, &form.department).await?;
     let mut errors = Errors::default();
     match shown.standing {
         Standing::Open => {}
@@ -339,7 +395,16 @@ async fn close(
     let waiver = filled(&form.waiver);
     if errors.is_empty() {
         let tx = state.store.begin_write().await?;
+        let unreported = tx.judge_unreported(shown.days(), state.clock.now()).await?;
         let open = tx.open_in(shown.days()).await?;
+        if unreported > 0 {
+            tx.commit().await?;
+            state.engine.edited();
+            errors.add("waiver", msg("close-unreported").count("count", unreported));
+            return shown
+                .page(&state, &visitor, None, &errors, form.waiver, None)
+                .await;
+        }
         if open.unjudged > 0 {
             errors.add(
                 "waiver",
@@ -379,7 +444,7 @@ async fn reopen(
     Form(form): Form<ReopenForm>,
 ) -> Result<Response, PageError> {
     visitor.require(visitor.may().reopen)?;
-    let shown = Shown::of(&state, &visitor, &month, &form.department).await?;
+    let shown = Shown::of(&state, &visitor, &month, &form.site, &form.department).await?;
     let known = shown.periods(&state).await?;
     known
         .iter()

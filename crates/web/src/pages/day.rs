@@ -11,6 +11,7 @@ use serde::Deserialize;
 use store::views::closing;
 use store::views::day::{self, CorrectionRow, DayRow, Seen};
 use store::views::devices;
+use store::views::sheet::Scope;
 
 use super::closing::closed_by;
 use super::devices::form::site_choices;
@@ -323,12 +324,16 @@ pub(crate) async fn show(
             .map(|date| format!("/day/{date}{}", query.with("page", "")))
     };
     let department: Option<i64> = query.department.parse().ok();
-    let mut periods = closing::periods(&state.store, &text, &text, department).await?;
+    let scope = Scope {
+        site_id: query.site,
+        department_id: department,
+    };
+    let mut periods = closing::periods(&state.store, &scope, &text, &text).await?;
     periods.retain(|one| one.reopened_ms.is_none());
     html(&DayPage {
         closed: periods
             .iter()
-            .any(|one| one.department_id.is_none() || one.department_id == department),
+            .any(|one| one.department.is_none() || department.is_some()),
         closed_by: periods
             .iter()
             .map(|one| match (&one.department, department) {

@@ -15,6 +15,7 @@ use jiff::civil::Date;
 use serde::Deserialize;
 use store::views::sheet::Scope;
 
+use super::timecards;
 use crate::WebState;
 use crate::error::PageError;
 use crate::session::Visitor;
@@ -84,7 +85,7 @@ pub(super) fn sent(file: File, name: &str, format: Format) -> Response {
     (headers, Body::from_stream(pieces)).into_response()
 }
 
-/// `/timecard/0007/2026-05.csv`.
+/// `/timecard/0007/2026-05.csv`; without an ending a page to print.
 async fn timecard(
     State(state): State<WebState>,
     visitor: Visitor,
@@ -94,8 +95,11 @@ async fn timecard(
     visitor.require(visitor.may().people)?;
     let (month, format) = split_name(&file, query.bom.is_some());
     let month: Month = month.parse().map_err(|_| PageError::NotFound)?;
+    let Some(format) = format else {
+        return timecards::of_one(&state, &visitor, &code, month).await;
+    };
     let export = Export::Timecard { code, month };
-    send(&state, &export, format.ok_or(PageError::NotFound)?).await
+    send(&state, &export, format).await
 }
 
 /// `/punches/2026-05.csv` or `/punches/2026-05-12.csv`.

@@ -21,6 +21,7 @@ mod roll_call;
 mod rules;
 mod settings;
 mod setup;
+mod timecards;
 pub mod today;
 
 pub(crate) use day::words;
@@ -46,6 +47,7 @@ pub(crate) fn routes() -> Router<WebState> {
         .merge(exceptions::routes())
         .merge(requests::routes())
         .merge(exports::routes())
+        .merge(timecards::routes())
         .merge(reports::routes())
         .merge(planning::routes())
         .merge(settings::routes())

@@ -12,6 +12,8 @@ use axum::extract::{Path, Query, State};
 use axum::response::{Redirect, Response};
 use axum::routing::get;
 use exports::{Export, Month, Totals, Whose};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::Deserialize;
 use store::ReadTx;
 use store::views::closing;
@@ -44,7 +46,7 @@ pub(super) fn routes() -> Router<WebState> {
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-struct MonthQuery {
+pub(super) struct MonthQuery {
     site: Option<i64>,
     /// Empty or an id, as a select sends it.
     department: String,
@@ -63,7 +65,7 @@ impl MonthQuery {
     }
 
     /// The same filters with one of them changed, as a query string. The page starts again.
-    fn with(&self, name: &str, value: &str) -> String {
+    pub(super) fn with(&self, name: &str, value: &str) -> String {
         let site = self.site.map(|site| site.to_string()).unwrap_or_default();
         let mut text = String::new();
         for (key, own) in [
@@ -80,6 +82,46 @@ impl MonthQuery {
         }
         text
     }
+
+    /// Which page is shown of so many people, and all pages as number, filters and whether it is this one; none where one is enough.
+    pub(super) fn pages(
+        &self,
+        people: usize,
+        on_one: usize,
+    ) -> (usize, Vec<(usize, String, bool)>) {
+        let last = people.div_ceil(on_one);
+        let page = self.page.unwrap_or(1).clamp(1, last.max(1));
+        let pages = (1..=last).filter(|_| last > 1).map(|number| {
+            let filters = self.with("page", &number.to_string());
+            (number, filters, number == page)
+        });
+        (page, pages.collect())
+    }
+}
+
+/// The filters with a site that exists, and its zone.
+pub(super) fn at_site(state: &WebState, mut query: MonthQuery) -> (MonthQuery, TimeZone) {
+    let frame = state.boards.frame();
+    let site = frame.site(query.site);
+    query.site = site.map(|site| site.id);
+    let zone = site.map_or_else(|| frame.zone(), |site| format::zone(&site.zone));
+    (query, zone)
+}
+
+/// Whom the filters leave.
+pub(super) async fn people(
+    tx: &ReadTx,
+    query: &MonthQuery,
+    from: &str,
+    to: &str,
+) -> Result<Vec<SheetPerson>, PageError> {
+    let mut people = sheet::people(tx, &query.scope(), from, to).await?;
+    if query.show == EXCEPTIONS {
+        let ids: Vec<i64> = people.iter().map(|person| person.id).collect();
+        let open = sheet::open_exceptions(tx, &ids, from, to).await?;
+        people.retain(|person| open.contains_key(&person.id));
+    }
+    Ok(people)
 }
 
 #[derive(Template)]
@@ -98,6 +140,8 @@ struct MonthPage<'a> {
     /// The files of this view.
     xlsx: String,
     csv: String,
+    /// A time card for each of them.
+    cards: String,
     steps: Steps,
     days: Vec<DayHead>,
     sums: Vec<Msg>,
@@ -183,13 +227,10 @@ struct Steps {
 async fn this_month(
     State(state): State<WebState>,
     visitor: Visitor,
-    Query(mut query): Query<MonthQuery>,
+    Query(query): Query<MonthQuery>,
 ) -> Result<Redirect, PageError> {
     visitor.require(visitor.may().people)?;
-    let frame = state.boards.frame();
-    let site = frame.site(query.site);
-    query.site = site.map(|site| site.id);
-    let zone = site.map_or_else(|| frame.zone(), |site| format::zone(&site.zone));
+    let (query, zone) = at_site(&state, query);
     let month = Month::of(state.clock.now().to_zoned(zone).date());
     Ok(Redirect::to(&format!(
         "/month/{month}{}",
@@ -201,16 +242,15 @@ async fn show(
     State(state): State<WebState>,
     visitor: Visitor,
     Path(month): Path<String>,
-    Query(mut query): Query<MonthQuery>,
+    Query(query): Query<MonthQuery>,
 ) -> Result<Response, PageError> {
     visitor.require(visitor.may().people)?;
     let (name, file) = split_name(&month, query.bom.is_some());
     let month: Month = name.parse().map_err(|_| PageError::NotFound)?;
     let ui = visitor.ui(&state, Section::Month);
+    let (query, zone) = at_site(&state, query);
     let frame = state.boards.frame();
     let site = frame.site(query.site);
-    query.site = site.map(|site| site.id);
-    let zone = site.map_or_else(|| frame.zone(), |site| format::zone(&site.zone));
 
     let tx = state.store.begin_read().await?;
     let (from, to) = (month.first().to_string(), month.last().to_string());
@@ -228,20 +268,7 @@ async fn show(
         return send(&state, &Export::Month { month, whose }, format).await;
     }
     let count = people.len();
-    let page = query
-        .page
-        .unwrap_or(1)
-        .clamp(1, count.div_ceil(PAGE).max(1));
-    let pages = (1..=count.div_ceil(PAGE)).filter(|_| count > PAGE);
-    let pages = pages
-        .map(|number| {
-            (
-                number,
-                query.with("page", &number.to_string()),
-                number == page,
-            )
-        })
-        .collect();
+    let (page, pages) = query.pages(count, PAGE);
     let people: Vec<SheetPerson> = people
         .into_iter()
         .skip((page - 1) * PAGE)
@@ -257,7 +284,7 @@ async fn show(
     drop(tx);
 
     let today = ui.now.to_zoned(zone.clone()).date();
-    let periods = closing::periods(&state.store, &from, &to, query.scope().department_id).await?;
+    let periods = closing::periods(&state.store, &query.scope(), &from, &to).await?;
     let closed = periods.iter().filter(|one| one.reopened_ms.is_none());
     let days = day_heads(month, &reports);
     let groups = groups(&people, &reports, &days);
@@ -268,15 +295,6 @@ async fn show(
         Some(department) => msg("month-scope-department").with("department", &department.name),
         None => msg("month-scope-all"),
     };
-    let printed = msg("month-printed").with(
-        "time",
-        msg("moment-date")
-            .with(
-                "date",
-                format::short_date(today, today.yesterday().unwrap_or(today)),
-            )
-            .with("time", format::clock_time(ui.now, &zone)),
-    );
     html(&MonthPage {
         closed_by: match steps.closed {
             Some(_) => closed
@@ -317,7 +335,8 @@ async fn show(
             "paper-a4"
         },
         legend: legend(),
-        printed: printed.to_string(),
+        printed: printed(ui.now, &zone).to_string(),
+        cards: format!("/timecards/{month}{}", query.with("", "")),
         clear: format!("/month/{month}{}", query.with("show", "")),
         steps,
         days,
@@ -327,6 +346,16 @@ async fn show(
         query: &query,
         ui: &ui,
     })
+}
+
+/// When a page is printed, with the year.
+pub(super) fn printed(now: Timestamp, zone: &TimeZone) -> Msg {
+    let today = now.to_zoned(zone.clone()).date();
+    let date = format::short_date(today, today.yesterday().unwrap_or(today));
+    let time = msg("moment-date")
+        .with("date", date)
+        .with("time", format::clock_time(now, zone));
+    msg("month-printed").with("time", time)
 }
 
 /// `May 2026`.
@@ -346,7 +375,7 @@ async fn steps(
     month: Month,
     open: &HashMap<i64, i64>,
     people: &[i64],
-    zone: &jiff::tz::TimeZone,
+    zone: &TimeZone,
 ) -> Result<Steps, PageError> {
     let (from, to) = (month.first().to_string(), month.last().to_string());
     let on = |ms: i64| {
@@ -375,15 +404,16 @@ async fn steps(
     } else {
         EXCEPTIONS
     };
-    let department = match query.department.as_str() {
-        "" => String::new(),
-        id => format!("?department={}", path_part(id)),
-    };
+    let mut close = query.clone();
+    close.show.clear();
+    if state.boards.frame().sites.len() < 2 {
+        close.site = None;
+    }
     Ok(Steps {
         close: visitor
             .may()
             .close
-            .then(|| format!("/month/{month}/close{department}")),
+            .then(|| format!("/month/{month}/close{}", close.with("", ""))),
         exceptions: open.values().sum(),
         people: open.len(),
         toggle: format!("/month/{month}{}", query.with("show", toggle)),
@@ -538,10 +568,15 @@ fn sums(totals: &Totals) -> Vec<String> {
         .map(|(key, _)| match (*key, named[key]) {
             (_, 0) => String::new(),
             // To the minute: a sheet adds up by hand (R9).
-            ("overtime_min", minutes) => format!("{}:{:02}", minutes / 60, minutes % 60),
+            ("overtime_min", minutes) => hours(minutes),
             (_, value) => value.to_string(),
         })
         .collect()
+}
+
+/// `7:49`.
+pub(super) fn hours(minutes: i64) -> String {
+    format!("{}:{:02}", minutes / 60, minutes % 60)
 }
 
 fn legend() -> Vec<(&'static str, Msg)> {

@@ -4,6 +4,7 @@
 mod away;
 mod calendar;
 mod correct;
+mod follow;
 mod form;
 mod import;
 mod me;
@@ -55,6 +56,7 @@ pub(super) fn routes() -> Router<WebState> {
             "/people/{code}/{date}/leave",
             get(away::new_leave).post(away::add),
         )
+        .route("/live/people/{code}", get(follow::follow))
         .merge(me::routes())
 }
 

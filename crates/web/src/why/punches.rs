@@ -39,7 +39,10 @@ impl Words<'_> {
             "device" => self.device(text(&punch["device"])),
             source => msg(format!("why-source-{source}")).to_string(),
         };
-        let void = (punch["ignored"] != "voided").then(|| text(&punch["id"]).to_owned());
+        let (void, restore) = match text(&punch["ignored"]) {
+            "voided" => (None, punch["by"].as_str().map(str::to_owned)),
+            _ => (Some(text(&punch["id"]).to_owned()), None),
+        };
         Row {
             time: time.unwrap_or_default(),
             place,
@@ -47,6 +50,7 @@ impl Words<'_> {
             detail: self.detail(punch),
             mark: mark(punch),
             void,
+            restore,
             ..Row::default()
         }
     }

@@ -53,6 +53,8 @@ pub struct Row {
     pub mark: Mark,
     /// The punch or correction it is about, as in the facts, if it can still be voided.
     pub void: Option<String>,
+    /// The void that took it out, if that can be taken back.
+    pub restore: Option<String>,
     /// The serial number of the device it is about.
     pub device: Option<String>,
     /// What was not read of it, as a query.
@@ -493,7 +495,8 @@ impl Words<'_> {
                 continue;
             };
             let made = format::instant(entry.made_ms);
-            let key = match (entry.kind.as_str(), entry.void_correction_id) {
+            let key = match (text(&values["kind"]), entry.void_correction_id) {
+                ("restore", _) => "why-said-restore",
                 ("void", Some(_)) => "why-said-void-entry",
                 ("void", None) => "why-said-void",
                 _ => "why-said-add",

@@ -6,7 +6,7 @@ use axum::response::Response;
 use store::calendar::LeaveType;
 use tower_sessions::Session;
 
-use super::correct::{Corrected, refused};
+use super::correct::{Corrected, Sent, Tried};
 use crate::WebState;
 use crate::error::{PageError, html};
 use crate::pages::away::AwayForm;
@@ -93,19 +93,18 @@ pub(super) async fn add(
     if let (Some(away), Some(reason), true) = (away, reason, errors.is_empty()) {
         let new = away.of(corrected.employee, reason);
         let tx = state.store.begin_write().await?;
-        match tx.add_leave(&new, visitor.author(&state)).await {
-            Ok(_) if form.step == "save" => {
-                tx.commit().await?;
-                let title = msg(format!("away-added-{}", away.kind.as_str()));
-                return corrected
-                    .saved(&state, &session, title, None, &form.back)
-                    .await;
-            }
-            Ok(_) => changes = corrected.preview(&state, tx).await?,
-            Err(error) => {
-                tx.rollback().await?;
-                errors.add("from", refused(error)?);
-            }
+        let done = tx.add_leave(&new, visitor.author(&state)).await;
+        let title = msg(format!("away-added-{}", away.kind.as_str()));
+        let sent = Sent {
+            step: &form.step,
+            back: &form.back,
+        };
+        let done = (tx, done.map(|_| None));
+        let tried = corrected.tried(&state, &session, done, sent, title);
+        match tried.await? {
+            Tried::Kept(answer) => return Ok(answer),
+            Tried::Seen(days) => changes = Some(days),
+            Tried::Refused(why) => errors.add("from", why),
         }
     }
     let ui = visitor.ui(&state, Section::People);

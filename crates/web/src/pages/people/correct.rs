@@ -1,5 +1,5 @@
-//! Adding a punch and voiding one, on a day of a person. Nothing overwrites what a device recorded, and what the days become is
-//! shown before anything is saved.
+//! Adding a punch, voiding one and taking a void back, on a day of a person. Nothing overwrites what a device recorded, and what
+//! the days become is shown before anything is saved.
 
 use askama::Template;
 use attendance::{CorrectionId, EmployeeId, PunchId, PunchState};
@@ -21,7 +21,7 @@ use crate::pages::changes::{ChangedDay, changed_day, worth_showing};
 use crate::pages::day::Choice;
 use crate::pages::form::{Errors, filled, own_path, refusal};
 use crate::session::{Outcome, Visitor, leave};
-use crate::text::msg;
+use crate::text::{Msg, msg};
 use crate::ui::{Section, Ui};
 use crate::why::{Row, Why};
 
@@ -47,7 +47,7 @@ pub(super) struct CorrectForm {
     time: String,
     /// Empty: no direction.
     state: String,
-    /// Of a void: the punch or entry, as the why panel calls it.
+    /// Of a void: the punch or entry, as the why panel calls it; the void itself when that is taken back.
     id: String,
     reason: String,
     /// Where to go on; a path of ours.
@@ -56,13 +56,22 @@ pub(super) struct CorrectForm {
     step: String,
 }
 
+impl CorrectForm {
+    fn sent(&self) -> Sent<'_> {
+        Sent {
+            step: &self.step,
+            back: &self.back,
+        }
+    }
+}
+
 #[derive(Template)]
 #[template(path = "person_correct.html")]
 struct CorrectPage<'a> {
     ui: &'a Ui,
     errors: &'a Errors,
     form: &'a CorrectForm,
-    /// The punch that is voided; none when one is added.
+    /// The punch that is voided or counts again; none when one is added.
     voided: Option<Row>,
     name: String,
     title: String,
@@ -107,10 +116,11 @@ impl Corrected {
         &self.panel.why
     }
 
-    /// A punch of the day that still counts for something, by the name that the panel gives it.
+    /// A punch of the day that can be voided or restored, by the name that the panel gives it or its void.
     fn punch(&self, id: &str) -> Option<(Row, Voided)> {
         let mut rows = self.panel.story.steps.iter().flat_map(|step| &step.rows);
-        let row = rows.find(|row| row.void.as_deref() == Some(id))?.clone();
+        let named = |row: &&Row| [&row.void, &row.restore].contains(&&Some(id.to_owned()));
+        let row = rows.find(named)?.clone();
         let what = match id.strip_prefix('c') {
             Some(entry) => Voided::Correction(CorrectionId(entry.parse().ok()?)),
             None => Voided::Punch(PunchId(id.parse().ok()?)),
@@ -129,7 +139,8 @@ impl Corrected {
     ) -> Result<Response, PageError> {
         let ui = visitor.ui(state, Section::People);
         let zone = self.why().zone();
-        let (title, action) = match voided {
+        let (title, action) = match &voided {
+            Some(row) if row.restore.is_some() => (msg("correct-restore"), "void"),
             Some(_) => (msg("correct-void"), "void"),
             None => (msg("correct-add"), "add"),
         };
@@ -157,12 +168,31 @@ impl Corrected {
         })
     }
 
-    /// What the days become by what `tx` has changed; it is given up afterwards.
-    pub async fn preview(
+    /// Keeps what was entered with a transaction, if that is asked for, or gives it up and shows what it would do.
+    pub async fn tried(
         &self,
         state: &WebState,
-        tx: WriteTx,
-    ) -> Result<Option<Vec<ChangedDay>>, PageError> {
+        session: &Session,
+        (tx, done): (WriteTx, Result<Option<CorrectionId>, StoreError>),
+        form: Sent<'_>,
+        title: Msg,
+    ) -> Result<Tried, PageError> {
+        match done {
+            Ok(added) if form.step == "save" => {
+                tx.commit().await?;
+                let answer = self.saved(state, session, title, added, form.back);
+                Ok(Tried::Kept(answer.await?))
+            }
+            Ok(_) => Ok(Tried::Seen(self.preview(state, tx).await?)),
+            Err(error) => {
+                tx.rollback().await?;
+                Ok(Tried::Refused(refused(error)?))
+            }
+        }
+    }
+
+    /// What the days become by what `tx` has changed; it is given up afterwards.
+    async fn preview(&self, state: &WebState, tx: WriteTx) -> Result<Vec<ChangedDay>, PageError> {
         let judge = &state.engine.judge;
         let changed = judge.preview(&tx, &[self.employee], PREVIEWED).await;
         tx.rollback().await?;
@@ -171,14 +201,14 @@ impl Corrected {
         changed.sort_by_key(|one| one.workday);
         let today = self.why().zone().to_datetime(state.clock.now()).date();
         let days = changed.iter().filter_map(|one| changed_day(one, today));
-        Ok(Some(days.collect()))
+        Ok(days.collect())
     }
 
-    pub async fn saved(
+    async fn saved(
         &self,
         state: &WebState,
         session: &Session,
-        title: crate::text::Msg,
+        title: Msg,
         added: Option<CorrectionId>,
         back: &str,
     ) -> Result<Response, PageError> {
@@ -196,6 +226,25 @@ impl Corrected {
         };
         Ok(Redirect::to(&to).into_response())
     }
+}
+
+/// What every form of an entry sends beside it.
+#[derive(Clone, Copy)]
+pub(super) struct Sent<'a> {
+    /// `save`, or only a look.
+    pub step: &'a str,
+    /// Where to go on.
+    pub back: &'a str,
+}
+
+/// What came of an entry.
+pub(super) enum Tried {
+    /// It is kept, and this leads on.
+    Kept(Response),
+    /// It was only looked at.
+    Seen(Vec<ChangedDay>),
+    /// Why not, for beside its field.
+    Refused(String),
 }
 
 pub(super) async fn new_punch(
@@ -227,22 +276,14 @@ pub(super) async fn add(
     if let (Some(at), Some(reason), true) = (at, reason, errors.is_empty()) {
         let tx = state.store.begin_write().await?;
         let author = visitor.author(&state);
-        match tx
-            .add_punch(corrected.employee, at, key.copied(), &reason, author)
-            .await
-        {
-            Ok(id) if form.step == "save" => {
-                tx.commit().await?;
-                let title = msg("correct-added").with("time", at.strftime("%H:%M:%S"));
-                return corrected
-                    .saved(&state, &session, title, Some(id), &form.back)
-                    .await;
-            }
-            Ok(_) => changes = corrected.preview(&state, tx).await?,
-            Err(error) => {
-                tx.rollback().await?;
-                errors.add("time", refused(error)?);
-            }
+        let done = tx.add_punch(corrected.employee, at, key.copied(), &reason, author);
+        let done = done.await.map(Some);
+        let title = msg("correct-added").with("time", at.strftime("%H:%M:%S"));
+        let tried = corrected.tried(&state, &session, (tx, done), form.sent(), title);
+        match tried.await? {
+            Tried::Kept(answer) => return Ok(answer),
+            Tried::Seen(days) => changes = Some(days),
+            Tried::Refused(why) => errors.add("time", why),
         }
     }
     corrected.page(&state, &visitor, &form, None, &errors, changes)
@@ -321,19 +362,18 @@ pub(super) async fn void(
     let reason = reason_of(&corrected, &form, &mut errors);
     if let (Some(reason), true) = (reason, errors.is_empty()) {
         let tx = state.store.begin_write().await?;
-        match tx.void(what, &reason, visitor.author(&state)).await {
-            Ok(_) if form.step == "save" => {
-                tx.commit().await?;
-                let title = msg("correct-voided").with("time", &row.time);
-                return corrected
-                    .saved(&state, &session, title, None, &form.back)
-                    .await;
-            }
-            Ok(_) => changes = corrected.preview(&state, tx).await?,
-            Err(error) => {
-                tx.rollback().await?;
-                errors.add("reason", refused(error)?);
-            }
+        let done = tx.void(what, &reason, visitor.author(&state)).await;
+        let key = match row.restore {
+            Some(_) => "correct-restored",
+            None => "correct-voided",
+        };
+        let title = msg(key).with("time", &row.time);
+        let done = (tx, done.map(|_| None));
+        let tried = corrected.tried(&state, &session, done, form.sent(), title);
+        match tried.await? {
+            Tried::Kept(answer) => return Ok(answer),
+            Tried::Seen(days) => changes = Some(days),
+            Tried::Refused(why) => errors.add("reason", why),
         }
     }
     corrected.page(&state, &visitor, &form, Some(row), &errors, changes)

@@ -49,11 +49,14 @@ struct PersonPage<'a> {
     told: Option<crate::session::Outcome>,
     person: &'a PersonRow,
     edit_href: String,
+    card_href: String,
     add_href: String,
     caption: String,
     facts: Vec<(String, String)>,
     users: Vec<User>,
     month: String,
+    /// `2026-05`.
+    month_key: String,
     previous: String,
     next: String,
     weekdays: Vec<String>,
@@ -162,6 +165,11 @@ pub(super) async fn show(
     html(&PersonPage {
         told,
         edit_href: format!("{base}/edit"),
+        card_href: format!(
+            "/timecard/{}/{}",
+            path_part(&person.code),
+            month.strftime("%Y-%m")
+        ),
         add_href: format!("{base}/{}/add", chosen.unwrap_or(today)),
         caption: [Some(person.code.clone()), person.shift.clone()]
             .into_iter()
@@ -171,6 +179,7 @@ pub(super) async fn show(
         facts: facts(&person, today),
         users: users.into_iter().map(user).collect(),
         month: format::month(month).to_string(),
+        month_key: month.strftime("%Y-%m").to_string(),
         previous: link(month.saturating_sub(Span::new().months(1))),
         next: link(after),
         weekdays: (0..7)

@@ -223,13 +223,13 @@ async fn finish(
     session: &Session,
     form: &CalendarForm,
     (tx, done): (store::WriteTx, Result<(), StoreError>),
-    (field, title): (&'static str, &'static str),
+    (field, title, text): (&'static str, &'static str, Msg),
 ) -> Result<Response, PageError> {
     match done {
         Ok(()) => {
             tx.commit().await?;
             state.engine.edited();
-            let outcome = Outcome::done("/calendar", msg(title), msg("rules-saved-text"));
+            let outcome = Outcome::done("/calendar", msg(title), text);
             leave(session, &outcome).await?;
             Ok(Redirect::to("/calendar").into_response())
         }
@@ -240,6 +240,14 @@ async fn finish(
             let query = CalendarQuery::default();
             page(state, visitor, None, &query, form, &errors).await
         }
+    }
+}
+
+/// What becomes of the days, of which so many reports are closed.
+fn effect(closed: u64) -> Msg {
+    match closed {
+        0 => msg("rules-saved-text"),
+        _ => msg("calendar-closed-stayed").count("count", closed),
     }
 }
 
@@ -266,8 +274,9 @@ pub(super) async fn add_holiday(
     let tx = state.store.begin_write().await?;
     let author = visitor.author(&state);
     let done = tx.add_holiday(site, day, &form.holiday, author).await;
+    let text = effect(done.as_ref().map_or(0, |change| change.closed));
     let done = (tx, done.map(drop));
-    let said = ("holiday", "calendar-holiday-added");
+    let said = ("holiday", "calendar-holiday-added", text);
     finish(&state, &visitor, &session, &form, done, said).await
 }
 
@@ -293,7 +302,7 @@ pub(super) async fn add_leave(
     let tx = state.store.begin_write().await?;
     let done = tx.add_leave(&new, visitor.author(&state)).await;
     let done = (tx, done.map(drop));
-    let said = ("from", "calendar-leave-added");
+    let said = ("from", "calendar-leave-added", effect(0));
     finish(&state, &visitor, &session, &form, done, said).await
 }
 
@@ -320,7 +329,7 @@ pub(super) async fn save_type(
         }
         Err(_) => tx.add_leave_type(name, code, paid, author).await.map(drop),
     };
-    let said = ("type_name", "calendar-type-saved");
+    let said = ("type_name", "calendar-type-saved", effect(0));
     finish(&state, &visitor, &session, &form, (tx, done), said).await
 }
 
@@ -338,11 +347,13 @@ pub(super) async fn remove(
     let (done, said) = match form.what.as_str() {
         "holiday" => {
             let done = tx.remove_holiday(id, author).await;
-            (done, ("holiday", "calendar-holiday-removed"))
+            let text = effect(done.as_ref().map_or(0, |change| change.closed));
+            let said = ("holiday", "calendar-holiday-removed", text);
+            (done.map(drop), said)
         }
         _ => {
             let done = tx.remove_leave(id, author).await;
-            (done, ("leave", "calendar-leave-removed"))
+            (done, ("leave", "calendar-leave-removed", effect(0)))
         }
     };
     finish(&state, &visitor, &session, &form, (tx, done), said).await
