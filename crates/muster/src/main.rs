@@ -63,6 +63,9 @@ enum Command {
     /// The people.
     #[command(subcommand)]
     Employee(commands::employee::Command),
+    /// Who may sign in, and who leads which department.
+    #[command(subcommand)]
+    User(commands::user::Command),
     /// What people work on single days.
     #[command(subcommand)]
     Roster(commands::planning::Roster),
@@ -138,6 +141,7 @@ async fn run(args: Args, config: Config) -> anyhow::Result<ExitCode> {
         Command::Terminal(terminal) => return commands::terminal::run(terminal, &config).await,
         Command::Device(device) => return commands::device::run(device, config).await,
         Command::Employee(employee) => return commands::employee::run(employee, config).await,
+        Command::User(user) => return commands::user::run(user, config).await,
         Command::Roster(roster) => return commands::planning::roster(roster, config).await,
         Command::Holiday(holiday) => return commands::planning::holiday(holiday, config).await,
         Command::Leave(leave) => return commands::planning::leave(leave, config).await,

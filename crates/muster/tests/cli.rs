@@ -6,6 +6,8 @@ mod discover;
 mod fingerprints;
 #[path = "cli/report.rs"]
 mod report;
+#[path = "cli/user.rs"]
+mod user;
 #[path = "cli/waiting.rs"]
 mod waiting;
 #[path = "cli/why.rs"]

@@ -1,13 +1,13 @@
-//! Who may sign in: accounts, their sessions, and the one-time links that make the first one or reset a password.
+//! Who may sign in: accounts, their sessions, and the one-time links that make the first one or reset an owner's password.
 //!
-//! Passwords arrive hashed. Tokens are stored as SHA-256 only. Sessions and links use real time.
+//! The links by which everybody else chooses a password are in `sign_in_links.rs`. Passwords arrive hashed. Tokens are stored as SHA-256 only. Sessions and links use real time.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 use attendance::{AccountId, EmployeeId};
 use jiff::{SignedDuration, Timestamp};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, Set};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, Set};
 
 use crate::audit::Author;
 use crate::entities::{accounts, sign_in_sessions};
@@ -61,12 +61,22 @@ pub struct Account {
     pub id: AccountId,
     pub email: String,
     pub name: String,
-    /// PHC string.
+    /// PHC string; empty as long as nobody has chosen a password.
     pub password_hash: String,
     pub roles: BTreeSet<Role>,
     pub employee: Option<EmployeeId>,
+    pub signed_in: Option<Timestamp>,
     /// Since when it may not sign in any more.
     pub disabled: Option<Timestamp>,
+}
+
+impl Account {
+    /// Whether it is an owner's who can sign in.
+    pub fn is_working_owner(&self) -> bool {
+        self.disabled.is_none()
+            && !self.password_hash.is_empty()
+            && self.roles.contains(&Role::Owner)
+    }
 }
 
 impl fmt::Debug for Account {
@@ -88,6 +98,7 @@ impl From<accounts::Model> for Account {
             password_hash: row.password_hash,
             roles: row.roles.split(',').filter_map(Role::from_name).collect(),
             employee: row.employee_id.map(EmployeeId),
+            signed_in: row.signed_in_ms.map(instant),
             disabled: row.disabled_ms.map(instant),
         }
     }
@@ -98,10 +109,30 @@ impl From<accounts::Model> for Account {
 pub struct NewAccount {
     pub email: String,
     pub name: String,
-    /// PHC string.
+    /// PHC string, or empty for somebody who chooses a password by a link.
     pub password_hash: String,
     pub roles: BTreeSet<Role>,
     pub employee: Option<EmployeeId>,
+}
+
+/// What can be changed of an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountFields {
+    pub email: String,
+    pub name: String,
+    pub roles: BTreeSet<Role>,
+    pub employee: Option<EmployeeId>,
+}
+
+impl From<&Account> for AccountFields {
+    fn from(account: &Account) -> Self {
+        Self {
+            email: account.email.clone(),
+            name: account.name.clone(),
+            roles: account.roles.clone(),
+            employee: account.employee,
+        }
+    }
 }
 
 impl fmt::Debug for NewAccount {
@@ -129,16 +160,7 @@ impl WriteTx {
         new: &NewAccount,
         author: Author,
     ) -> Result<AccountId, StoreError> {
-        let email = email_key(&new.email);
-        let name = tidy_text(&new.name);
-        if !email.contains('@') {
-            return Err(StoreError::Invalid(format!(
-                "{email:?} is no e-mail address"
-            )));
-        }
-        if name.is_empty() {
-            return Err(StoreError::Invalid("an account needs a name".to_owned()));
-        }
+        let (email, name) = address_and_name(&new.email, &new.name)?;
         let row = accounts::ActiveModel {
             email: Set(email.clone()),
             name: Set(name),
@@ -146,6 +168,7 @@ impl WriteTx {
             roles: Set(roles_text(&new.roles)),
             employee_id: Set(new.employee.map(|id| id.0)),
             created_ms: Set(author.at_ms()),
+            signed_in_ms: Set(None),
             disabled_ms: Set(None),
             ..Default::default()
         };
@@ -154,9 +177,73 @@ impl WriteTx {
             .await
             .map_err(|error| StoreError::duplicate(error, "an account with the address", &email))?
             .last_insert_id;
-        let detail = serde_json::json!({ "roles": roles_text(&new.roles) });
+        let detail =
+            serde_json::json!({ "roles": roles_text(&new.roles), "employee": new.employee });
         self.audit(author, "account.add", &email, detail).await?;
         Ok(AccountId(id))
+    }
+
+    /// Changes an account; what is the same already is not audited.
+    ///
+    /// # Errors
+    /// [`StoreError::LastOwner`] when nobody would be left who can sign in as owner; else as [`WriteTx::add_account`].
+    pub async fn edit_account(
+        &self,
+        id: AccountId,
+        fields: &AccountFields,
+        author: Author,
+    ) -> Result<(), StoreError> {
+        let (email, name) = address_and_name(&fields.email, &fields.name)?;
+        let account = self.known_account(id).await?;
+        if !fields.roles.contains(&Role::Owner) {
+            self.leave_an_owner(&account).await?;
+        }
+        let before = AccountFields::from(&account);
+        let after = AccountFields {
+            email: email.clone(),
+            name: name.clone(),
+            ..fields.clone()
+        };
+        if before == after {
+            return Ok(());
+        }
+        let row = accounts::ActiveModel {
+            id: Set(id.0),
+            email: Set(email.clone()),
+            name: Set(name.clone()),
+            roles: Set(roles_text(&fields.roles)),
+            employee_id: Set(fields.employee.map(|id| id.0)),
+            ..Default::default()
+        };
+        row.update(&self.tx)
+            .await
+            .map_err(|error| StoreError::duplicate(error, "an account with the address", &email))?;
+        let detail = serde_json::json!({
+            "email": email,
+            "name": name,
+            "roles": roles_text(&fields.roles),
+            "employee": fields.employee,
+        });
+        self.audit(author, "account.edit", &before.email, detail)
+            .await
+    }
+
+    pub(crate) async fn known_account(&self, id: AccountId) -> Result<Account, StoreError> {
+        let row = accounts::Entity::find_by_id(id.0).one(&self.tx).await?;
+        row.map(Account::from)
+            .ok_or_else(|| StoreError::not_found("account", id))
+    }
+
+    async fn leave_an_owner(&self, without: &Account) -> Result<(), StoreError> {
+        let others = accounts::Entity::find().filter(accounts::Column::Id.ne(without.id.0));
+        let others = others.all(&self.tx).await?;
+        let left = others
+            .into_iter()
+            .any(|row| Account::from(row).is_working_owner());
+        match without.is_working_owner() && !left {
+            true => Err(StoreError::LastOwner),
+            false => Ok(()),
+        }
     }
 
     /// Makes the first account, with the roles owner, HR and IT, and uses up its link. `None` when the link is unknown, old or
@@ -206,6 +293,7 @@ impl WriteTx {
         Ok(true)
     }
 
+    /// Voids the links by which another password could be chosen.
     pub async fn set_password_hash(
         &self,
         account: AccountId,
@@ -218,16 +306,23 @@ impl WriteTx {
             [account.0.into(), password_hash.into()],
         )
         .await?;
+        self.void_sign_in_links(account).await?;
         self.audit_account(changed, account, "account.password", author)
             .await
     }
 
-    /// The account may not sign in any more. What it did keeps its name.
+    /// The account may not sign in any more, nor by a link. What it did keeps its name.
+    ///
+    /// # Errors
+    /// [`StoreError::LastOwner`] when nobody would be left who can sign in as owner.
     pub async fn disable_account(
         &self,
         account: AccountId,
         author: Author,
     ) -> Result<(), StoreError> {
+        self.leave_an_owner(&self.known_account(account).await?)
+            .await?;
+        self.void_sign_in_links(account).await?;
         let changed = sql::run(
             &self.tx,
             "UPDATE accounts SET disabled_ms = COALESCE(disabled_ms, $2) WHERE id = $1",
@@ -236,6 +331,30 @@ impl WriteTx {
         .await?;
         self.audit_account(changed, account, "account.disable", author)
             .await
+    }
+
+    /// The account may sign in again, with the password it had.
+    pub async fn enable_account(
+        &self,
+        account: AccountId,
+        author: Author,
+    ) -> Result<(), StoreError> {
+        let changed = sql::run(
+            &self.tx,
+            "UPDATE accounts SET disabled_ms = NULL WHERE id = $1",
+            [account.0.into()],
+        )
+        .await?;
+        self.audit_account(changed, account, "account.enable", author)
+            .await
+    }
+
+    /// Notes that somebody signed in.
+    pub async fn note_sign_in(&self, account: AccountId, at: Timestamp) -> Result<(), StoreError> {
+        let values = [account.0.into(), at.as_millisecond().into()];
+        let text = "UPDATE accounts SET signed_in_ms = $2 WHERE id = $1";
+        sql::run(&self.tx, text, values).await?;
+        Ok(())
     }
 
     async fn audit_account(
@@ -265,7 +384,7 @@ impl WriteTx {
         Ok(token)
     }
 
-    /// Uses up a one-time link; `false` when it is unknown, old or used.
+    /// Uses up a one-time link of whoever runs the server; `false` when it is unknown, old, used, or another kind of link.
     pub async fn use_setup_link(
         &self,
         token: &str,
@@ -273,7 +392,8 @@ impl WriteTx {
     ) -> Result<bool, StoreError> {
         let used = sql::run(
             &self.tx,
-            "UPDATE setup_links SET used_ms = $2 WHERE token_hash = $1 AND used_ms IS NULL AND expires_ms > $2",
+            "UPDATE setup_links SET used_ms = $2 WHERE token_hash = $1 AND used_ms IS NULL AND expires_ms > $2 \
+               AND account_id IS NULL",
             [token_hash(token).into(), real_now.as_millisecond().into()],
         )
         .await?;
@@ -348,12 +468,10 @@ impl Store {
     /// Whether somebody with the role owner can sign in. While nobody can, `serve` prints a one-time link.
     pub async fn has_owner(&self) -> Result<bool, StoreError> {
         let accounts = self.accounts().await?;
-        Ok(accounts
-            .iter()
-            .any(|account| account.disabled.is_none() && account.roles.contains(&Role::Owner)))
+        Ok(accounts.iter().any(Account::is_working_owner))
     }
 
-    /// Whether a one-time link may still be used.
+    /// Whether a one-time link of whoever runs the server may still be used.
     pub async fn setup_link_works(
         &self,
         token: &str,
@@ -361,7 +479,7 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let row = sql::one(
             self.read(),
-            "SELECT 1 FROM setup_links WHERE token_hash = $1 AND used_ms IS NULL AND expires_ms > $2",
+            "SELECT 1 FROM setup_links WHERE token_hash = $1 AND used_ms IS NULL AND expires_ms > $2 AND account_id IS NULL",
             [token_hash(token).into(), real_now.as_millisecond().into()],
         )
         .await?;
@@ -379,6 +497,20 @@ impl Store {
         let row = query.one(self.read()).await?;
         Ok(row.map(|row| (row.data, instant(row.expires_ms))))
     }
+}
+
+/// As they are stored.
+fn address_and_name(email: &str, name: &str) -> Result<(String, String), StoreError> {
+    let (email, name) = (email_key(email), tidy_text(name));
+    if !email.contains('@') {
+        return Err(StoreError::Invalid(format!(
+            "{email:?} is no e-mail address"
+        )));
+    }
+    if name.is_empty() {
+        return Err(StoreError::Invalid("an account needs a name".to_owned()));
+    }
+    Ok((email, name))
 }
 
 fn email_key(email: &str) -> String {
@@ -508,6 +640,74 @@ mod tests {
             }
             let error = tx.disable_account(AccountId(99), author()).await.unwrap_err();
             assert_eq!(error.to_string(), "there is no account 99");
+        }
+
+        async fn an_owner_who_can_sign_in_is_always_left(store: Store) {
+            let token = link(&store).await;
+            let ada = set_up(&store, &token, now(), "ada@example.org").await.unwrap();
+            let tx = store.begin_write().await.unwrap();
+            let new = NewAccount {
+                email: "bo@example.org".to_owned(),
+                name: "Bo".to_owned(),
+                password_hash: String::new(),
+                roles: [Role::Owner].into(),
+                employee: None,
+            };
+            let bo = tx.add_account(&new, author()).await.unwrap();
+            tx.commit().await.unwrap();
+            let fields = AccountFields::from(&store.account(ada).await.unwrap().unwrap());
+            let demoted = AccountFields { roles: [Role::Hr].into(), ..fields.clone() };
+            let refused = async || {
+                let tx = store.begin_write().await.unwrap();
+                let error = tx.disable_account(ada, author()).await.unwrap_err();
+                assert!(matches!(error, StoreError::LastOwner), "{error}");
+                let error = tx.edit_account(ada, &demoted, author()).await.unwrap_err();
+                assert!(matches!(error, StoreError::LastOwner), "{error}");
+                tx.rollback().await.unwrap();
+            };
+            refused().await; // Bo has not chosen a password yet
+            let tx = store.begin_write().await.unwrap();
+            tx.set_password_hash(bo, "$bo", author()).await.unwrap();
+            tx.edit_account(ada, &demoted, author()).await.unwrap();
+            let error = tx.disable_account(bo, author()).await.unwrap_err();
+            assert!(matches!(error, StoreError::LastOwner), "{error}");
+            tx.edit_account(ada, &fields, author()).await.unwrap();
+            tx.disable_account(bo, author()).await.unwrap();
+            tx.commit().await.unwrap();
+            refused().await; // Bo is disabled
+        }
+
+        async fn an_edit_is_audited_once_and_an_address_stays_with_one(store: Store) {
+            let token = link(&store).await;
+            let ada = set_up(&store, &token, now(), "ada@example.org").await.unwrap();
+            let tx = store.begin_write().await.unwrap();
+            let new = NewAccount {
+                email: "bo@example.org".to_owned(),
+                name: "Bo".to_owned(),
+                password_hash: String::new(),
+                roles: [Role::Employee].into(),
+                employee: None,
+            };
+            let bo = tx.add_account(&new, author()).await.unwrap();
+            let fields = AccountFields {
+                email: " Bob@Example.org".to_owned(),
+                name: "Bob".to_owned(),
+                roles: [Role::Manager].into(),
+                employee: None,
+            };
+            tx.edit_account(bo, &fields, Author { account: Some(ada), at: now() }).await.unwrap();
+            tx.edit_account(bo, &fields, author()).await.unwrap();
+            tx.commit().await.unwrap();
+            let account = store.account(bo).await.unwrap().unwrap();
+            assert_eq!((account.email.as_str(), account.roles), ("bob@example.org", [Role::Manager].into()));
+            let audited = store.audit_entries(None, 9).await.unwrap();
+            let edits: Vec<_> = audited.iter().filter(|one| one.action == "account.edit").collect();
+            assert_eq!(edits.len(), 1);
+            assert_eq!((edits[0].subject.as_str(), edits[0].account_id), ("bo@example.org", Some(ada.0)));
+            let tx = store.begin_write().await.unwrap();
+            let taken = AccountFields { email: "ada@example.org".to_owned(), ..fields };
+            let error = tx.edit_account(bo, &taken, author()).await.unwrap_err();
+            assert!(matches!(error, StoreError::Duplicate { .. }), "{error}");
         }
 
         async fn sessions_are_replaced_expire_and_end(store: Store) {

@@ -32,6 +32,9 @@ pub enum StoreError {
     /// A change of a day whose period is closed (R110).
     #[error("{workday} is closed: open its period again, or leave it as it is")]
     Closed { workday: String },
+    /// Nobody would be left who can sign in as owner.
+    #[error("it is the only account of an owner who can sign in: make another owner first")]
+    LastOwner,
     /// A value a person entered cannot be stored; the message says why.
     #[error("{0}")]
     Invalid(String),

@@ -40,6 +40,7 @@ pub mod requests;
 pub mod roster;
 pub mod secrets;
 mod settings;
+pub mod sign_in_links;
 pub mod sql;
 #[cfg(any(test, feature = "test-support"))]
 pub mod testing;

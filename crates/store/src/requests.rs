@@ -258,6 +258,9 @@ impl WriteTx {
     }
 
     /// Replaces who leads a department.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] for an account that does not exist.
     pub async fn set_managers(
         &self,
         department: DepartmentId,
@@ -269,6 +272,7 @@ impl WriteTx {
             .exec(&self.tx)
             .await?;
         for account in managers {
+            self.known_account(*account).await?;
             let row = department_managers::ActiveModel {
                 department_id: Set(department.0),
                 account_id: Set(account.0),
@@ -285,6 +289,41 @@ impl WriteTx {
             detail,
         )
         .await
+    }
+
+    /// Replaces which departments an account leads; the same ones again are not audited.
+    pub async fn set_led(
+        &self,
+        account: AccountId,
+        departments: &BTreeSet<DepartmentId>,
+        author: Author,
+    ) -> Result<(), StoreError> {
+        let email = self.known_account(account).await?.email;
+        let of_account = department_managers::Column::AccountId.eq(account.0);
+        let rows = department_managers::Entity::find().filter(of_account.clone());
+        let rows = rows.all(&self.tx).await?;
+        let before: BTreeSet<_> = rows
+            .iter()
+            .map(|row| DepartmentId(row.department_id))
+            .collect();
+        if before == *departments {
+            return Ok(());
+        }
+        department_managers::Entity::delete_many()
+            .filter(of_account)
+            .exec(&self.tx)
+            .await?;
+        for department in departments {
+            let row = department_managers::ActiveModel {
+                department_id: Set(department.0),
+                account_id: Set(account.0),
+            };
+            department_managers::Entity::insert(row)
+                .exec_without_returning(&self.tx)
+                .await?;
+        }
+        let detail = serde_json::json!({ "departments": departments });
+        self.audit(author, "account.leads", &email, detail).await
     }
 }
 

@@ -13,6 +13,7 @@ mod pages;
 pub mod push;
 mod roles;
 mod session;
+mod sight;
 mod text;
 mod ui;
 pub mod why;

@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use crate::WebState;
 use crate::board::{Board, Facts};
 use crate::error::PageError;
+use crate::pages;
 use crate::session::Visitor;
 use crate::ui::{Section, Ui};
 
@@ -69,6 +70,9 @@ struct Whole<'a> {
 #[derive(Deserialize)]
 pub(crate) struct LiveQuery {
     site: Option<i64>,
+    /// As on the page.
+    #[serde(default)]
+    team: String,
     /// The snapshot the page was made of; nothing is sent before there is a newer one.
     v: Option<u64>,
     /// Whether the page is arranged as before the first start: 1 or 0.
@@ -80,13 +84,14 @@ pub(crate) async fn today(
     visitor: Visitor,
     Query(query): Query<LiveQuery>,
 ) -> Result<Response, PageError> {
-    visitor.require(visitor.may().today)?;
+    visitor.require(visitor.may().today || visitor.may().team)?;
     let viewer = Viewer {
         versions: state.boards.watch(),
         closing: state.closing(),
         state,
         visitor,
         site: query.site,
+        team: query.team,
         seen: query.v,
         hashes: HashMap::new(),
         early: query.early.map(|early| early == 1),
@@ -107,6 +112,7 @@ struct Viewer {
     state: WebState,
     visitor: Visitor,
     site: Option<i64>,
+    team: String,
     versions: watch::Receiver<u64>,
     closing: watch::Receiver<bool>,
     seen: Option<u64>,
@@ -133,7 +139,7 @@ impl Viewer {
             if self.seen != Some(version) {
                 let first = self.seen.is_none();
                 self.seen = Some(version);
-                let facts = match self.state.boards.site(self.site).await {
+                let facts = match self.facts().await {
                     Ok(facts) => facts?,
                     Err(error) => {
                         tracing::warn!(
@@ -148,7 +154,7 @@ impl Viewer {
             }
             if self.hashes.is_empty() {
                 // The page has this snapshot; what it looks like is needed to know what changes.
-                let facts = self.state.boards.site(self.site).await.ok()??;
+                let facts = self.facts().await.ok()??;
                 self.render(&facts, false)?;
                 self.waiting.clear();
             }
@@ -162,6 +168,10 @@ impl Viewer {
                 () = tokio::time::sleep_until(self.next_tick.min(self.end)) => {}
             }
         }
+    }
+
+    async fn facts(&self) -> Result<Option<Arc<Facts>>, PageError> {
+        pages::today::facts(&self.state, &self.visitor, self.site, &self.team).await
     }
 
     /// Puts the regions that look different into the queue; `all` sends every one.
@@ -199,7 +209,7 @@ impl Viewer {
 
     async fn tick(&self) -> Option<Event> {
         let now = self.state.clock.now();
-        let facts = self.state.boards.site(self.site).await.ok()?;
+        let facts = self.facts().await.ok()?;
         let board = facts.map(|facts| Board::new(&facts, now));
         let data = serde_json::json!({
             "now": now.as_millisecond(),

@@ -35,6 +35,8 @@ pub struct May {
     pub team: bool,
     /// The own days, for an account that belongs to an employee.
     pub me: bool,
+    /// Accounts, as far as [`may_grant`] goes.
+    pub users: bool,
 }
 
 impl May {
@@ -59,7 +61,13 @@ impl May {
             decide: any(&[Owner, Hr]),
             team: any(&[Manager]),
             me: any(&[Employee]),
+            users: any(&[Owner, Hr, It]),
         }
+    }
+
+    /// Day and month, of everybody or of the own team.
+    pub fn days(self) -> bool {
+        self.people || self.team
     }
 
     /// Where signing in leads.
@@ -69,13 +77,21 @@ impl May {
         } else if self.devices {
             "/devices"
         } else if self.team {
-            "/team"
+            "/today?team=mine"
         } else if self.me {
             "/me"
         } else {
             "/account"
         }
     }
+}
+
+/// Whether somebody may give, take away or act for a role: owners every one, others their own and those below. Who makes a link
+/// for an account can become it, so this also holds for that.
+pub fn may_grant(own: &BTreeSet<Role>, role: Role) -> bool {
+    own.contains(&Role::Owner)
+        || matches!(role, Role::Manager | Role::Employee)
+        || own.contains(&role)
 }
 
 #[cfg(test)]
@@ -88,7 +104,10 @@ mod tests {
         assert_eq!(landing(&[Role::Owner, Role::Hr, Role::It]), "/today");
         assert_eq!(landing(&[Role::Hr]), "/today");
         assert_eq!(landing(&[Role::It]), "/devices");
-        assert_eq!(landing(&[Role::Manager, Role::Employee]), "/team");
+        assert_eq!(
+            landing(&[Role::Manager, Role::Employee]),
+            "/today?team=mine"
+        );
         assert_eq!(landing(&[Role::Employee]), "/me");
         assert_eq!(landing(&[]), "/account");
     }
@@ -106,6 +125,27 @@ mod tests {
         assert!(may(Role::Hr).close && !may(Role::Hr).reopen);
         for role in [Role::It, Role::Manager, Role::Employee] {
             assert!(!may(role).close && !may(role).reopen, "{role:?}");
+        }
+    }
+
+    #[test]
+    fn nobody_but_an_owner_makes_an_owner() {
+        let grants = |own: &[Role]| -> Vec<Role> {
+            let own = own.iter().copied().collect();
+            let all = Role::ALL.iter().copied();
+            all.filter(|role| may_grant(&own, *role)).collect()
+        };
+        assert_eq!(grants(&[Role::Owner]), Role::ALL);
+        assert_eq!(
+            grants(&[Role::Hr]),
+            [Role::Hr, Role::Manager, Role::Employee]
+        );
+        assert_eq!(
+            grants(&[Role::It]),
+            [Role::It, Role::Manager, Role::Employee]
+        );
+        for role in [Role::Manager, Role::Employee] {
+            assert!(!May::of(&[role].into()).users, "{role:?}");
         }
     }
 

@@ -31,6 +31,7 @@ pub enum Section {
     Requests,
     Team,
     Me,
+    Users,
     Account,
     /// Signing in and setting up: no navigation.
     Door,
@@ -221,6 +222,7 @@ impl Ui {
             ),
             Section::Team => ("/team".into(), Icon::large("users"), msg("nav-team")),
             Section::Me => ("/me".into(), Icon::large("calendar-month"), msg("nav-me")),
+            Section::Users => ("/users".into(), Icon::large("user"), msg("nav-users")),
             Section::Account => ("/account".into(), Icon::large("user"), msg("nav-account")),
         };
         Entry {
@@ -245,16 +247,18 @@ impl Ui {
         let mut main = Vec::new();
         let mut needs = Vec::new();
         let mut set_up = Vec::new();
-        if self.may.today {
+        if self.may.today || self.may.team {
             main.push(self.entry(Section::Today, None));
-        }
-        if self.may.people {
-            main.push(self.entry(Section::Day, None));
-            main.push(self.entry(Section::Month, None));
-            main.push(self.entry(Section::People, None));
         }
         if self.may.team {
             main.push(self.entry(Section::Team, None));
+        }
+        if self.may.days() {
+            main.push(self.entry(Section::Day, None));
+            main.push(self.entry(Section::Month, None));
+        }
+        if self.may.people {
+            main.push(self.entry(Section::People, None));
         }
         if self.may.me {
             main.push(self.entry(Section::Me, None));
@@ -285,6 +289,9 @@ impl Ui {
         if self.may.plan {
             set_up.push(self.entry(Section::Planning, None));
             set_up.push(self.entry(Section::Settings, None));
+        }
+        if self.may.users {
+            set_up.push(self.entry(Section::Users, None));
         }
         [
             (None, main),

@@ -2,61 +2,12 @@
 
 mod company;
 
-use std::collections::BTreeSet;
-
-use attendance::{AccountId, DepartmentId, EmployeeId};
 use axum::http::StatusCode;
-use store::accounts::{NewAccount, Role};
+use store::accounts::Role;
 use store::reports::ReportFields;
 use store::testing::{author, bulk_reports, count_rows, report_fields, tamper};
 
-use crate::company::{Company, part};
-
-/// An account of an employee, or of nobody, signed in.
-async fn account(
-    company: &Company,
-    email: &str,
-    roles: &[Role],
-    employee: Option<EmployeeId>,
-) -> (AccountId, String) {
-    let known = company.store.accounts().await.expect("accounts");
-    let tx = company.store.begin_write().await.expect("a transaction");
-    let new = NewAccount {
-        email: email.to_owned(),
-        name: email.split('@').next().unwrap_or_default().to_owned(),
-        password_hash: known[0].password_hash.clone(),
-        roles: roles.iter().copied().collect(),
-        employee,
-    };
-    let id = tx.add_account(&new, author()).await.expect("an account");
-    tx.commit().await.expect("committed");
-    let form = format!(
-        "email={}&password=correct%20horse",
-        email.replace('@', "%40")
-    );
-    let answer = company.post("/login", &form, None).await;
-    assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
-    (id, answer.cookie.expect("a session"))
-}
-
-async fn weaving(company: &Company) -> DepartmentId {
-    let departments = store::views::people::departments(&company.store).await;
-    let departments = departments.expect("departments");
-    let found = departments.iter().find(|one| one.name == "Weaving");
-    DepartmentId(found.expect("a department").id)
-}
-
-/// A manager of Weaving, where the first six of the ten work.
-async fn manager(company: &Company) -> String {
-    let (id, cookie) = account(company, "mona@example.org", &[Role::Manager], None).await;
-    let department = weaving(company).await;
-    let tx = company.store.begin_write().await.expect("a transaction");
-    tx.set_managers(department, &BTreeSet::from([id]), author())
-        .await
-        .expect("a manager");
-    tx.commit().await.expect("committed");
-    cookie
-}
+use crate::company::{Company, account, manager, part, weaving};
 
 /// The ten in April, with two days on which somebody came, one of which needs a decision.
 async fn april() -> Company {
@@ -545,7 +496,7 @@ async fn a_manager_answers_and_sees_nothing_outside_the_own_departments() {
     let asma = two_requests(&company).await;
     let cookie = manager(&company).await;
     let home = company.get("/", Some(&cookie)).await;
-    assert_eq!(home.location.as_deref(), Some("/team"));
+    assert_eq!(home.location.as_deref(), Some("/today?team=mine"));
     let team = company.get("/team", Some(&cookie)).await.body;
     assert!(
         team.contains("Asma Jabeen") && !team.contains("Giulia Romano"),
@@ -567,7 +518,6 @@ async fn a_manager_answers_and_sees_nothing_outside_the_own_departments() {
         ("/people/CT-1001/2026-05-12/leave", StatusCode::NOT_FOUND),
         ("/people/CT-1001/edit", StatusCode::NOT_FOUND),
         ("/people", StatusCode::NOT_FOUND),
-        ("/day/2026-05-12", StatusCode::NOT_FOUND),
     ] {
         let page = company.get(path, Some(&cookie)).await;
         assert_eq!(page.status, status, "{path}");

@@ -318,6 +318,21 @@ impl Stream {
 }
 
 #[tokio::test]
+async fn the_stream_of_a_manager_tells_of_the_own_team_alone() {
+    let company = Company::of_ten().await;
+    company.state_is_fresh().await;
+    company.owner().await;
+    let cookie = company::manager(&company).await;
+    for path in ["/live/today?site=1&team=mine", "/live/today"] {
+        let text = first_events(&company, path, &cookie).await;
+        assert!(text.contains("event: counters\n") && text.contains("Faisal"));
+        for other in ["Giulia", "Huda", "Imran", "Jakob", "Stores"] {
+            assert!(!text.contains(other), "{path} {other}: {text}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn pages_need_a_session() {
     let company = Company::of_ten().await;
     for path in [

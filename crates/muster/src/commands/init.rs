@@ -89,7 +89,7 @@ pub async fn new_setup_link(store: &Store, base_url: &str) -> anyhow::Result<Str
     Ok(format!("{}/setup/{token}", base_url.trim_end_matches('/')))
 }
 
-fn base_url(config: &Config) -> String {
+pub fn base_url(config: &Config) -> String {
     format!("http://{}", config.listen)
 }
 

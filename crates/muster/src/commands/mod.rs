@@ -16,6 +16,7 @@ pub mod report;
 pub mod rules;
 pub mod simulate;
 pub mod terminal;
+pub mod user;
 pub mod waiting;
 pub mod why;
 

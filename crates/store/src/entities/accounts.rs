@@ -12,7 +12,7 @@ pub struct Model {
     pub email: String,
     #[sea_orm(column_type = "Text")]
     pub name: String,
-    /// PHC string.
+    /// PHC string; empty as long as nobody has chosen a password.
     #[sea_orm(column_type = "Text")]
     pub password_hash: String,
     /// Comma-separated set.
@@ -20,6 +20,7 @@ pub struct Model {
     pub roles: String,
     pub employee_id: Option<i64>,
     pub created_ms: i64,
+    pub signed_in_ms: Option<i64>,
     pub disabled_ms: Option<i64>,
 }
 

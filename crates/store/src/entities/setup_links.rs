@@ -10,6 +10,8 @@ pub struct Model {
     pub token_hash: String,
     pub expires_ms: i64,
     pub used_ms: Option<i64>,
+    /// Whose password is chosen by it; `None` for the link of whoever runs the server.
+    pub account_id: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -640,6 +640,7 @@ CREATE TABLE accounts (
   roles TEXT NOT NULL,
   employee_id BIGINT REFERENCES employees (id),
   created_ms BIGINT NOT NULL,
+  signed_in_ms BIGINT,
   disabled_ms BIGINT
 );
 
@@ -653,7 +654,8 @@ CREATE INDEX sign_in_sessions_by_expires_ms ON sign_in_sessions (expires_ms);
 CREATE TABLE setup_links (
   token_hash TEXT NOT NULL PRIMARY KEY,
   expires_ms BIGINT NOT NULL,
-  used_ms BIGINT
+  used_ms BIGINT,
+  account_id BIGINT REFERENCES accounts (id)
 );
 
 CREATE TABLE audit (

@@ -15,6 +15,7 @@ pub struct ClosedPeriod {
     pub to_day: String,
     /// Only one site or department; neither: everybody.
     pub site: Option<String>,
+    pub department_id: Option<i64>,
     pub department: Option<String>,
     pub closed_ms: i64,
     pub closed_by: Option<String>,
@@ -34,7 +35,7 @@ pub async fn periods(
     from: &str,
     to: &str,
 ) -> Result<Vec<ClosedPeriod>, StoreError> {
-    let text = "SELECT p.id, p.from_day, p.to_day, s.name AS site, d.name AS department, p.closed_ms, c.name AS closed_by,
+    let text = "SELECT p.id, p.from_day, p.to_day, s.name AS site, p.department_id, d.name AS department, p.closed_ms, c.name AS closed_by,
            p.waiver, p.open_exceptions, p.reopened_ms, o.name AS reopened_by, p.reopen_reason
          FROM periods p LEFT JOIN departments d ON d.id = p.department_id LEFT JOIN sites s ON s.id = p.site_id
          LEFT JOIN accounts c ON c.id = p.closed_by LEFT JOIN accounts o ON o.id = p.reopened_by

@@ -2,6 +2,7 @@
 //!
 //! Everything here is read only and takes the time as an argument. Days are text `YYYY-MM-DD`, as they are stored.
 
+pub mod accounts;
 pub mod board;
 pub mod clocks;
 pub mod closing;
@@ -14,6 +15,7 @@ pub mod planning;
 pub mod requests;
 pub mod roll_calls;
 pub mod sheet;
+pub mod team;
 pub mod why;
 
 #[cfg(test)]

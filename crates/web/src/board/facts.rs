@@ -12,14 +12,18 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use store::views::board::{self, PersonDevice, PersonToday, RecentPunch, ReportBrief, SiteRow};
 use store::views::devices::{self, DeviceRow, Outage};
+use store::views::team;
 use store::{Store, StoreError};
 
 use super::brief::BriefFacts;
 use super::usual::{Usual, usual_time};
 use crate::format;
+use crate::sight::Team;
 
 /// How many recent attendances the board shows.
-pub const RECENT: usize = 20;
+pub const RECENT: i64 = 20;
+/// How far back those of a team are looked for.
+const RECENT_OF_TEAM_MS: i64 = 48 * 60 * 60 * 1000;
 /// How many people a list on the board names before it says how many more there are.
 pub const NAMED: usize = 40;
 /// The least time between two reads of the usual weekday.
@@ -64,6 +68,8 @@ pub struct Facts {
     pub habits: Arc<HashMap<i64, Option<String>>>,
     /// Punches of the site stored since the last snapshot that are not among `punches`.
     pub unlisted: usize,
+    /// Cut down to the people somebody leads.
+    pub of_team: bool,
 }
 
 impl Facts {
@@ -97,8 +103,37 @@ impl Facts {
             devices_of_unknown: Vec::new(),
             habits: Arc::default(),
             unlisted: 0,
+            of_team: false,
         };
         facts.refresh_lists(store, now).await?;
+        Ok(facts)
+    }
+
+    /// The same for somebody who sees only a team. The usual weekday and the brief are of the whole site, so they are left out.
+    pub async fn of_team(
+        &self,
+        store: &Store,
+        team: &Team,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
+        let people = self.people.iter().filter(|person| team.has(person.id));
+        let mut facts = Self {
+            people: Arc::new(people.cloned().collect()),
+            usual: Arc::default(),
+            brief: Arc::default(),
+            unlisted: 0,
+            of_team: true,
+            ..self.clone()
+        };
+        let sites = self.sites.iter().filter(|site| team.works_at(site.id));
+        facts.sites = Arc::new(sites.cloned().collect());
+        let known = |row: &PersonDevice| team.has(row.employee_id);
+        facts.devices_of_unknown.retain(known);
+        let ids: Vec<i64> = facts.people.iter().map(|person| person.id).collect();
+        let until = recent_until(now);
+        let span = (until - RECENT_OF_TEAM_MS, until);
+        facts.punches = team::recent_punches(store, &ids, span, RECENT).await?;
+        facts.read_punch_reports(store).await?;
         Ok(facts)
     }
 
@@ -181,13 +216,8 @@ impl Facts {
         let began = self.day.to_zoned(self.zone.clone());
         let began = began.map_or(i64::MAX, |began| began.timestamp().as_millisecond());
         self.outages = devices::outages_since(store, began).await?;
-        // A terminal may be a little ahead of us; its punches are still recent.
-        let until = now
-            .saturating_add(SignedDuration::from_mins(2))
-            .unwrap_or(now);
-        let limit = i64::try_from(RECENT).unwrap_or(20);
         self.punches =
-            board::recent_punches(store, self.site.id, until.as_millisecond(), limit).await?;
+            board::recent_punches(store, self.site.id, recent_until(now), RECENT).await?;
         self.read_punch_reports(store).await?;
 
         let with_status = |status: &str| -> Vec<i64> {
@@ -241,6 +271,12 @@ impl Facts {
         };
         Ok(())
     }
+}
+
+/// A terminal may be a little ahead of us; its punches are still recent.
+fn recent_until(now: Timestamp) -> i64 {
+    let until = now.saturating_add(SignedDuration::from_mins(2));
+    until.unwrap_or(now).as_millisecond()
 }
 
 async fn shift_times(store: &Store) -> Result<Vec<ShiftTimes>, StoreError> {

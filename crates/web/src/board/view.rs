@@ -16,6 +16,7 @@ use super::usual::minute_of;
 use crate::assets::Icon;
 use crate::devices::{Condition, quickest_way};
 use crate::format::{self, Ago, Chip, Lasting};
+use crate::sight::MINE;
 use crate::text::{Msg, msg};
 
 #[derive(Debug)]
@@ -156,8 +157,11 @@ pub struct NextStep {
 /// Everything on the page of today. Templates call it `board`.
 #[derive(Debug)]
 pub struct Board {
-    pub site: i64,
     pub sites: Vec<SiteChoice>,
+    /// Only the people somebody leads.
+    pub of_team: bool,
+    /// Asks for this board, in an address.
+    pub query: String,
     /// Where the page gets its changes from.
     pub stream: String,
     pub day_href: String,
@@ -200,8 +204,12 @@ impl Board {
             .collect();
         let unknown = unknown(facts, &counts, &failing);
         let usual = arrivals.usual_now();
+        let query = match facts.of_team {
+            true => format!("site={}&team={MINE}", facts.site.id),
+            false => format!("site={}", facts.site.id),
+        };
         Self {
-            site: facts.site.id,
+            of_team: facts.of_team,
             sites: facts
                 .sites
                 .iter()
@@ -211,7 +219,8 @@ impl Board {
                     chosen: site.id == facts.site.id,
                 })
                 .collect(),
-            stream: format!("/live/today?site={}", facts.site.id),
+            stream: format!("/live/today?{query}"),
+            query,
             day_href: day_href(facts, None, None),
             early,
             arrived: counts.arrived(),
@@ -310,6 +319,7 @@ fn arrivals(facts: &Facts, now: Timestamp, starts: &[(usize, usize)]) -> Arrival
             .count("days", usual.days)
             .with("weekday", format::weekday(facts.day))
             .to_string(),
+        None if facts.of_team => msg("arrivals-caption-team").to_string(),
         None => msg("arrivals-caption-new").to_string(),
     };
     Arrivals::new(&minutes, minute.unwrap_or(0), usual, starts, caption)
@@ -355,6 +365,9 @@ fn day_href(facts: &Facts, segment: Option<Segment>, department: Option<i64>) ->
     }
     if let Some(department) = department {
         href.push_str(&format!("&department={department}"));
+    }
+    if facts.of_team {
+        href.push_str(&format!("&team={MINE}"));
     }
     href
 }
@@ -486,6 +499,9 @@ fn people_by_device(facts: &Facts) -> BTreeMap<i64, Vec<i64>> {
 
 fn next_steps(facts: &Facts) -> Vec<NextStep> {
     let mut steps = Vec::new();
+    if facts.of_team {
+        return steps;
+    }
     if facts.devices.is_empty() {
         steps.push(NextStep {
             href: "/devices/new",

@@ -1,4 +1,5 @@
-//! `/day/{date}`: everybody employed on one workday. Filters are in the query string, so a link shows the same rows again.
+//! `/day/{date}`: everybody employed on one workday, or as many of them as somebody leads. Filters are in the query string, so a
+//! link shows the same rows again.
 
 use std::collections::HashMap;
 
@@ -23,6 +24,7 @@ use crate::board::{Segment, path_part};
 use crate::error::{PageError, html};
 use crate::format::{self, Chip};
 use crate::session::Visitor;
+use crate::sight::Sight;
 use crate::text::{Msg, msg};
 use crate::ui::{Section, Ui};
 
@@ -49,6 +51,9 @@ pub(crate) struct DayQuery {
     q: String,
     #[serde(default)]
     sort: String,
+    /// Empty or `mine`: the people somebody leads.
+    #[serde(default)]
+    team: String,
     page: Option<usize>,
     bom: Option<String>,
 }
@@ -66,6 +71,7 @@ impl DayQuery {
             ("device", &self.device),
             ("q", &self.q),
             ("sort", &self.sort),
+            ("team", &self.team),
             ("page", ""),
         ] {
             let value = if key == name { value } else { own };
@@ -198,9 +204,9 @@ pub(crate) async fn today(
     visitor: Visitor,
     Query(mut query): Query<DayQuery>,
 ) -> Result<Redirect, PageError> {
-    visitor.require(visitor.may().people)?;
+    let sight = Sight::of(&state, &visitor, &query.team).await?;
     let frame = state.boards.frame();
-    let site = frame.site(query.site);
+    let site = sight.site(&frame, query.site);
     query.site = site.map(|site| site.id);
     let zone = site.map_or_else(|| frame.zone(), |site| format::zone(&site.zone));
     let date = state.clock.now().to_zoned(zone).date();
@@ -214,15 +220,14 @@ pub(crate) async fn show(
     Path(date): Path<String>,
     Query(mut query): Query<DayQuery>,
 ) -> Result<Response, PageError> {
-    visitor.require(visitor.may().people)?;
+    let sight = Sight::of(&state, &visitor, &query.team).await?;
     let (name, file) = split_name(&date, query.bom.is_some());
     let date: Date = name.parse().map_err(|_| PageError::NotFound)?;
     let ui = visitor.ui(&state, Section::Day);
     let frame = state.boards.frame();
-    query.site = frame.site(query.site).map(|site| site.id);
-    let zone = frame
-        .site(query.site)
-        .map_or(ui.zone.clone(), |site| format::zone(&site.zone));
+    let site = sight.site(&frame, query.site);
+    query.site = site.map(|site| site.id);
+    let zone = site.map_or(ui.zone.clone(), |site| format::zone(&site.zone));
     let text = date.to_string();
     let midnight = |date: Date| {
         let start = date
@@ -236,6 +241,7 @@ pub(crate) async fn show(
     );
 
     let mut rows = day::rows(&state.store, query.site, &text).await?;
+    rows.retain(|row| sight.sees(row.id));
     let all_devices = devices::list(&state.store, query.site).await?;
     let departments = choices(
         rows.iter()
@@ -329,7 +335,7 @@ pub(crate) async fn show(
         department_id: department,
     };
     let mut periods = closing::periods(&state.store, &scope, &text, &text).await?;
-    periods.retain(|one| one.reopened_ms.is_none());
+    periods.retain(|one| one.reopened_ms.is_none() && sight.sees_department(one.department_id));
     html(&DayPage {
         closed: periods
             .iter()
@@ -345,14 +351,11 @@ pub(crate) async fn show(
             .collect(),
         date,
         heading: format::long_date(date),
-        caption: frame
-            .site(query.site)
-            .map(|site| site.name.clone())
-            .unwrap_or_default(),
+        caption: site.map(|site| site.name.clone()).unwrap_or_default(),
         previous: neighbour(date.yesterday()),
         next: neighbour(date.tomorrow()).filter(|_| date < today),
         chips,
-        sites: site_choices(&state, query.site.unwrap_or(0)),
+        sites: sites_seen(&state, &sight, query.site),
         departments,
         shifts,
         devices: device_choices,
@@ -391,14 +394,25 @@ pub(crate) async fn show(
                 .with("date", format::day_and_month(date, today))
                 .to_string()
         },
-        clear: match query.site {
-            Some(site) => format!("/day/{date}?site={site}"),
-            None => format!("/day/{date}"),
+        clear: {
+            let all = DayQuery {
+                site: query.site,
+                team: query.team.clone(),
+                ..DayQuery::default()
+            };
+            format!("/day/{date}{}", all.with("page", ""))
         },
         rows,
         query: &query,
         ui: &ui,
     })
+}
+
+/// The sites where somebody to be seen works, for choosing.
+pub(super) fn sites_seen(state: &WebState, sight: &Sight, chosen: Option<i64>) -> Vec<Choice> {
+    let mut sites = site_choices(state, chosen.unwrap_or(0));
+    sites.retain(|one| one.value.parse().is_ok_and(|id| sight.sees_site(id)));
+    sites
 }
 
 /// A segment's name from a query, or that of the first one for anything else.

@@ -3,11 +3,13 @@
 use std::time::Instant;
 
 use askama::Template;
+use attendance::AccountId;
 use axum::Form;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use store::StoreError;
+use store::accounts::{Account, Role};
 use tower_sessions::Session;
 
 use super::form::{Errors, own_path, refusal};
@@ -70,14 +72,16 @@ pub(crate) async fn sign_in(
         state.throttle.failed(place, &form.email, Instant::now());
         let account = state.store.account_by_email(&form.email).await?;
         let account = account.filter(|account| account.disabled.is_none());
+        // Who has not chosen a password yet has none that fits.
         let hash = account
             .as_ref()
-            .map(|account| account.password_hash.clone());
+            .map(|account| account.password_hash.clone())
+            .filter(|hash| !hash.is_empty());
         let password = form.password.chars().take(LONGEST_PASSWORD).collect();
         let fits = state.passwords.check(password, hash).await?;
         if let Some(account) = account.filter(|_| fits) {
             state.throttle.succeeded(place, &form.email);
-            session::sign_in(&session, account.id, &account.password_hash).await?;
+            begin(&state, &session, account.id, &account.password_hash).await?;
             tracing::info!(account = account.id.0, "signed in");
             let next = own_path(Some(&form.next)).unwrap_or("/");
             return Ok(Redirect::to(next).into_response());
@@ -94,6 +98,19 @@ pub(crate) async fn sign_in(
         email: &form.email,
         next: &form.next,
     })
+}
+
+/// Begins a session, and notes when.
+async fn begin(
+    state: &WebState,
+    session: &Session,
+    account: AccountId,
+    password_hash: &str,
+) -> Result<(), PageError> {
+    session::sign_in(session, account, password_hash).await?;
+    let tx = state.store.begin_claim().await?;
+    tx.note_sign_in(account, state.clock.now()).await?;
+    Ok(tx.commit_quietly().await?)
 }
 
 pub(crate) async fn sign_out(session: Session) -> Result<Redirect, PageError> {
@@ -125,22 +142,22 @@ pub(crate) async fn setup(
     session: Session,
     Path(token): Path<String>,
 ) -> Result<Response, PageError> {
+    let real_now = state.clock.real_now();
+    if let Some(account) = state.store.account_of_link(&token, real_now).await? {
+        return password_page(&state, &Errors::default(), &token, &account);
+    }
     if let Some(id) = state.config.link_signs_in {
         let account = state.store.account(id).await?.ok_or(PageError::NotFound)?;
         let tx = state.store.begin_write().await?;
-        let used = tx.use_setup_link(&token, state.clock.real_now()).await?;
+        let used = tx.use_setup_link(&token, real_now).await?;
         tx.commit_quietly().await?;
         if used {
-            session::sign_in(&session, id, &account.password_hash).await?;
+            begin(&state, &session, id, &account.password_hash).await?;
             return Ok(Redirect::to("/").into_response());
         }
         return html(&UsedPage { ui: &door(&state) });
     }
-    if !state
-        .store
-        .setup_link_works(&token, state.clock.real_now())
-        .await?
-    {
+    if !state.store.setup_link_works(&token, real_now).await? {
         return html(&UsedPage { ui: &door(&state) });
     }
     if state.store.has_owner().await? {
@@ -154,6 +171,56 @@ pub(crate) async fn setup(
         email: "",
         step: 1,
     })
+}
+
+/// What the one-time link of an account shows.
+#[derive(Template)]
+#[template(path = "setup_password.html")]
+struct PasswordPage<'a> {
+    ui: &'a Ui,
+    errors: &'a Errors,
+    token: &'a str,
+    name: &'a str,
+    email: &'a str,
+}
+
+fn password_page(
+    state: &WebState,
+    errors: &Errors,
+    token: &str,
+    account: &Account,
+) -> Result<Response, PageError> {
+    html(&PasswordPage {
+        ui: &door(state),
+        errors,
+        token,
+        name: &account.name,
+        email: &account.email,
+    })
+}
+
+async fn choose_password(
+    state: &WebState,
+    session: &Session,
+    token: &str,
+    account: &Account,
+    password: String,
+) -> Result<Response, PageError> {
+    let mut errors = Errors::default();
+    check_password(&password, &mut errors);
+    if !errors.is_empty() {
+        return password_page(state, &errors, token, account);
+    }
+    let hash = state.passwords.hash(password).await?;
+    let (real_now, now) = (state.clock.real_now(), state.clock.now());
+    let tx = state.store.begin_write().await?;
+    let Some(account) = tx.choose_password(token, real_now, &hash, now).await? else {
+        tx.rollback().await?;
+        return html(&UsedPage { ui: &door(state) });
+    };
+    tx.commit().await?;
+    begin(state, session, account, &hash).await?;
+    Ok(Redirect::to("/").into_response())
 }
 
 /// What a one-time link shows when there is an owner already: a new password for one.
@@ -189,9 +256,8 @@ async fn reset_password(
     let mut errors = Errors::default();
     check_password(&form.password, &mut errors);
     let owner = state.store.account_by_email(&form.email).await?;
-    let owner = owner.filter(|account| {
-        account.disabled.is_none() && account.roles.contains(&store::accounts::Role::Owner)
-    });
+    let owner =
+        owner.filter(|account| account.disabled.is_none() && account.roles.contains(&Role::Owner));
     if owner.is_none() {
         errors.add("email", msg("reset-no-owner"));
     }
@@ -209,7 +275,7 @@ async fn reset_password(
         return html(&UsedPage { ui: &door(state) });
     }
     tx.commit().await?;
-    session::sign_in(session, owner.id, &hash).await?;
+    begin(state, session, owner.id, &hash).await?;
     Ok(Redirect::to("/").into_response())
 }
 
@@ -217,6 +283,7 @@ async fn reset_password(
 pub(crate) struct OwnerForm {
     #[serde(default)]
     name: String,
+    #[serde(default)]
     email: String,
     password: String,
 }
@@ -228,6 +295,9 @@ pub(crate) async fn make_owner(
     Form(form): Form<OwnerForm>,
 ) -> Result<Response, PageError> {
     let real_now = state.clock.real_now();
+    if let Some(account) = state.store.account_of_link(&token, real_now).await? {
+        return choose_password(&state, &session, &token, &account, form.password).await;
+    }
     if state.config.link_signs_in.is_some()
         || !state.store.setup_link_works(&token, real_now).await?
     {
@@ -254,7 +324,7 @@ pub(crate) async fn make_owner(
         match made {
             Ok(Some(account)) => {
                 tx.commit().await?;
-                session::sign_in(&session, account, &hash).await?;
+                begin(&state, &session, account, &hash).await?;
                 let next = match setup::is_open(&state.store).await? {
                     true => "/setup/company",
                     false => "/",
@@ -333,7 +403,7 @@ pub(crate) async fn change_password(
 ) -> Result<Response, PageError> {
     let mut errors = Errors::default();
     check_password(&form.password, &mut errors);
-    let id = attendance::AccountId(visitor.person.account);
+    let id = AccountId(visitor.person.account);
     if errors.is_empty() {
         if state
             .throttle

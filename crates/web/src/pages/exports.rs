@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Read;
 
+use attendance::EmployeeId;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, State};
@@ -13,7 +14,7 @@ use exports::{Export, ExportError, Format, Month};
 use futures_util::stream;
 use jiff::civil::Date;
 use serde::Deserialize;
-use store::views::sheet::Scope;
+use store::views::sheet::{self, Scope};
 
 use super::timecards;
 use crate::WebState;
@@ -92,11 +93,15 @@ async fn timecard(
     Path((code, file)): Path<(String, String)>,
     Query(query): Query<FileQuery>,
 ) -> Result<Response, PageError> {
-    visitor.require(visitor.may().people)?;
+    let tx = state.store.begin_read().await?;
+    let person = sheet::person(&tx, &code).await?;
+    let person = person.ok_or(PageError::NotFound)?;
+    drop(tx);
+    visitor.require_sight(&state, EmployeeId(person.id)).await?;
     let (month, format) = split_name(&file, query.bom.is_some());
     let month: Month = month.parse().map_err(|_| PageError::NotFound)?;
     let Some(format) = format else {
-        return timecards::of_one(&state, &visitor, &code, month).await;
+        return timecards::of_one(&state, &visitor, &person, month).await;
     };
     let export = Export::Timecard { code, month };
     send(&state, &export, format).await

@@ -44,6 +44,7 @@ pub(crate) fn refusal(error: &StoreError) -> Msg {
         StoreError::Proven { serial_number } => msg("refused-proven").with("serial", serial_number),
         StoreError::NotFound { .. } => msg("refused-gone"),
         StoreError::Secret(_) => msg("refused-secret"),
+        StoreError::LastOwner => msg("refused-last-owner"),
         StoreError::Closed { workday } => msg("refused-closed").with("day", workday),
         error => {
             // The pages check what they are sent, so this is our mistake, or somebody's own request.

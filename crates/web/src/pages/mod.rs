@@ -23,6 +23,7 @@ mod settings;
 mod setup;
 mod timecards;
 pub mod today;
+mod users;
 
 pub(crate) use day::words;
 pub(crate) use remarks::Remarks;
@@ -51,6 +52,7 @@ pub(crate) fn routes() -> Router<WebState> {
         .merge(reports::routes())
         .merge(planning::routes())
         .merge(settings::routes())
+        .merge(users::routes())
         .merge(devices::operations::routes())
         .merge(devices::trust::routes())
         .merge(devices::orders::routes())

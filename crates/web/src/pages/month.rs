@@ -20,14 +20,14 @@ use store::views::closing;
 use store::views::sheet::{self, Closing, Scope, SheetPerson, SheetReport};
 
 use super::closing::closed_by;
-use super::day::{Choice, words};
-use super::devices::form::site_choices;
+use super::day::{Choice, sites_seen, words};
 use super::exports::{send, split_name};
 use crate::WebState;
 use crate::board::path_part;
 use crate::error::{PageError, html};
 use crate::format;
 use crate::session::Visitor;
+use crate::sight::Sight;
 use crate::text::{Msg, msg};
 use crate::ui::{Section, Ui};
 
@@ -99,10 +99,14 @@ impl MonthQuery {
     }
 }
 
-/// The filters with a site that exists, and its zone.
-pub(super) fn at_site(state: &WebState, mut query: MonthQuery) -> (MonthQuery, TimeZone) {
+/// The filters with a site that is there to be seen, and its zone.
+pub(super) fn at_site(
+    state: &WebState,
+    sight: &Sight,
+    mut query: MonthQuery,
+) -> (MonthQuery, TimeZone) {
     let frame = state.boards.frame();
-    let site = frame.site(query.site);
+    let site = sight.site(&frame, query.site);
     query.site = site.map(|site| site.id);
     let zone = site.map_or_else(|| frame.zone(), |site| format::zone(&site.zone));
     (query, zone)
@@ -111,11 +115,13 @@ pub(super) fn at_site(state: &WebState, mut query: MonthQuery) -> (MonthQuery, T
 /// Whom the filters leave.
 pub(super) async fn people(
     tx: &ReadTx,
+    sight: &Sight,
     query: &MonthQuery,
     from: &str,
     to: &str,
 ) -> Result<Vec<SheetPerson>, PageError> {
     let mut people = sheet::people(tx, &query.scope(), from, to).await?;
+    people.retain(|person| sight.sees(person.id));
     if query.show == EXCEPTIONS {
         let ids: Vec<i64> = people.iter().map(|person| person.id).collect();
         let open = sheet::open_exceptions(tx, &ids, from, to).await?;
@@ -229,8 +235,8 @@ async fn this_month(
     visitor: Visitor,
     Query(query): Query<MonthQuery>,
 ) -> Result<Redirect, PageError> {
-    visitor.require(visitor.may().people)?;
-    let (query, zone) = at_site(&state, query);
+    let sight = Sight::of(&state, &visitor, "").await?;
+    let (query, zone) = at_site(&state, &sight, query);
     let month = Month::of(state.clock.now().to_zoned(zone).date());
     Ok(Redirect::to(&format!(
         "/month/{month}{}",
@@ -244,26 +250,27 @@ async fn show(
     Path(month): Path<String>,
     Query(query): Query<MonthQuery>,
 ) -> Result<Response, PageError> {
-    visitor.require(visitor.may().people)?;
+    let sight = Sight::of(&state, &visitor, "").await?;
     let (name, file) = split_name(&month, query.bom.is_some());
     let month: Month = name.parse().map_err(|_| PageError::NotFound)?;
     let ui = visitor.ui(&state, Section::Month);
-    let (query, zone) = at_site(&state, query);
+    let (query, zone) = at_site(&state, &sight, query);
     let frame = state.boards.frame();
-    let site = frame.site(query.site);
+    let site = sight.site(&frame, query.site);
 
     let tx = state.store.begin_read().await?;
     let (from, to) = (month.first().to_string(), month.last().to_string());
     let mut people = sheet::people(&tx, &query.scope(), &from, &to).await?;
+    people.retain(|person| sight.sees(person.id));
     let everybody: Vec<i64> = people.iter().map(|person| person.id).collect();
     let open = sheet::open_exceptions(&tx, &everybody, &from, &to).await?;
     if query.show == EXCEPTIONS {
         people.retain(|person| open.contains_key(&person.id));
     }
     if let Some(format) = file {
-        let whose = match query.show.as_str() {
-            EXCEPTIONS => Whose::Ids(people.iter().map(|person| person.id).collect()),
-            _ => Whose::Scope(query.scope()),
+        let whose = match query.show == EXCEPTIONS || sight.team().is_some() {
+            true => Whose::Ids(people.iter().map(|person| person.id).collect()),
+            false => Whose::Scope(query.scope()),
         };
         return send(&state, &Export::Month { month, whose }, format).await;
     }
@@ -276,7 +283,8 @@ async fn show(
         .collect();
     let ids: Vec<i64> = people.iter().map(|person| person.id).collect();
     let reports = sheet::reports(&tx, &ids, &from, &to).await?;
-    let departments = sheet::departments(&tx, query.site).await?;
+    let mut departments = sheet::departments(&tx, query.site).await?;
+    departments.retain(|one| sight.sees_department(Some(one.id)));
     let steps = steps(
         &state, &tx, &visitor, &query, month, &open, &everybody, &zone,
     )
@@ -284,7 +292,8 @@ async fn show(
     drop(tx);
 
     let today = ui.now.to_zoned(zone.clone()).date();
-    let periods = closing::periods(&state.store, &query.scope(), &from, &to).await?;
+    let mut periods = closing::periods(&state.store, &query.scope(), &from, &to).await?;
+    periods.retain(|one| sight.sees_department(one.department_id));
     let closed = periods.iter().filter(|one| one.reopened_ms.is_none());
     let days = day_heads(month, &reports);
     let groups = groups(&people, &reports, &days);
@@ -309,7 +318,7 @@ async fn show(
         previous: format!("/month/{}{}", month.previous(), query.with("", "")),
         next: (month < Month::of(today))
             .then(|| format!("/month/{}{}", month.next(), query.with("", ""))),
-        sites: site_choices(&state, query.site.unwrap_or(0)),
+        sites: sites_seen(&state, &sight, query.site),
         departments: departments
             .into_iter()
             .map(|one| Choice {

@@ -76,6 +76,9 @@ struct Row {
 
 struct Chosen {
     id: i64,
+    /// The requests beside it in the list.
+    previous: Option<String>,
+    next: Option<String>,
     name: String,
     person_href: String,
     caption: String,
@@ -198,8 +201,16 @@ async fn page(
     let open = lines(state, &seen, true, today).await?;
     let at = open.iter().position(|(row, _)| Some(row.id) == id);
     let at = at.or((!open.is_empty()).then_some(0));
-    let chosen = match at.and_then(|at| open.get(at)) {
-        Some((row, line)) => Some(chosen(state, visitor, row, line, today).await?),
+    let beside = |at: Option<usize>| {
+        let (row, _) = open.get(at?)?;
+        Some(format!("/requests?id={}", row.id))
+    };
+    let chosen = match at.and_then(|at| Some((at, open.get(at)?))) {
+        Some((at, (row, line))) => Some(Chosen {
+            previous: beside(at.checked_sub(1)),
+            next: beside(at.checked_add(1)),
+            ..chosen(state, visitor, row, line, today).await?
+        }),
         None => None,
     };
     let answered = lines(state, &seen, false, today).await?;
@@ -257,6 +268,8 @@ async fn chosen(
     }
     Ok(Chosen {
         id: row.id,
+        previous: None,
+        next: None,
         name: line.name.clone(),
         person_href: format!("/people/{}/{}", path_part(&row.code), row.from_day),
         caption: [Some(row.code.clone()), row.department.clone()]

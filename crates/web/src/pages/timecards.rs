@@ -17,6 +17,7 @@ use crate::board::path_part;
 use crate::error::{PageError, html};
 use crate::format;
 use crate::session::Visitor;
+use crate::sight::Sight;
 use crate::text::{Msg, msg};
 use crate::ui::{Section, Ui};
 
@@ -74,12 +75,11 @@ struct Line {
 pub(super) async fn of_one(
     state: &WebState,
     visitor: &Visitor,
-    code: &str,
+    person: &SheetPerson,
     month: Month,
 ) -> Result<Response, PageError> {
     let tx = state.store.begin_read().await?;
-    let person = sheet::person(&tx, code).await?;
-    let person = person.ok_or(PageError::NotFound)?;
+    let code = &*person.code;
     let (from, to) = (month.first().to_string(), month.last().to_string());
     let reports = sheet::reports(&tx, &[person.id], &from, &to).await?;
     drop(tx);
@@ -95,7 +95,7 @@ pub(super) async fn of_one(
         next: link(month.next()),
         files: Some(link(month)),
         printed: printed(ui.now, &state.boards.frame().zone()),
-        cards: vec![Card::of(&person, &reports, month)],
+        cards: vec![Card::of(person, &reports, month)],
         pages: Vec::new(),
         ui: &ui,
     })
@@ -108,12 +108,12 @@ async fn of_many(
     Path(month): Path<String>,
     Query(query): Query<MonthQuery>,
 ) -> Result<Response, PageError> {
-    visitor.require(visitor.may().people)?;
+    let sight = Sight::of(&state, &visitor, "").await?;
     let month: Month = month.parse().map_err(|_| PageError::NotFound)?;
     let (from, to) = (month.first().to_string(), month.last().to_string());
-    let (query, zone) = month::at_site(&state, query);
+    let (query, zone) = month::at_site(&state, &sight, query);
     let tx = state.store.begin_read().await?;
-    let people = month::people(&tx, &query, &from, &to).await?;
+    let people = month::people(&tx, &sight, &query, &from, &to).await?;
     let (page, pages) = query.pages(people.len(), PAGE);
     let people: Vec<SheetPerson> = people
         .into_iter()

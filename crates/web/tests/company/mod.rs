@@ -1,9 +1,11 @@
 //! A small company behind the router, for the tests of its pages.
 #![allow(dead_code)] // each test binary uses a part of it
 
+use std::collections::BTreeSet;
+
 use attendance::{
-    DeviceId, DeviceUserId, EmployeeId, HourMinute, Punch, PunchState, SegmentSpec, Shift,
-    VerifyMode, Way,
+    AccountId, DepartmentId, DeviceId, DeviceUserId, EmployeeId, HourMinute, Punch, PunchState,
+    SegmentSpec, Shift, VerifyMode, Way,
 };
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -11,7 +13,7 @@ use axum::http::{Request, StatusCode, header};
 use ingest::{Batch, Change, Clock, Engine, PollerOptions};
 use jiff::Timestamp;
 use store::Store;
-use store::accounts::Role;
+use store::accounts::{NewAccount, Role};
 use store::people::EmployeeFields;
 use store::testing::{author, device_fields, employee_fields, report_saying};
 use tower::ServiceExt;
@@ -305,4 +307,50 @@ pub fn redacted() -> insta::Settings {
     );
     settings.add_filter(r#"<svg class="ic[^>]*>\n(<path[^>]*>\n)+</svg>"#, "(icon)");
     settings
+}
+
+/// An account of an employee, or of nobody, signed in.
+pub async fn account(
+    company: &Company,
+    email: &str,
+    roles: &[Role],
+    employee: Option<EmployeeId>,
+) -> (AccountId, String) {
+    let known = company.store.accounts().await.expect("accounts");
+    let tx = company.store.begin_write().await.expect("a transaction");
+    let new = NewAccount {
+        email: email.to_owned(),
+        name: email.split('@').next().unwrap_or_default().to_owned(),
+        password_hash: known[0].password_hash.clone(),
+        roles: roles.iter().copied().collect(),
+        employee,
+    };
+    let id = tx.add_account(&new, author()).await.expect("an account");
+    tx.commit().await.expect("committed");
+    let form = format!(
+        "email={}&password=correct%20horse",
+        email.replace('@', "%40")
+    );
+    let answer = company.post("/login", &form, None).await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
+    (id, answer.cookie.expect("a session"))
+}
+
+pub async fn weaving(company: &Company) -> DepartmentId {
+    let departments = store::views::people::departments(&company.store).await;
+    let departments = departments.expect("departments");
+    let found = departments.iter().find(|one| one.name == "Weaving");
+    DepartmentId(found.expect("a department").id)
+}
+
+/// A manager of Weaving, where the first six of the ten work.
+pub async fn manager(company: &Company) -> String {
+    let (id, cookie) = account(company, "mona@example.org", &[Role::Manager], None).await;
+    let department = weaving(company).await;
+    let tx = company.store.begin_write().await.expect("a transaction");
+    tx.set_managers(department, &BTreeSet::from([id]), author())
+        .await
+        .expect("a manager");
+    tx.commit().await.expect("committed");
+    cookie
 }

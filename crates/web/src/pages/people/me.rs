@@ -1,5 +1,5 @@
-//! `/me`: what an employee sees of themselves – today, the own calendar, the punches as they were received – and asks for. An
-//! account that belongs to nobody has no such page, and no code in the address leads to somebody else.
+//! `/me`: what an employee sees of themselves – today, the own calendar and why a day reads as it does, the punches as they were
+//! received – and asks for. An account that belongs to nobody has no such page, and no code in the address leads to somebody else.
 
 use askama::Template;
 use attendance::{EmployeeId, PunchId};
@@ -21,6 +21,7 @@ use tower_sessions::Session;
 use super::calendar::{Cell, Totals, weeks};
 use super::correct::refused;
 use super::person::month_of;
+use super::why::Panel;
 use crate::WebState;
 use crate::error::{PageError, html};
 use crate::format::{self, Chip};
@@ -118,6 +119,8 @@ struct MePage<'a> {
     caption: String,
     /// Today's card, or that of the chosen day.
     card: DayCard,
+    /// Why it reads as it does, once it was judged.
+    panel: Option<Panel>,
     month: String,
     previous: String,
     next: String,
@@ -167,6 +170,10 @@ async fn show(
     let seen = Seen::Person(me.employee);
     let mut requests = lines(&state, &seen, true, me.today).await?;
     requests.extend(lines(&state, &seen, false, me.today).await?);
+    let panel = match shown.first() {
+        Some(_) => Panel::of_own(&state, &visitor, &me.person.code, chosen).await?,
+        None => None,
+    };
     let link = |month: Date| format!("/me?month={}", month.strftime("%Y-%m"));
     html(&MePage {
         name: me.person.name(),
@@ -180,6 +187,7 @@ async fn show(
         .collect::<Vec<_>>()
         .join(" · "),
         card: card(chosen, me.today, shown.first()),
+        panel,
         month: format::month(month).to_string(),
         previous: link(month.saturating_sub(Span::new().months(1))),
         next: link(after),

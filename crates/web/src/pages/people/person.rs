@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Span};
 use serde::Deserialize;
+use store::views::accounts;
 use store::views::day::{self, CorrectionRow};
 use store::views::people::{self, PersonPunch, PersonRow, PersonUser};
 use store::views::why::{self as rows, CalendarDay};
@@ -53,6 +54,9 @@ struct PersonPage<'a> {
     add_href: String,
     caption: String,
     facts: Vec<(String, String)>,
+    /// With which accounts the person signs in, for whoever may make them; and where one is made.
+    accounts: Option<Vec<(String, String)>>,
+    new_account_href: String,
     users: Vec<User>,
     month: String,
     /// `2026-05`.
@@ -162,8 +166,15 @@ pub(super) async fn show(
         true => pictures(&state, &person).await?,
         false => HashMap::new(),
     };
+    let accounts = match ui.may.users {
+        true => Some(accounts_of(&state, &person).await?),
+        false => None,
+    };
+    let managers = accounts::managers_of(&state.store, EmployeeId(person.id)).await?;
     html(&PersonPage {
         told,
+        accounts,
+        new_account_href: format!("/users?code={}#new", path_part(&person.code)),
         edit_href: format!("{base}/edit"),
         card_href: format!(
             "/timecard/{}/{}",
@@ -176,7 +187,7 @@ pub(super) async fn show(
             .flatten()
             .collect::<Vec<_>>()
             .join(" · "),
-        facts: facts(&person, today),
+        facts: facts(&person, &managers.join(", "), today),
         users: users.into_iter().map(user).collect(),
         month: format::month(month).to_string(),
         month_key: month.strftime("%Y-%m").to_string(),
@@ -214,6 +225,16 @@ pub(super) async fn show(
         person: &person,
         ui: &ui,
     })
+}
+
+/// Addresses with the pages of their accounts.
+async fn accounts_of(
+    state: &WebState,
+    person: &PersonRow,
+) -> Result<Vec<(String, String)>, PageError> {
+    let accounts = accounts::of_employee(&state.store, EmployeeId(person.id)).await?;
+    let page = |(id, email)| (email, format!("/users/{id}"));
+    Ok(accounts.into_iter().map(page).collect())
 }
 
 /// By punch, where its picture is.
@@ -274,7 +295,7 @@ async fn uses(
         .collect())
 }
 
-fn facts(person: &PersonRow, today: Date) -> Vec<(String, String)> {
+fn facts(person: &PersonRow, managers: &str, today: Date) -> Vec<(String, String)> {
     let mut facts = Vec::new();
     let mut fact = |key: &str, value: Option<String>| {
         if let Some(value) = value.as_deref().and_then(filled) {
@@ -291,6 +312,7 @@ fn facts(person: &PersonRow, today: Date) -> Vec<(String, String)> {
     fact("email", person.email.clone());
     fact("site", Some(format!("{}, {}", person.site, person.zone)));
     fact("department", person.department.clone());
+    fact("managers", Some(managers.to_owned()));
     fact("shift", person.shift.clone());
     fact("from", date(&person.employed_from));
     fact("to", date(&person.employed_to));

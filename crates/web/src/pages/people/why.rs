@@ -26,7 +26,7 @@ pub(in crate::pages) struct Panel {
     pub story: Story,
     /// The page of the day.
     pub href: String,
-    /// Nothing can be corrected: no right to, a closed period, or the day as it was.
+    /// Nothing can be corrected: no right to, a closed period, the day as it was, or the own one.
     pub may_correct: bool,
     /// The way to the mapping inbox and to devices is open.
     pub why: Why,
@@ -52,6 +52,20 @@ impl Panel {
                 && why.employed()
                 && !why.is_closed(),
             why,
+        }))
+    }
+
+    /// The same for whose day it is: there is nothing to correct, only to ask for.
+    pub(super) async fn of_own(
+        state: &WebState,
+        visitor: &Visitor,
+        code: &str,
+        day: Date,
+    ) -> Result<Option<Self>, PageError> {
+        let panel = Self::of(state, visitor, code, day, None).await?;
+        Ok(panel.map(|panel| Self {
+            may_correct: false,
+            ..panel
         }))
     }
 }
