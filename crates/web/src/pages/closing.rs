@@ -216,10 +216,8 @@ impl Shown {
     /// What is closed, in words.
     fn words(&self, state: &WebState) -> Msg {
         let frame = state.boards.frame();
-        let department = self.departments.iter();
-        let department = department
-            .filter(|one| Some(one.id) == self.department)
-            .next();
+        let mut departments = self.departments.iter();
+        let department = departments.find(|one| Some(one.id) == self.department);
         let site = frame.sites.iter().find(|one| Some(one.id) == self.site);
         match (department, site) {
             (Some(department), _) => {
