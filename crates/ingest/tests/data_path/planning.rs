@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use attendance::{AccountId, PunchId, Shift, ShiftId};
 use jiff::civil::Date;
+use store::accounts::{NewAccount, Role};
 use store::corrections::Voided;
 use store::periods::{Days, Part};
 use store::policies::PolicyScope;
@@ -424,9 +425,18 @@ on_both_databases! {
         answer(id, Answer::Withdraw, 1).await.unwrap();
 
         let department = company.store.departments().await.unwrap()[0].id;
-        change(&company, async |tx, author| {
-            tx.set_managers(department, &BTreeSet::from([AccountId(2)]), author).await.unwrap();
+        let leader = change(&company, async |tx, author| {
+            let new = NewAccount {
+                email: "lead@plant.example".into(),
+                name: "Lead".into(),
+                password_hash: "none".into(),
+                roles: [Role::Manager].into(),
+                employee: None,
+            };
+            let leader = tx.add_account(&new, author).await.unwrap();
+            tx.set_managers(department, &BTreeSet::from([leader]), author).await.unwrap();
+            leader
         }).await;
-        assert_eq!(company.store.managed_by(AccountId(2)).await.unwrap(), BTreeSet::from([department]));
+        assert_eq!(company.store.managed_by(leader).await.unwrap(), BTreeSet::from([department]));
     }
 }
