@@ -484,8 +484,7 @@ pub async fn bulk_reports(tx: &WriteTx, reports: &[(EmployeeId, String, ReportFi
              JOIN employees e ON e.id = r.employee_id WHERE true ON CONFLICT DO NOTHING"
         ),
         format!(
-            "DELETE FROM attendance_reports WHERE EXISTS (SELECT 1 FROM {table} \
-             WHERE r.employee_id = attendance_reports.employee_id AND r.workday = attendance_reports.workday)"
+            "DELETE FROM attendance_reports WHERE (employee_id, workday) IN (SELECT r.employee_id, r.workday FROM {table})"
         ),
         format!(
             "INSERT INTO attendance_reports (attendance_id, judged_at_ms, {names}) SELECT a.id, 0, {values} FROM {table} \
