@@ -391,9 +391,9 @@ impl Judge {
             let enough = inner.stopping.load(Ordering::Relaxed)
                 || yield_after
                     .is_some_and(|limit| began.elapsed() >= limit && self.quiet_for() < QUIET);
-            let claim = (!enough).then_some((which, last_claimed));
+            let which = (!enough).then_some(which);
             let (saved, next) = tokio::join!(
-                self.save_and_claim(to_save.take(), claim),
+                self.save_and_claim(to_save.take(), which, last_claimed),
                 self.judge(to_judge)
             );
             to_judge = saved?;
@@ -408,14 +408,15 @@ impl Judge {
         }
     }
 
-    /// Saves a batch, tells what changed, and claims the next one: of which days, and behind which one.
+    /// Saves a batch, tells what changed, and claims the next one, of these days and best behind that one.
     async fn save_and_claim(
         &self,
         batch: Option<JudgedBatch>,
-        next: Option<(Which, Option<(EmployeeId, Date)>)>,
+        which: Option<Which>,
+        after: Option<(EmployeeId, Date)>,
     ) -> Result<Option<Claim>, StoreError> {
         let inner = &*self.0;
-        if batch.is_none() && next.is_none() {
+        if batch.is_none() && which.is_none() {
             return Ok(None);
         }
         let tx = inner.store.begin_write().await?;
@@ -429,9 +430,9 @@ impl Judge {
         {
             changed = tx.save_reports(&claim, days, &coverage, at).await?;
         }
-        let claim = match next {
+        let claim = match which {
             None => None,
-            Some((which, after)) => Some(self.claim(&tx, which, after).await?),
+            Some(which) => Some(self.claim(&tx, which, after).await?),
         };
         if changed.is_empty() {
             tx.commit_quietly().await?;

@@ -526,7 +526,7 @@ fn roles_text(roles: &BTreeSet<Role>) -> String {
 mod tests {
     use super::*;
     use crate::on_both_databases;
-    use crate::testing::author;
+    use crate::testing::{author, new_account};
 
     fn now() -> Timestamp {
         author().at
@@ -646,13 +646,7 @@ mod tests {
             let token = link(&store).await;
             let ada = set_up(&store, &token, now(), "ada@example.org").await.unwrap();
             let tx = store.begin_write().await.unwrap();
-            let new = NewAccount {
-                email: "bo@example.org".to_owned(),
-                name: "Bo".to_owned(),
-                password_hash: String::new(),
-                roles: [Role::Owner].into(),
-                employee: None,
-            };
+            let new = new_account("bo@example.org", Role::Owner, None);
             let bo = tx.add_account(&new, author()).await.unwrap();
             tx.commit().await.unwrap();
             let fields = AccountFields::from(&store.account(ada).await.unwrap().unwrap());
@@ -681,13 +675,7 @@ mod tests {
             let token = link(&store).await;
             let ada = set_up(&store, &token, now(), "ada@example.org").await.unwrap();
             let tx = store.begin_write().await.unwrap();
-            let new = NewAccount {
-                email: "bo@example.org".to_owned(),
-                name: "Bo".to_owned(),
-                password_hash: String::new(),
-                roles: [Role::Employee].into(),
-                employee: None,
-            };
+            let new = new_account("bo@example.org", Role::Employee, None);
             let bo = tx.add_account(&new, author()).await.unwrap();
             let fields = AccountFields {
                 email: " Bob@Example.org".to_owned(),

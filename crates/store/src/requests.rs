@@ -273,13 +273,7 @@ impl WriteTx {
             .await?;
         for account in managers {
             self.known_account(*account).await?;
-            let row = department_managers::ActiveModel {
-                department_id: Set(department.0),
-                account_id: Set(account.0),
-            };
-            department_managers::Entity::insert(row)
-                .exec_without_returning(&self.tx)
-                .await?;
+            self.let_lead(*account, department).await?;
         }
         let detail = serde_json::json!({ "managers": managers });
         self.audit(
@@ -314,16 +308,25 @@ impl WriteTx {
             .exec(&self.tx)
             .await?;
         for department in departments {
-            let row = department_managers::ActiveModel {
-                department_id: Set(department.0),
-                account_id: Set(account.0),
-            };
-            department_managers::Entity::insert(row)
-                .exec_without_returning(&self.tx)
-                .await?;
+            self.let_lead(account, *department).await?;
         }
         let detail = serde_json::json!({ "departments": departments });
         self.audit(author, "account.leads", &email, detail).await
+    }
+
+    async fn let_lead(
+        &self,
+        account: AccountId,
+        department: DepartmentId,
+    ) -> Result<(), StoreError> {
+        let row = department_managers::ActiveModel {
+            department_id: Set(department.0),
+            account_id: Set(account.0),
+        };
+        department_managers::Entity::insert(row)
+            .exec_without_returning(&self.tx)
+            .await?;
+        Ok(())
     }
 }
 

@@ -103,9 +103,9 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::accounts::{NewAccount, Role};
+    use crate::accounts::Role;
     use crate::on_both_databases;
-    use crate::testing::author;
+    use crate::testing::{author, new_account};
 
     fn now() -> Timestamp {
         author().at
@@ -113,13 +113,7 @@ mod tests {
 
     async fn mona(store: &Store) -> AccountId {
         let tx = store.begin_write().await.unwrap();
-        let new = NewAccount {
-            email: "mona@example.org".to_owned(),
-            name: "Mona".to_owned(),
-            password_hash: String::new(),
-            roles: [Role::Manager].into(),
-            employee: None,
-        };
+        let new = new_account("mona@example.org", Role::Manager, None);
         let id = tx.add_account(&new, author()).await.unwrap();
         tx.commit().await.unwrap();
         id

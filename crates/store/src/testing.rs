@@ -16,7 +16,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
 use std::task::Poll;
 
-use attendance::{DeviceId, EmployeeId, SiteId, Way};
+use attendance::{DepartmentId, DeviceId, EmployeeId, SiteId, Way};
 use jiff::civil::Date;
 use sea_orm::sqlx::{self, AssertSqlSafe, Connection, Executor, PgConnection};
 
@@ -189,6 +189,36 @@ pub fn author() -> Author {
         account: None,
         at: "2026-05-06T08:00:00Z".parse().expect("it is an instant"),
     }
+}
+
+/// Somebody with this address who has not chosen a password yet, and whose account it is.
+pub fn new_account(
+    email: &str,
+    role: crate::accounts::Role,
+    employee: Option<EmployeeId>,
+) -> crate::accounts::NewAccount {
+    crate::accounts::NewAccount {
+        email: email.to_owned(),
+        name: email.to_owned(),
+        password_hash: String::new(),
+        roles: [role].into(),
+        employee,
+    }
+}
+
+/// A site, its department Weaving, somebody there, and somebody who has no department.
+pub async fn weaving_and_others(tx: &WriteTx) -> (SiteId, DepartmentId, EmployeeId, EmployeeId) {
+    let berlin = site(tx).await;
+    let weaving = tx.add_department(berlin, "Weaving", author()).await;
+    let weaving = weaving.expect("a department can be added");
+    let mut fields = employee_fields(berlin, "1");
+    fields.department = Some(weaving);
+    let ada = tx.add_employee(&fields, author()).await;
+    let bo = tx
+        .add_employee(&employee_fields(berlin, "2"), author())
+        .await;
+    let [ada, bo] = [ada, bo].map(|added| added.expect("somebody can be added"));
+    (berlin, weaving, ada, bo)
 }
 
 /// A site on Berlin time.

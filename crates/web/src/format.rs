@@ -49,6 +49,12 @@ fn weekday_number(day: Date) -> i8 {
     day.weekday().to_monday_one_offset()
 }
 
+/// What there is to say under a name, in one line.
+pub fn caption<const N: usize>(parts: [Option<&str>; N]) -> String {
+    let parts: Vec<_> = parts.into_iter().flatten().collect();
+    parts.join(" · ")
+}
+
 /// `Tuesday`.
 pub fn weekday(day: Date) -> Msg {
     msg(format!("weekday-{}", weekday_number(day)))

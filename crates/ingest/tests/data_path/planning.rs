@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use attendance::{AccountId, PunchId, Shift, ShiftId};
 use jiff::civil::Date;
-use store::accounts::{NewAccount, Role};
+use store::accounts::Role;
 use store::corrections::Voided;
 use store::periods::{Days, Part};
 use store::policies::PolicyScope;
 use store::requests::{Answer, Asked};
 use store::roster::{DayPlan, Override, WorkPlan};
+use store::testing::new_account;
 use store::{Author, Store, StoreError, WriteTx, on_both_databases};
 
 use crate::company::{Company, at, day, punch, wall};
@@ -426,13 +427,7 @@ on_both_databases! {
 
         let department = company.store.departments().await.unwrap()[0].id;
         let leader = change(&company, async |tx, author| {
-            let new = NewAccount {
-                email: "lead@plant.example".into(),
-                name: "Lead".into(),
-                password_hash: "none".into(),
-                roles: [Role::Manager].into(),
-                employee: None,
-            };
+            let new = new_account("lead@plant.example", Role::Manager, None);
             let leader = tx.add_account(&new, author).await.unwrap();
             tx.set_managers(department, &BTreeSet::from([leader]), author).await.unwrap();
             leader

@@ -73,9 +73,9 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::accounts::{NewAccount, Role};
+    use crate::accounts::Role;
     use crate::on_both_databases;
-    use crate::testing::{author, employee_fields, site};
+    use crate::testing::{author, employee_fields, new_account, site};
 
     on_both_databases! {
         async fn accounts_say_whose_they_are_and_whom_they_lead(store: Store) {
@@ -87,14 +87,7 @@ mod tests {
             fields.department = Some(weaving);
             let ada = tx.add_employee(&fields, author()).await.unwrap();
             let add = async |email: &str, role, employee| {
-                let new = NewAccount {
-                    email: email.to_owned(),
-                    name: email.to_owned(),
-                    password_hash: String::new(),
-                    roles: [role].into(),
-                    employee,
-                };
-                tx.add_account(&new, author()).await.unwrap()
+                tx.add_account(&new_account(email, role, employee), author()).await.unwrap()
             };
             let mona = add("mona@example.org", Role::Manager, None).await;
             let hana = add("hana@example.org", Role::Hr, None).await;

@@ -108,17 +108,12 @@ async fn counted(
 mod tests {
     use super::*;
     use crate::on_both_databases;
-    use crate::testing::{author, employee_fields, on_sqlite, report_saying, site, tamper};
+    use crate::testing::{on_sqlite, report_saying, tamper, weaving_and_others};
 
     on_both_databases! {
         async fn what_settles_by_itself_today_does_not_wait(store: Store) {
             let tx = store.begin_write().await.unwrap();
-            let berlin = site(&tx).await;
-            let weaving = tx.add_department(berlin, "Weaving", author()).await.unwrap();
-            let mut fields = employee_fields(berlin, "1");
-            fields.department = Some(weaving);
-            let ada = tx.add_employee(&fields, author()).await.unwrap();
-            let bo = tx.add_employee(&employee_fields(berlin, "2"), author()).await.unwrap();
+            let (_, weaving, ada, bo) = weaving_and_others(&tx).await;
             for (who, day, status) in [
                 (ada, "2026-05-04", "present"),
                 (ada, "2026-05-05", "unknown"),

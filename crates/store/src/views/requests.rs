@@ -189,17 +189,12 @@ mod tests {
     use crate::calendar::LeaveKind;
     use crate::on_both_databases;
     use crate::requests::{Answer, Asked};
-    use crate::testing::{author, employee_fields, report_saying, site};
+    use crate::testing::{author, report_saying, weaving_and_others};
 
     on_both_databases! {
         async fn who_leads_a_department_sees_nobody_elses_people(store: Store) {
             let tx = store.begin_write().await.unwrap();
-            let berlin = site(&tx).await;
-            let weaving = tx.add_department(berlin, "Weaving", author()).await.unwrap();
-            let mut fields = employee_fields(berlin, "1");
-            fields.department = Some(weaving);
-            let ada = tx.add_employee(&fields, author()).await.unwrap();
-            let bo = tx.add_employee(&employee_fields(berlin, "2"), author()).await.unwrap();
+            let (_, weaving, ada, bo) = weaving_and_others(&tx).await;
             report_saying(&tx, ada, "2026-05-04", "present", None, 0).await;
             let day: Date = "2026-05-04".parse().unwrap();
             let asked = Asked::Leave {

@@ -59,17 +59,12 @@ pub async fn recent_punches(
 mod tests {
     use super::*;
     use crate::on_both_databases;
-    use crate::testing::{author, employee_fields, site};
+    use crate::testing::{author, employee_fields, weaving_and_others};
 
     on_both_databases! {
         async fn a_team_is_who_is_in_its_departments_now(store: Store) {
             let tx = store.begin_write().await.unwrap();
-            let berlin = site(&tx).await;
-            let weaving = tx.add_department(berlin, "Weaving", author()).await.unwrap();
-            let mut fields = employee_fields(berlin, "1");
-            fields.department = Some(weaving);
-            let ada = tx.add_employee(&fields, author()).await.unwrap();
-            let bo = tx.add_employee(&employee_fields(berlin, "2"), author()).await.unwrap();
+            let (berlin, weaving, ada, bo) = weaving_and_others(&tx).await;
             tx.commit().await.unwrap();
             let member = |id: attendance::EmployeeId| TeamMember { id: id.0, site_id: berlin.0 };
             let of = async |departments: &[DepartmentId]| {
@@ -81,8 +76,7 @@ mod tests {
             let default = all.iter().find(|one| one.is_default).unwrap().id;
             assert_eq!(of(&[default]).await, [member(bo)]);
             let tx = store.begin_write().await.unwrap();
-            fields.department = None;
-            tx.edit_employee(ada, &fields, author()).await.unwrap();
+            tx.edit_employee(ada, &employee_fields(berlin, "1"), author()).await.unwrap();
             tx.commit().await.unwrap();
             assert_eq!(of(&[weaving]).await, []);
             assert_eq!(of(&[weaving, default]).await, [member(ada), member(bo)]);

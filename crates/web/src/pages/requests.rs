@@ -272,11 +272,7 @@ async fn chosen(
         next: None,
         name: line.name.clone(),
         person_href: format!("/people/{}/{}", path_part(&row.code), row.from_day),
-        caption: [Some(row.code.clone()), row.department.clone()]
-            .into_iter()
-            .flatten()
-            .collect::<Vec<_>>()
-            .join(" · "),
+        caption: format::caption([Some(&*row.code), row.department.as_deref()]),
         what: line.what.clone(),
         reason: line.reason.clone(),
         own,

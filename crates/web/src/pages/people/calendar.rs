@@ -24,6 +24,14 @@ pub(super) struct Cell {
     pub chosen: bool,
 }
 
+/// The heads of its columns, from Monday on.
+pub(super) fn weekdays() -> Vec<String> {
+    let monday = Date::constant(2026, 5, 4);
+    let days = monday.series(Span::new().days(1)).take(7);
+    days.map(|day| format::short_weekday(day).to_string())
+        .collect()
+}
+
 /// The weeks of a month from Monday on; days of other months are empty.
 pub(super) fn weeks(
     month: Date,

@@ -18,7 +18,7 @@ use store::views::requests::Seen;
 use store::views::why::{self as rows, CalendarDay};
 use tower_sessions::Session;
 
-use super::calendar::{Cell, Totals, weeks};
+use super::calendar::{Cell, Totals, weekdays, weeks};
 use super::correct::refused;
 use super::person::month_of;
 use super::why::Panel;
@@ -177,26 +177,17 @@ async fn show(
     let link = |month: Date| format!("/me?month={}", month.strftime("%Y-%m"));
     html(&MePage {
         name: me.person.name(),
-        caption: [
-            Some(me.person.code.clone()),
-            me.person.department.clone(),
-            me.person.shift.clone(),
-        ]
-        .into_iter()
-        .flatten()
-        .collect::<Vec<_>>()
-        .join(" · "),
+        caption: format::caption([
+            Some(&*me.person.code),
+            me.person.department.as_deref(),
+            me.person.shift.as_deref(),
+        ]),
         card: card(chosen, me.today, shown.first()),
         panel,
         month: format::month(month).to_string(),
         previous: link(month.saturating_sub(Span::new().months(1))),
         next: link(after),
-        weekdays: (0..7)
-            .map(|day| {
-                let monday = Date::constant(2026, 5, 4);
-                format::short_weekday(monday.saturating_add(Span::new().days(day))).to_string()
-            })
-            .collect(),
+        weekdays: weekdays(),
         weeks: weeks(month, &days, Some(chosen), "/me"),
         totals: Totals::of(&days),
         punches: punches.iter().map(|one| punch(one, &me)).collect(),

@@ -15,7 +15,7 @@ use store::views::day::{self, CorrectionRow};
 use store::views::people::{self, PersonPunch, PersonRow, PersonUser};
 use store::views::why::{self as rows, CalendarDay};
 
-use super::calendar::{Cell, Strip, Totals, weeks};
+use super::calendar::{Cell, Strip, Totals, weekdays, weeks};
 use super::known;
 use super::why::Panel;
 use crate::WebState;
@@ -182,23 +182,14 @@ pub(super) async fn show(
             month.strftime("%Y-%m")
         ),
         add_href: format!("{base}/{}/add", chosen.unwrap_or(today)),
-        caption: [Some(person.code.clone()), person.shift.clone()]
-            .into_iter()
-            .flatten()
-            .collect::<Vec<_>>()
-            .join(" · "),
+        caption: format::caption([Some(&*person.code), person.shift.as_deref()]),
         facts: facts(&person, &managers.join(", "), today),
         users: users.into_iter().map(user).collect(),
         month: format::month(month).to_string(),
         month_key: month.strftime("%Y-%m").to_string(),
         previous: link(month.saturating_sub(Span::new().months(1))),
         next: link(after),
-        weekdays: (0..7)
-            .map(|day| {
-                let monday = Date::constant(2026, 5, 4);
-                format::short_weekday(monday.saturating_add(Span::new().days(day))).to_string()
-            })
-            .collect(),
+        weekdays: weekdays(),
         weeks: weeks(month, &days, chosen, &base),
         totals: Totals::of(&days),
         strip: Strip::of(month, &year_days, &base),
