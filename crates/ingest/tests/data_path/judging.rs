@@ -66,6 +66,47 @@ on_both_databases! {
         assert_eq!(count_rows(&company.store, "report_versions").await, versions + 1);
     }
 
+    async fn a_report_that_stays_the_same_is_judged_at_another_time_and_goes_with_its_person(store: Store) {
+        let company = Company::new(store, 1, 1, "2026-03-02 12:00:00").await;
+        company.read(0, vec![punch("1001", "2026-03-02 08:54:00", 0)]).await;
+        company.read(0, vec![punch("1001", "2026-03-02 18:05:00", 1)]).await;
+        company.clock.set(crate::company::at("2026-03-04 12:00:00"));
+        company.read(0, Vec::new()).await;
+        let (ada, on) = (company.people[0], day("2026-03-02"));
+        let stored = async || {
+            let explained = company.engine.judge.explain(ada, &[on], None).await.unwrap();
+            explained[0].stored.clone().unwrap()
+        };
+        let judge_again = async |now: &str| {
+            company.clock.set(crate::company::at(now));
+            company.engine.judge.judge_all(Date::MIN, Date::MAX).await.unwrap();
+        };
+        judge_again("2026-03-04 12:00:00").await;
+        let before = stored().await;
+        judge_again("2026-03-05 12:00:00").await;
+        let after = stored().await;
+        assert_eq!(after.says, before.says);
+        assert_eq!((before.judged_at, after.judged_at), (
+            crate::company::at("2026-03-04 12:00:00"),
+            crate::company::at("2026-03-05 12:00:00"),
+        ));
+
+        let tx = company.store.begin_write().await.unwrap();
+        let author = company.author();
+        let weaving = tx.add_department(company.site, "Weaving", author).await.unwrap();
+        let mut fields = company.store.employee(ada).await.unwrap().unwrap().fields;
+        fields.department = Some(weaving);
+        tx.edit_employee(ada, &fields, author).await.unwrap();
+        tx.commit().await.unwrap();
+        judge_again("2026-03-05 12:00:00").await;
+        let tx = company.store.begin_write().await.unwrap();
+        let days = Days { from: on, to: on, of: Part::Department(weaving) };
+        tx.close_days(days, Some("as it is"), author).await.unwrap();
+        tx.commit().await.unwrap();
+        judge_again("2026-03-05 12:00:00").await;
+        assert_eq!(stored().await.says.stage, "locked", "it is on the sheet of the new department");
+    }
+
     async fn a_crash_between_intake_and_judge_loses_no_judgement(store: Store) {
         let company = Company::new(store, 1, 1, "2026-03-02 12:00:00").await;
         let batch = company.reading(0, vec![punch("1001", "2026-03-02 08:54:00", 0)]);
