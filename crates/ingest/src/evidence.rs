@@ -12,8 +12,8 @@ use attendance::{
 use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp};
+use store::evidence::{CorrectionEvidenceKind, Declared, DeviceEvidence, Evidence, Person};
 use store::policies::{Policies, PolicyScope};
-use store::reports::{CorrectionEvidenceKind, Declared, DeviceEvidence, Evidence, Person};
 use store::roster::{DayPlan, WorkPlan};
 
 use crate::IngestError;

@@ -11,9 +11,10 @@ use attendance::{
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp};
+use store::evidence::Evidence;
 use store::marks::Claim;
 use store::policies::PolicyScope;
-use store::reports::{Evidence, JudgedDay, ReportFields, StoredReport};
+use store::reports::{JudgedDays, ReportFields, StoredReport};
 use store::{Store, StoreError, Whose, WriteTx};
 use tokio::sync::{Mutex, Notify};
 
@@ -21,9 +22,11 @@ use crate::evidence::{Explained, judge_days, planned_days};
 use crate::{Change, Changes, Clock, IngestError};
 
 /// Employee-days of one transaction. Each touches pages of indexes that the others touch too, so fewer would write much more.
-const BATCH: usize = 5000;
-/// While punches are being stored: who stores them waits for the transaction of a batch.
-const BATCH_BETWEEN_PUNCHES: usize = 500;
+const BATCH: usize = 10_000;
+/// While punches are being stored, who stores them waits for the transaction of a batch: fewer, and of the recent days fewest,
+/// which come in between all the time.
+const BATCH_BETWEEN_PUNCHES: usize = 5000;
+const RECENT_BATCH_BETWEEN_PUNCHES: usize = 500;
 /// Marks of a judge that died are taken over after this, in real time.
 const LEASE: SignedDuration = SignedDuration::from_secs(60);
 /// The board shows these days, so their marks go before all others.
@@ -357,7 +360,7 @@ impl Judge {
         self.0.woken.notify_one();
         let _last_batch = self.0.draining.lock().await;
         let tx = self.0.store.begin_write().await?;
-        tx.release_marks(&self.0.owner).await?;
+        tx.release_claims(&self.0.owner).await?;
         tx.commit_quietly().await
     }
 
@@ -404,7 +407,7 @@ impl Judge {
             if to_save.is_none() && to_judge.is_none() {
                 return Ok(judged);
             }
-            judged += to_save.as_ref().map_or(0, |batch| batch.days.len() as u64);
+            judged += to_save.as_ref().map_or(0, |batch| batch.days.count());
         }
     }
 
@@ -425,10 +428,9 @@ impl Judge {
             claim,
             days,
             coverage,
-            at,
         }) = batch
         {
-            changed = tx.save_reports(&claim, days, &coverage, at).await?;
+            changed = tx.save_reports(&claim, days, &coverage).await?;
         }
         let claim = match which {
             None => None,
@@ -459,11 +461,13 @@ impl Judge {
         let owner = &self.0.owner;
         match which {
             Which::Recent => {
-                let limit = BATCH_BETWEEN_PUNCHES;
+                let limit = RECENT_BATCH_BETWEEN_PUNCHES;
                 tx.claim_from(owner, real_now, until, recent, limit).await
             }
             Which::All => {
-                tx.claim_marked_days(owner, real_now, until, Some(recent), after, BATCH)
+                let quiet = self.quiet_for() >= QUIET;
+                let limit = if quiet { BATCH } else { BATCH_BETWEEN_PUNCHES };
+                tx.claim_marked_days(owner, real_now, until, Some(recent), after, limit)
                     .await
             }
         }
@@ -493,22 +497,21 @@ impl Judge {
                 .iter()
                 .map(|(id, device)| (device.serial.as_str(), *id))
                 .collect();
-            let mut days = Vec::with_capacity(reports.len());
+            let mut days = JudgedDays::new(at);
             for (employee, report) in &reports {
                 let cause = causes.get(&(*employee, report.workday));
                 let Some((person, cause)) = evidence.people.get(employee).zip(cause) else {
                     continue;
                 };
                 let waits_for = report.waits.as_ref();
-                days.push(JudgedDay::new(
+                days.add(
                     *employee,
                     person.department,
                     report,
-                    at,
                     cause,
                     waits_for.and_then(|waits| devices.get(waits.device.as_str()).copied()),
                     person.stored.get(&report.workday),
-                )?);
+                )?;
             }
             let coverage: BTreeMap<DeviceId, Option<Timestamp>> = evidence
                 .devices
@@ -519,7 +522,6 @@ impl Judge {
                 claim,
                 days,
                 coverage,
-                at,
             }))
         })
         .await
@@ -540,9 +542,8 @@ impl Drop for Storing<'_> {
 /// A judged claim, on its way to be saved.
 struct JudgedBatch {
     claim: Claim,
-    days: Vec<JudgedDay>,
+    days: JudgedDays,
     coverage: BTreeMap<DeviceId, Option<Timestamp>>,
-    at: Timestamp,
 }
 
 /// The days that have a report, by when it was made.

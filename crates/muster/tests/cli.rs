@@ -24,6 +24,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use simulators::{hik, zk};
 use store::policies::PolicyScope;
+use store::reports::JudgedDays;
 use store::{Author, Store, sql};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -449,7 +450,7 @@ async fn a_changed_report_is_found_by_checking_and_mended_by_judging() {
     let claim = tx.claim_marked_days("nobody", now, now, None, None, 1000);
     let claim = claim.await.expect("marks");
     let covered = BTreeMap::new();
-    let lost = tx.save_reports(&claim, Vec::new(), &covered, now);
+    let lost = tx.save_reports(&claim, JudgedDays::new(now), &covered);
     assert_eq!(lost.await.expect("no report"), []);
     tx.commit().await.expect("it is kept");
     let said = office.run(&["judge", "--check"]).await;

@@ -318,7 +318,12 @@ async fn open_sqlite(
     let writer = pool().max_connections(1).connect_with(writing).await?;
     let reader = pool()
         .max_connections(READ_CONNECTIONS)
-        .connect_with(options.pragma("query_only", "ON"))
+        // The punches of a batch of people lie on some hundred pages, each of which is asked for once for each of them.
+        .connect_with(
+            options
+                .pragma("query_only", "ON")
+                .pragma("cache_size", "-16000"),
+        )
         .await?;
     Ok((writer.into(), reader.into()))
 }

@@ -18,6 +18,7 @@ pub mod declarations;
 pub mod devices;
 pub mod entities;
 mod error;
+pub mod evidence;
 pub mod failures;
 pub mod files;
 pub mod fingerprints;

@@ -3,7 +3,7 @@
 //! A mark is written in the transaction of the change that caused it, so a crash cannot lose a judgement. It carries a
 //! generation: a save removes the mark only where nothing was marked again in between.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use attendance::{DepartmentId, DeviceId, EmployeeId, SiteId};
 use jiff::civil::Date;
@@ -26,14 +26,33 @@ pub struct Mark {
     pub cause: String,
 }
 
-/// Employee-days that a judge has taken.
+/// Employee-days that a judge has taken: all marks between the first and the last of them, but those before `from`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
-    /// Another one for every claim: by it the rows are found again.
+    /// Another one for every claim.
     holder: String,
+    from: Date,
     /// In order of person and day.
     pub marks: Vec<Mark>,
 }
+
+impl Claim {
+    /// As bound: the first day of all, then the first and the last mark; `None` if nothing was claimed.
+    fn span(&self) -> Option<[sea_orm::Value; 5]> {
+        let (first, last) = (self.marks.first()?, self.marks.last()?);
+        Some([
+            self.from.to_string().into(),
+            first.employee.0.into(),
+            first.workday.to_string().into(),
+            last.employee.0.into(),
+            last.workday.to_string().into(),
+        ])
+    }
+}
+
+/// The rows of `marked_days` in a [`Claim::span`].
+const IN_SPAN: &str =
+    "workday >= $1 AND (employee_id, workday) >= ($2, $3) AND (employee_id, workday) <= ($4, $5)";
 
 /// By whom marks are taken, until when in real time, and how many at most.
 #[derive(Clone, Copy)]
@@ -232,7 +251,7 @@ impl WriteTx {
     async fn mark_claimed_again(&self) -> Result<(), StoreError> {
         sql::run(
             &self.tx,
-            "UPDATE marked_days SET generation = generation + 1 WHERE lease_owner IS NOT NULL",
+            "UPDATE claimed_days SET renewed = true WHERE NOT renewed",
             [],
         )
         .await?;
@@ -388,18 +407,18 @@ impl WriteTx {
             limit,
         };
         if let Some(recent) = recent {
-            let claim = self.claim(lease, recent, None).await?;
+            let claim = self.claim(lease, Some(recent), None).await?;
             if !claim.marks.is_empty() {
                 return Ok(claim);
             }
         }
         if after.is_some() {
-            let claim = self.claim(lease, Date::MIN, after).await?;
+            let claim = self.claim(lease, None, after).await?;
             if !claim.marks.is_empty() {
                 return Ok(claim);
             }
         }
-        self.claim(lease, Date::MIN, None).await
+        self.claim(lease, None, None).await
     }
 
     /// The same, only days from `from` on.
@@ -417,60 +436,43 @@ impl WriteTx {
             real_until,
             limit,
         };
-        self.claim(lease, from, None).await
+        self.claim(lease, Some(from), None).await
     }
 
     async fn claim(
         &self,
         lease: Lease<'_>,
-        from: Date,
+        from: Option<Date>,
         after: Option<(EmployeeId, Date)>,
     ) -> Result<Claim, StoreError> {
-        let holder = format!("{}.{}", lease.owner, random_name());
-        let mut values: Vec<sea_orm::Value> = vec![
-            holder.as_str().into(),
-            lease.real_until.as_millisecond().into(),
-            from.to_string().into(),
-            lease.real_now.as_millisecond().into(),
-            (lease.limit as i64).into(),
-        ];
-        let mut behind = "";
+        sql::run(
+            &self.tx,
+            "DELETE FROM claimed_days WHERE lease_until_ms <= $1",
+            [lease.real_now.as_millisecond().into()],
+        )
+        .await?;
+        let mut values: Vec<sea_orm::Value> = vec![(lease.limit as i64).into()];
+        let mut which = String::new();
         if let Some((employee, workday)) = after {
-            behind = "AND (employee_id, workday) > ($6, $7)";
+            which += "(employee_id, workday) > ($2, $3) AND ";
             values.extend([employee.0.into(), workday.to_string().into()]);
         }
-        let claimed = sql::run(
+        if let Some(from) = from {
+            values.push(from.to_string().into());
+            which += &format!("workday >= ${} AND ", values.len());
+        }
+        let columns = "employee_id, workday, generation, cause";
+        let marks = sql::list::<(i64, String, i64, String), _>(
             &self.tx,
             &format!(
-                "UPDATE marked_days SET lease_owner = $1, lease_until_ms = $2 WHERE (employee_id, workday) IN \
-                 (SELECT employee_id, workday FROM marked_days \
-                 WHERE workday >= $3 AND (lease_until_ms IS NULL OR lease_until_ms <= $4) {behind} \
-                 ORDER BY employee_id, workday LIMIT $5 {})",
-                sql::skip_locked(self.backend())
+                "SELECT {} FROM (SELECT {columns} FROM marked_days WHERE {which} NOT {CLAIMED} \
+                 ORDER BY employee_id, workday LIMIT $1) AS free",
+                sql::json_list(self.backend(), columns)
             ),
             values,
         )
         .await?;
-        let mut marks = Vec::new();
-        if claimed > 0 {
-            marks = self.held_by(&holder).await?;
-            marks.sort_unstable_by_key(|mark| (mark.employee, mark.workday));
-        }
-        Ok(Claim { holder, marks })
-    }
-
-    async fn held_by(&self, holder: &str) -> Result<Vec<Mark>, StoreError> {
-        let columns = "employee_id, workday, generation, cause";
-        let held = sql::list::<(i64, String, i64, String), _>(
-            &self.tx,
-            &format!(
-                "SELECT {} FROM marked_days WHERE lease_owner = $1",
-                sql::json_list(self.backend(), columns)
-            ),
-            [holder.into()],
-        )
-        .await?;
-        Ok(held
+        let mut marks: Vec<Mark> = marks
             .into_iter()
             .map(|(employee, workday, generation, cause)| Mark {
                 employee: EmployeeId(employee),
@@ -478,61 +480,104 @@ impl WriteTx {
                 generation,
                 cause,
             })
-            .collect())
-    }
-
-    /// Gives a claim up: frees the marks that were renewed meanwhile, removes the others. Returns the days that were still held;
-    /// only their reports may be saved.
-    pub(crate) async fn finish_claim(
-        &self,
-        claim: &Claim,
-    ) -> Result<BTreeSet<(EmployeeId, Date)>, StoreError> {
-        let held = self.held_by(&claim.holder).await?;
-        let judged: HashMap<(EmployeeId, Date), i64> = claim
-            .marks
-            .iter()
-            .map(|mark| ((mark.employee, mark.workday), mark.generation))
             .collect();
-        let renewed: Vec<_> = held
-            .iter()
-            .filter(|mark| judged.get(&(mark.employee, mark.workday)) != Some(&mark.generation))
-            .map(|mark| (mark.employee.0, mark.workday.to_string()))
-            .collect();
-        if !renewed.is_empty() {
+        marks.sort_unstable_by_key(|mark| (mark.employee, mark.workday));
+        let claim = Claim {
+            holder: random_name(),
+            from: from.unwrap_or(Date::MIN),
+            marks,
+        };
+        if let Some(span) = claim.span() {
+            let mut values: Vec<sea_orm::Value> = span.into();
+            values.extend([
+                claim.holder.as_str().into(),
+                lease.owner.into(),
+                lease.real_until.as_millisecond().into(),
+            ]);
             sql::run(
                 &self.tx,
-                &format!(
-                    "UPDATE marked_days SET lease_owner = NULL, lease_until_ms = NULL WHERE (employee_id, workday) IN \
-                     (SELECT r.employee_id, r.workday FROM {})",
-                    sql::json_rows(
-                        self.backend(),
-                        1,
-                        "r",
-                        &[("employee_id", Column::Int), ("workday", Column::Text)]
-                    )
-                ),
-                [sql::json(&renewed)],
+                "INSERT INTO claimed_days (from_day, first_employee_id, first_workday, last_employee_id, last_workday, holder, \
+                 lease_owner, lease_until_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+                values,
             )
             .await?;
         }
-        sql::run(
+        Ok(claim)
+    }
+
+    /// Gives a claim up and removes its marks but for those that were renewed meanwhile. `false` if it had run out and was
+    /// taken from its holder: then nothing may be saved.
+    pub(crate) async fn finish_claim(&self, claim: &Claim) -> Result<bool, StoreError> {
+        let held = sql::one(
             &self.tx,
-            "DELETE FROM marked_days WHERE lease_owner = $1",
+            "DELETE FROM claimed_days WHERE holder = $1 RETURNING renewed",
             [claim.holder.as_str().into()],
         )
         .await?;
-        Ok(held
-            .into_iter()
-            .map(|mark| (mark.employee, mark.workday))
-            .collect())
+        let Some(held) = held else {
+            return Ok(false);
+        };
+        let renewed: bool = held.try_get_by_index(0)?;
+        if !renewed {
+            self.remove_judged(claim).await?;
+        }
+        Ok(true)
     }
 
-    /// Frees every mark `owner` holds, for a judge that stops.
-    pub async fn release_marks(&self, owner: &str) -> Result<(), StoreError> {
+    async fn remove_judged(&self, claim: &Claim) -> Result<(), StoreError> {
+        let Some(span) = claim.span() else {
+            return Ok(());
+        };
+        let now = sql::one(
+            &self.tx,
+            &format!("SELECT count(*), COALESCE(CAST(sum(generation) AS bigint), 0) FROM marked_days WHERE {IN_SPAN}"),
+            span.clone(),
+        )
+        .await?;
+        let now: (i64, i64) = match now {
+            Some(row) => (row.try_get_by_index(0)?, row.try_get_by_index(1)?),
+            None => (0, 0),
+        };
+        // While it is claimed no mark goes, and no generation falls.
+        let generations = claim.marks.iter().map(|mark| mark.generation);
+        if now == (claim.marks.len() as i64, generations.sum()) {
+            let text = format!("DELETE FROM marked_days WHERE {IN_SPAN}");
+            sql::run(&self.tx, &text, span).await?;
+            return Ok(());
+        }
+        let judged: Vec<_> = claim
+            .marks
+            .iter()
+            .map(|mark| (mark.employee.0, mark.workday.to_string(), mark.generation))
+            .collect();
         sql::run(
             &self.tx,
-            "UPDATE marked_days SET lease_owner = NULL, lease_until_ms = NULL WHERE lease_owner LIKE $1",
-            [format!("{owner}.%").into()],
+            &format!(
+                "DELETE FROM marked_days WHERE (employee_id, workday, generation) IN \
+                 (SELECT r.employee_id, r.workday, r.generation FROM {})",
+                sql::json_rows(
+                    self.backend(),
+                    1,
+                    "r",
+                    &[
+                        ("employee_id", Column::Int),
+                        ("workday", Column::Text),
+                        ("generation", Column::Int)
+                    ]
+                )
+            ),
+            [sql::json(&judged)],
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Gives up every claim of `owner`, for a judge that stops.
+    pub async fn release_claims(&self, owner: &str) -> Result<(), StoreError> {
+        sql::run(
+            &self.tx,
+            "DELETE FROM claimed_days WHERE lease_owner = $1",
+            [owner.into()],
         )
         .await?;
         Ok(())
@@ -599,11 +644,24 @@ pub(crate) fn employee_days(
         .collect()
 }
 
+macro_rules! claimed {
+    () => {
+        "EXISTS (SELECT 1 FROM claimed_days c WHERE marked_days.workday >= c.from_day \
+         AND (marked_days.employee_id, marked_days.workday) >= (c.first_employee_id, c.first_workday) \
+         AND (marked_days.employee_id, marked_days.workday) <= (c.last_employee_id, c.last_workday))"
+    };
+}
+
+/// Whether a row of `marked_days` lies in a claim.
+const CLAIMED: &str = claimed!();
+
 /// The generation of a mark is read by its claim, so one that nobody holds need not be written again: the first reading of a
 /// log touches most days many times.
-const MARK_AGAIN: &str = "ON CONFLICT (employee_id, workday) \
-     DO UPDATE SET generation = marked_days.generation + 1, cause = excluded.cause \
-     WHERE marked_days.lease_owner IS NOT NULL";
+const MARK_AGAIN: &str = concat!(
+    "ON CONFLICT (employee_id, workday) \
+     DO UPDATE SET generation = marked_days.generation + 1, cause = excluded.cause WHERE ",
+    claimed!()
+);
 
 #[cfg(test)]
 mod tests {
@@ -624,7 +682,6 @@ mod tests {
             let tx = store.begin_write().await.unwrap();
             let site = site(&tx).await;
             let (a, b) = (employee(&tx, site, "1").await, employee(&tx, site, "2").await);
-            tx.release_marks("nobody").await.unwrap();
             let days = [(a, "2026-01-02"), (a, "2026-03-02"), (b, "2026-01-01"), (b, "2026-03-02")];
             sql::run(&tx.tx, "DELETE FROM marked_days", []).await.unwrap();
             tx.mark_days(days.map(|(id, day)| (id, date(day))), "test").await.unwrap();
@@ -698,7 +755,7 @@ mod tests {
             assert_eq!(claim("stops", 1).await, [date(days[0])]);
             assert_eq!(claim("goes on", 1).await, [date(days[1])]);
             assert_eq!(claim("stops", 1).await, [date(days[2])]);
-            tx.release_marks("stops").await.unwrap();
+            tx.release_claims("stops").await.unwrap();
             assert_eq!(claim("another", 9).await, [date(days[0]), date(days[2])]);
         }
 
@@ -757,7 +814,7 @@ mod tests {
             assert_eq!(first.marks.len(), 1);
             // There is no report yet, so only what is claimed can be renewed; also by the transaction that claimed it.
             tx.mark_reports(Whose::Everybody, None, None, "test").await.unwrap();
-            assert_eq!(tx.finish_claim(&first).await.unwrap().len(), 1);
+            assert!(tx.finish_claim(&first).await.unwrap());
             let second = claim(&tx).await;
             assert_eq!(second.marks.len(), 1, "it was marked again");
             tx.commit().await.unwrap();
@@ -769,6 +826,36 @@ mod tests {
             let tx = store.begin_write().await.unwrap();
             tx.finish_claim(&second).await.unwrap();
             assert_eq!(claim(&tx).await.marks.len(), 1, "and again");
+        }
+
+        async fn a_judged_claim_removes_its_marks_and_no_others(store: Store) {
+            let tx = store.begin_write().await.unwrap();
+            let site = site(&tx).await;
+            let (a, b) = (employee(&tx, site, "1").await, employee(&tx, site, "2").await);
+            let fresh = async |days: &[(EmployeeId, &str)]| {
+                sql::run(&tx.tx, "DELETE FROM marked_days", []).await.unwrap();
+                tx.mark_days(days.iter().map(|(id, day)| (*id, date(day))), "test").await.unwrap();
+            };
+            let left = async |id| tx.marked_days_of(&[id], 9).await.unwrap().into_iter().map(|(_, day)| day).collect::<Vec<_>>();
+            let claim = async || tx.claim_from("judge", at(100), at(200), date("2026-03-01"), 9).await.unwrap();
+
+            let days = [(a, "2026-02-01"), (a, "2026-03-02"), (b, "2026-02-01"), (b, "2026-03-02")];
+            fresh(&days).await;
+            let claimed = claim().await;
+            assert_eq!(claimed.marks.len(), 2);
+            assert!(tx.finish_claim(&claimed).await.unwrap());
+            assert_eq!((left(a).await, left(b).await), (vec![date("2026-02-01")], vec![date("2026-02-01")]), "older than it asked for");
+            assert!(!tx.finish_claim(&claimed).await.unwrap(), "it is nobody's any more");
+
+            // One more day between its first and its last, and one of them again.
+            fresh(&days).await;
+            let claimed = claim().await;
+            tx.mark_days([(a, date("2026-03-05")), (b, date("2026-03-02"))], "test").await.unwrap();
+            assert_eq!(claim().await.marks, [], "nobody else gets the day in between");
+            assert!(tx.finish_claim(&claimed).await.unwrap());
+            assert_eq!(left(a).await, [date("2026-03-05"), date("2026-02-01")]);
+            assert_eq!(left(b).await, [date("2026-03-02"), date("2026-02-01")]);
+            assert_eq!(claim().await.marks.len(), 2);
         }
 
         async fn coverage_marks_what_waits_for_it_and_only_where_it_matters(store: Store) {

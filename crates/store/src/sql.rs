@@ -155,17 +155,35 @@ pub fn from_list<T: serde::de::DeserializeOwned>(
 
 /// The JSON value to bind for [`json_rows`], [`in_ids`] and [`in_texts`].
 pub fn json<T: serde::Serialize>(rows: &[T]) -> Value {
-    json_row(rows).into()
+    serde_json::to_string(rows).expect(SERIALISES).into()
 }
 
-/// One row of [`json_of`].
-pub fn json_row<T: serde::Serialize + ?Sized>(row: &T) -> String {
-    serde_json::to_string(row).expect("numbers, texts, booleans and nulls always serialise")
+const SERIALISES: &str = "numbers, texts, booleans and nulls always serialise";
+
+/// The same of rows that are written one by one.
+#[derive(Clone, Debug, Default)]
+pub struct JsonRows(Vec<u8>);
+
+impl JsonRows {
+    pub fn push<T: serde::Serialize>(&mut self, row: &T) {
+        self.0.push(if self.0.is_empty() { b'[' } else { b',' });
+        serde_json::to_writer(&mut self.0, row).expect(SERIALISES);
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
-/// As [`json`], of rows that were written before.
-pub fn json_of(rows: &[String]) -> Value {
-    format!("[{}]", rows.join(",")).into()
+impl From<JsonRows> for Value {
+    fn from(rows: JsonRows) -> Self {
+        let mut text = rows.0;
+        if text.is_empty() {
+            text.push(b'[');
+        }
+        text.push(b']');
+        String::from_utf8(text).expect("JSON is UTF-8").into()
+    }
 }
 
 /// The real time of the database, in milliseconds: leases are in it.

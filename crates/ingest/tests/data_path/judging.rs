@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use attendance::Way;
+use attendance::{DepartmentId, Way};
 use ingest::{Batch, Engine, PollerOptions};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
@@ -9,6 +9,7 @@ use store::corrections::{Side, Voided};
 use store::identity::NewLink;
 use store::periods::{Days, Part};
 use store::policies::PolicyScope;
+use store::reports::JudgedDays;
 use store::roster::{DayPlan, Override, WorkPlan};
 use store::testing::count_rows;
 use store::{Store, StoreError, on_both_databases};
@@ -138,9 +139,17 @@ on_both_databases! {
         assert_eq!(company.engine.judge.drain().await.unwrap(), 0);
         // What the dead one would save now is refused: the days are not its own any more.
         let tx = company.store.begin_write().await.unwrap();
-        let saved = tx.save_reports(&claimed, Vec::new(), &BTreeMap::new(), company.clock.now()).await.unwrap();
+        let person = company.people[0];
+        let explained = company.engine.judge.explain(person, &[day("2026-03-02")], None).await.unwrap();
+        let mut report = explained[0].report.clone();
+        report.worked_min += 60;
+        let mut late = JudgedDays::new(company.clock.now());
+        late.add(person, DepartmentId(1), &report, "test", None, None).unwrap();
+        let saved = tx.save_reports(&claimed, late, &BTreeMap::new()).await.unwrap();
         tx.commit().await.unwrap();
-        assert!(saved.is_empty());
+        assert_eq!(saved, []);
+        let kept = company.engine.judge.explain(person, &[day("2026-03-02")], None).await.unwrap();
+        assert_eq!(kept[0].stored.as_ref().unwrap().says, explained[0].stored.as_ref().unwrap().says);
         assert_eq!(company.store.marked_day_count().await.unwrap(), held.marks.len() as u64);
     }
 
@@ -153,7 +162,7 @@ on_both_databases! {
         tx.commit().await.unwrap();
         let tx = company.store.begin_write().await.unwrap();
         tx.mark_days([(company.people[0], day("2026-03-02"))], "test").await.unwrap();
-        tx.save_reports(&claimed, Vec::new(), &BTreeMap::new(), company.clock.now()).await.unwrap();
+        tx.save_reports(&claimed, JudgedDays::new(company.clock.now()), &BTreeMap::new()).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(company.store.marked_day_count().await.unwrap(), 1);
         assert_eq!(company.engine.judge.drain().await.unwrap(), 1, "and is free at once");

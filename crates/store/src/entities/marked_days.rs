@@ -13,9 +13,6 @@ pub struct Model {
     pub generation: i64,
     #[sea_orm(column_type = "Text")]
     pub cause: String,
-    #[sea_orm(column_type = "Text", nullable)]
-    pub lease_owner: Option<String>,
-    pub lease_until_ms: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -8,6 +8,7 @@ pub mod attendance_reports;
 pub mod attendances;
 pub mod audit;
 pub mod call_places;
+pub mod claimed_days;
 pub mod clock_shifts;
 pub mod corrections;
 pub mod coverage_declarations;
@@ -124,6 +125,7 @@ mod tests {
             check(&store, attendances::Entity).await;
             check(&store, audit::Entity).await;
             check(&store, call_places::Entity).await;
+            check(&store, claimed_days::Entity).await;
             check(&store, clock_shifts::Entity).await;
             check(&store, corrections::Entity).await;
             check(&store, coverage_declarations::Entity).await;

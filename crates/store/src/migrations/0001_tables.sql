@@ -373,7 +373,7 @@ CREATE INDEX attendances_by_workday ON attendances (workday);
 
 CREATE TABLE attendance_reports (
   id {id},
-  attendance_id BIGINT NOT NULL REFERENCES attendances (id),
+  attendance_id BIGINT NOT NULL,
   employee_id BIGINT NOT NULL,
   workday {day} NOT NULL,
   status TEXT NOT NULL,
@@ -492,12 +492,22 @@ CREATE TABLE marked_days (
   workday {day} NOT NULL,
   generation BIGINT NOT NULL DEFAULT 1,
   cause TEXT NOT NULL,
-  lease_owner TEXT,
-  lease_until_ms BIGINT,
   PRIMARY KEY (employee_id, workday)
 ) {without_rowid};
 CREATE INDEX marked_days_by_workday ON marked_days (workday);
-CREATE INDEX marked_days_claimed ON marked_days (lease_owner) WHERE lease_owner IS NOT NULL;
+
+-- The marked days from `from_day` on between two places in the order of employee and workday are being judged.
+CREATE TABLE claimed_days (
+  holder TEXT NOT NULL PRIMARY KEY,
+  lease_owner TEXT NOT NULL,
+  lease_until_ms BIGINT NOT NULL,
+  from_day {day} NOT NULL,
+  first_employee_id BIGINT NOT NULL,
+  first_workday {day} NOT NULL,
+  last_employee_id BIGINT NOT NULL,
+  last_workday {day} NOT NULL,
+  renewed BOOLEAN NOT NULL DEFAULT false
+);
 
 CREATE TABLE device_failures (
   id {id},
