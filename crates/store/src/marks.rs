@@ -757,6 +757,8 @@ mod tests {
             assert_eq!(claim("stops", 1).await, [date(days[2])]);
             tx.release_claims("stops").await.unwrap();
             assert_eq!(claim("another", 9).await, [date(days[0]), date(days[2])]);
+            tx.end_all_leases().await.unwrap();
+            assert_eq!(claim("alone", 9).await, days.map(date), "a server that is alone takes everything over");
         }
 
         async fn spans_that_overlap_mark_each_report_once(store: Store) {

@@ -419,11 +419,11 @@ impl WriteTx {
     /// Ends every lease on devices and marked days, whoever has it: for a server that starts and is known to be alone on its
     /// database, so that nothing waits for the leases of one that was killed.
     pub async fn end_all_leases(&self) -> Result<(), StoreError> {
-        for table in ["devices", "marked_days"] {
-            let end = format!(
-                "UPDATE {table} SET lease_owner = NULL, lease_until_ms = NULL WHERE lease_owner IS NOT NULL"
-            );
-            sql::run(&self.tx, &end, []).await?;
+        for end in [
+            "UPDATE devices SET lease_owner = NULL, lease_until_ms = NULL WHERE lease_owner IS NOT NULL",
+            "DELETE FROM claimed_days",
+        ] {
+            sql::run(&self.tx, end, []).await?;
         }
         Ok(())
     }
