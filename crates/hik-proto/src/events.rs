@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::body::{DecodeError, encode_json, lenient_number, lenient_text};
+use crate::body::{DecodeError, Fields, encode_json, lenient_number, lenient_text};
 use crate::codes::{EventClass, Means, classify};
 use crate::search::{Row, SearchState, SentPage};
 use crate::time::EventTime;
@@ -65,6 +65,53 @@ impl EventSearch {
             acs_event_cond: condition,
         })
     }
+}
+
+/// Asks how many access events lie between two times. Cheap to read, but the terminal counts through its log for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventTotal {
+    /// Which of them; 0 is all.
+    pub minor: u32,
+    /// Both ends are inclusive, to the second, in the terminal's own offset.
+    pub start: EventTime,
+    pub end: EventTime,
+}
+
+impl EventTotal {
+    /// The request body.
+    pub fn encode(&self) -> String {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Condition {
+            major: u32,
+            minor: u32,
+            start_time: String,
+            end_time: String,
+        }
+        #[derive(Serialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Body {
+            acs_event_total_num_cond: Condition,
+        }
+        encode_json(&Body {
+            acs_event_total_num_cond: Condition {
+                major: MAJOR_ACCESS,
+                minor: self.minor,
+                start_time: self.start.to_string(),
+                end_time: self.end.to_string(),
+            },
+        })
+    }
+}
+
+/// The answer to an [`EventTotal`]; some firmware puts the number into no `AcsEventTotalNum`.
+///
+/// # Errors
+/// When the body is neither JSON nor XML, or has no `totalNum`.
+pub fn decode_event_total(body: &[u8]) -> Result<u32, DecodeError> {
+    Fields::parse(body)?
+        .number("totalNum")
+        .ok_or(DecodeError::Missing("totalNum"))
 }
 
 /// One page of the event log.

@@ -40,7 +40,8 @@ pub use device::{DeviceInfo, is_activated, serial_matches};
 pub use door::{DoorCommand, DoorState, reboot};
 pub use envelope::Envelope;
 pub use events::{
-    AccessEvent, AttendanceStatus, EventPage, EventRow, EventSearch, Says, decode_event_page,
+    AccessEvent, AttendanceStatus, EventPage, EventRow, EventSearch, EventTotal, Says,
+    decode_event_page, decode_event_total,
 };
 pub use faces::{FacePicture, FaceUpload, PictureError, decode_has_face, encode_face_search};
 pub use hosts::{
@@ -64,6 +65,7 @@ pub mod paths {
     pub const ACCESS_CAPABILITIES: &str = "/ISAPI/AccessControl/capabilities";
     pub const TIME: &str = "/ISAPI/System/time";
     pub const EVENT_CAPABILITIES: &str = "/ISAPI/AccessControl/AcsEvent/capabilities?format=json";
+    pub const EVENT_TOTAL: &str = "/ISAPI/AccessControl/AcsEventTotalNum?format=json";
     pub const EVENTS: &str = "/ISAPI/AccessControl/AcsEvent?format=json";
     /// The slot that does not send the stored events again.
     pub const STREAM: &str = "/ISAPI/Event/notification/alertStream?deployID=1";

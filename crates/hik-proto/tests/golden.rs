@@ -2,8 +2,9 @@
 
 use hik_proto::{
     AccessCapabilities, AttendanceStatus, Condition, DeviceInfo, DeviceTime, EventCapabilities,
-    EventPage, EventSearch, ListSearch, LoginState, ResponseStatus, SearchState,
-    SystemCapabilities, decode_event_page, decode_people_count, decode_people_page,
+    EventPage, EventSearch, EventTotal, ListSearch, LoginState, ResponseStatus, SearchState,
+    SystemCapabilities, decode_event_page, decode_event_total, decode_people_count,
+    decode_people_page,
 };
 
 macro_rules! golden {
@@ -157,6 +158,27 @@ fn event_search_request() {
     assert_eq!(search.encode().as_bytes(), expected);
     search.begin_serial = Some(3_000_000_000);
     assert!(search.encode().ends_with(",\"beginSerialNo\":3000000000}}"));
+}
+
+#[test]
+fn how_many_events_there_are() {
+    let asked = EventTotal {
+        minor: 75,
+        start: "2026-09-01T00:00:00-04:00".parse().expect("a time"),
+        end: "2026-09-01T23:59:59-04:00".parse().expect("a time"),
+    };
+    let expected = golden!("event_total_search.json").trim_ascii_end();
+    assert_eq!(asked.encode().as_bytes(), expected);
+    let total = |body: &[u8]| decode_event_total(body).ok();
+    assert_eq!(total(golden!("event_total.json")), Some(68));
+    let newer = br#"{"AcsEventTotalNum":{"totalNum":68,"existedEventNum":70}}"#;
+    assert_eq!(total(newer), Some(68));
+    assert_eq!(
+        total(br#"{"totalNum":68}"#),
+        Some(68),
+        "one client reads it flat"
+    );
+    assert_eq!(total(br#"{"AcsEventTotalNum":{}}"#), None);
 }
 
 fn page(body: &[u8]) -> EventPage {

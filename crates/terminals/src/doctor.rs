@@ -455,7 +455,7 @@ impl Exam<'_> {
         if let Terminal::Hik(terminal) = &mut *terminal {
             let abilities = terminal.abilities().await;
             self.note_result(Check::Permissions, abilities.map(Seen::Abilities))?;
-            terminal.count_people().await.ok();
+            terminal.count().await.ok();
         }
 
         let identity = terminal.identity();

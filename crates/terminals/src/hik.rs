@@ -19,7 +19,10 @@ use std::time::Duration;
 
 use attendance::Punch;
 use hik_proto::sadp::normal_mac;
-use hik_proto::{AccessCapabilities, DeviceInfo, EventCapabilities, decode_people_count, paths};
+use hik_proto::{
+    AccessCapabilities, DeviceInfo, EventCapabilities, decode_event_total, decode_people_count,
+    paths,
+};
 use jiff::Timestamp;
 use jiff::tz::Offset;
 
@@ -83,6 +86,8 @@ pub struct HikTerminal {
     /// It tells its punches while they are made.
     stream: Option<Stream>,
     wants_pictures: bool,
+    /// It says that it can tell how many events it has.
+    counts_events: bool,
 }
 
 impl HikTerminal {
@@ -164,6 +169,7 @@ impl HikTerminal {
             clock_offset: None,
             stream: None,
             wants_pictures: false,
+            counts_events: false,
         })
     }
 
@@ -312,6 +318,7 @@ impl HikTerminal {
         let step = Step::Identify;
         let answer = self.http.get(step, paths::ACCESS_CAPABILITIES).await?;
         let can = AccessCapabilities::decode(&answer.required(step)?).map_err(malformed(step))?;
+        self.counts_events = can.event_total;
         let all = [
             (can.events, Ability::Events),
             (can.people, Ability::People),
@@ -324,9 +331,12 @@ impl HikTerminal {
         Ok(has.map(|(_, ability)| ability).collect())
     }
 
-    /// Has the identity tell how many people there are.
-    pub(crate) async fn count_people(&mut self) -> Result<(), TerminalError> {
+    /// Has the identity tell how many people there are, and how many events where the terminal says that it counts them.
+    pub(crate) async fn count(&mut self) -> Result<(), TerminalError> {
         self.identity.users = self.people_count().await?;
+        if self.counts_events {
+            self.identity.records = self.event_count().await?;
+        }
         Ok(())
     }
 
@@ -361,6 +371,17 @@ impl HikTerminal {
             Some(Answer::NotAvailable(_)) | None => return Ok(None),
         };
         optional(decode_people_count(&body).map_err(malformed(step)))
+    }
+
+    /// The same of its access events: one number for all that it keeps, those of doors that were opened among them.
+    async fn event_count(&mut self) -> Result<Option<u32>, TerminalError> {
+        let step = Step::Counters;
+        let total = log::everything(self.clock_offset.flatten()).encode();
+        let body = match optional(self.http.post(step, paths::EVENT_TOTAL, total).await)? {
+            Some(Answer::Body(body)) => body,
+            Some(Answer::NotAvailable(_)) | None => return Ok(None),
+        };
+        optional(decode_event_total(&body).map_err(malformed(step)))
     }
 
     /// The cap is a courtesy of the terminal: without a readable answer the usual one is tried.

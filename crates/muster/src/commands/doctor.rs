@@ -6,8 +6,8 @@ use attendance::DeviceId;
 use ingest::{Check, Diagnosis, Found, Seen};
 use jiff::tz::TimeZone;
 use store::entities::devices;
-use terminals::Target;
 use terminals::doctor::{Examined, Finding};
+use terminals::{DeviceKind, Target};
 
 use super::terminal::{self, CLOCK_TOLERANCE_S, drift, drift_text, wall_text};
 use super::{device, engine};
@@ -37,7 +37,7 @@ pub async fn run(
     }
     let mut on_check = |examined: &Examined| {
         if !json {
-            println!("{}", line(examined, &zone).trim_end());
+            println!("{}", line(examined, target.kind, &zone).trim_end());
         }
     };
     let examined = engine.poller.examine(DeviceId(row.id), &mut on_check);
@@ -56,7 +56,7 @@ pub async fn run(
     })
 }
 
-fn line(examined: &Examined, zone: &TimeZone) -> String {
+fn line(examined: &Examined, kind: DeviceKind, zone: &TimeZone) -> String {
     let took = format!("{:>6} ms", examined.took.as_millis());
     let (result, took, shows) = match &examined.finding {
         Finding::Good(seen) => ("ok", took, seen_text(seen, Some(zone))),
@@ -64,12 +64,13 @@ fn line(examined: &Examined, zone: &TimeZone) -> String {
         Finding::NotOffered => ("not offered", took, String::new()),
         Finding::NotTried => ("not tried", String::new(), String::new()),
     };
-    let check = name(examined.check);
+    let check = name(examined.check, kind);
     format!("  {check:<10}{result:<12}{took:>9}  {}", plain(&shows))
 }
 
-fn name(check: Check) -> &'static str {
+fn name(check: Check, kind: DeviceKind) -> &'static str {
     match check {
+        Check::Key if kind == DeviceKind::Hik => "login",
         Check::Resolve => "address",
         Check::Tcp => "TCP",
         Check::Udp => "UDP",
@@ -80,7 +81,6 @@ fn name(check: Check) -> &'static str {
 }
 
 fn seen_text(seen: &Seen, zone: Option<&TimeZone>) -> String {
-    let told = |number: &Option<u32>| number.map_or("not told".to_owned(), |n| n.to_string());
     match seen {
         Seen::Nothing => String::new(),
         Seen::Addresses(addresses) => {
@@ -118,16 +118,17 @@ fn seen_text(seen: &Seen, zone: Option<&TimeZone>) -> String {
             records,
             capacity,
         } => {
-            let full = match (records, capacity) {
-                (Some(records), Some(capacity)) => terminal::fullness(*records, *capacity),
-                _ => String::new(),
+            let told = users.map(|users| format!("users {users}")).into_iter();
+            let records = match (records, capacity) {
+                (Some(records), Some(capacity)) => {
+                    let full = terminal::fullness(*records, *capacity);
+                    Some(format!("records {records} of {capacity}{full}"))
+                }
+                (Some(records), None) => Some(format!("records {records}")),
+                (None, Some(capacity)) => Some(format!("room for {capacity} records")),
+                (None, None) => None,
             };
-            format!(
-                "users {}, records {} of {}{full}",
-                told(users),
-                told(records),
-                told(capacity)
-            )
+            told.chain(records).collect::<Vec<_>>().join(", ")
         }
         Seen::Users(users) => count(*users as u64, "user", "users"),
         Seen::Log {

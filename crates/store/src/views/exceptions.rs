@@ -5,9 +5,9 @@ use sea_orm::FromQueryResult;
 use super::board::full_name;
 use crate::{Store, StoreError, sql};
 
-/// Which days wait. The words are those of the index `attendance_reports_undecided`, by which they are found; what is pending
+/// Which days wait, of reports `r`; `$1` is today. The words are those of the index `attendance_reports_undecided`, by which they are found; what is pending
 /// today settles by itself.
-const UNDECIDED: &str = "(r.stage <> 'locked' AND (r.exceptions <> '' OR r.pending <> '' OR r.status = 'unknown')) \
+pub(super) const UNDECIDED: &str = "(r.stage <> 'locked' AND (r.exceptions <> '' OR r.pending <> '' OR r.status = 'unknown')) \
      AND (r.exceptions <> '' OR r.workday < $1)";
 
 /// What the queue is narrowed to. Empty is everything.

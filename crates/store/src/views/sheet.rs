@@ -9,6 +9,7 @@ use sea_orm::FromQueryResult;
 use serde::Deserialize;
 
 use super::board::full_name;
+use super::exceptions::UNDECIDED;
 use crate::{ReadTx, StoreError, sql};
 
 /// Whose reports. Empty is everybody.
@@ -277,21 +278,23 @@ pub async fn changes_after_close(
     }
 }
 
-/// Of whom a report from one day to another waits for a person, and on how many days. What is closed does not wait any more.
-pub async fn open_exceptions(
+/// Whose reports from one day to another wait for a person, as of `today`, and on how many days. What is closed does not wait any
+/// more.
+pub async fn waiting_days(
     tx: &ReadTx,
     employees: &[i64],
     from: &str,
     to: &str,
+    today: &str,
 ) -> Result<HashMap<i64, i64>, StoreError> {
     let backend = tx.backend();
     let text = format!(
-        "SELECT {} FROM (SELECT employee_id, COUNT(*) AS days FROM attendance_reports
-           WHERE employee_id IN {} AND workday >= $2 AND workday <= $3 AND exceptions <> '' AND stage <> 'locked' GROUP BY employee_id) r",
-        sql::json_list(backend, "r.employee_id, r.days"),
-        sql::in_ids(backend, 1)
+        "SELECT {} FROM (SELECT r.employee_id, COUNT(*) AS days FROM attendance_reports r
+           WHERE r.employee_id IN {} AND r.workday >= $3 AND r.workday <= $4 AND {UNDECIDED} GROUP BY r.employee_id) w",
+        sql::json_list(backend, "w.employee_id, w.days"),
+        sql::in_ids(backend, 2)
     );
-    let values = [sql::json(employees), from.into(), to.into()];
+    let values = [today.into(), sql::json(employees), from.into(), to.into()];
     let found: Vec<(i64, i64)> = sql::list(&tx.tx, &text, values).await?;
     Ok(found.into_iter().collect())
 }
@@ -403,11 +406,12 @@ mod tests {
             let tx = store.begin_write().await.unwrap();
             let berlin = site(&tx).await;
             let ada = tx.add_employee(&employee_fields(berlin, "1"), author()).await.unwrap();
-            for day in ["2026-05-01", "2026-05-02"] {
+            for day in ["2026-05-01", "2026-05-02", "2026-05-03"] {
                 report_saying(&tx, ada, day, "present", None, 0).await;
             }
             for text in [
                 "UPDATE attendances SET locked_ms = 5 WHERE workday = '2026-05-01'",
+                "UPDATE attendance_reports SET status = 'unknown' WHERE workday = '2026-05-03'",
                 "UPDATE attendance_reports SET judged_at_ms = 20",
                 "UPDATE attendance_reports SET exceptions = 'off_shift', stage = 'locked', changes_after_close = 'status' WHERE workday = '2026-05-01'",
                 "UPDATE attendance_reports SET exceptions = 'off_shift' WHERE workday = '2026-05-02'",
@@ -419,11 +423,12 @@ mod tests {
             tx.commit().await.unwrap();
             let read = store.begin_read().await.unwrap();
             let closed = closing(&read, &Scope::default(), "2026-05-01", "2026-05-31").await.unwrap();
-            assert_eq!(closed, Closing { sheets: 2, locked: 1, locked_ms: Some(5) });
+            assert_eq!(closed, Closing { sheets: 3, locked: 1, locked_ms: Some(5) });
             let since = async |ms| changed_since(&read, &[ada.0], "2026-05-01", "2026-05-31", ms).await.unwrap();
-            let open = open_exceptions(&read, &[ada.0], "2026-05-01", "2026-05-31").await.unwrap();
+            let waiting = async |today| waiting_days(&read, &[ada.0], "2026-05-01", "2026-05-31", today).await.unwrap();
             assert_eq!(changes_after_close(&read, &[ada.0], "2026-05-01", "2026-05-31").await.unwrap(), 1);
-            assert_eq!(open, HashMap::from([(ada.0, 1)]));
+            assert_eq!(waiting("2026-05-02").await, HashMap::from([(ada.0, 1)]), "what is unknown today may settle by itself");
+            assert_eq!(waiting("2026-05-04").await, HashMap::from([(ada.0, 2)]));
             assert_eq!((since(9).await, since(10).await), (1, 0), "judged again without another result is no change");
         }
     }

@@ -8,7 +8,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use attendance::{DeviceUserId, Punch, PunchState, VerifyMode};
 use hik_proto::{
-    AccessEvent, EventPage, EventRow, EventSearch, EventTime, Means, Says, SearchState,
+    AccessEvent, EventPage, EventRow, EventSearch, EventTime, EventTotal, Means, Says, SearchState,
     decode_card_owner, decode_event_page, encode_card_owner_search, paths,
 };
 use jiff::civil::{DateTime, date};
@@ -605,10 +605,23 @@ fn condition(id: &str, start: Start, position: u64, page: u32, now: EventTime) -
         position,
         max_results: page,
         start: at(from),
-        end: at(date(2037, 12, 31).at(23, 59, 59, 0)),
+        end: at(LATEST),
         begin_serial,
     }
 }
+
+/// All access events of a terminal whose clock is so far from UTC.
+pub(super) fn everything(offset: Option<Offset>) -> EventTotal {
+    let at = |clock| EventTime { clock, offset };
+    EventTotal {
+        minor: 0,
+        start: at(earliest(offset)),
+        end: at(LATEST),
+    }
+}
+
+/// Terminals count seconds in 32 bits.
+const LATEST: DateTime = date(2037, 12, 31).at(23, 59, 59, 0);
 
 /// The first wall time that is neither before 1970 on the terminal's clock nor negative as Unix time.
 fn earliest(offset: Option<Offset>) -> DateTime {

@@ -44,7 +44,11 @@ async fn a_terminal_that_is_well() {
         Finding::Good(Seen::Abilities(can)) if can.contains(&Ability::Events)));
     assert!(matches!(
         finding(&found, Check::Counters),
-        Finding::Good(Seen::Counters { users: Some(2), .. })
+        Finding::Good(Seen::Counters {
+            users: Some(2),
+            records: Some(1),
+            capacity: None
+        })
     ));
     assert!(matches!(
         finding(&found, Check::Log),

@@ -13,6 +13,7 @@ use axum::response::{Redirect, Response};
 use axum::routing::get;
 use exports::{Export, Month, Totals, Whose};
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 use store::ReadTx;
@@ -117,15 +118,16 @@ pub(super) async fn people(
     tx: &ReadTx,
     sight: &Sight,
     query: &MonthQuery,
-    from: &str,
-    to: &str,
+    month: Month,
+    today: Date,
 ) -> Result<Vec<SheetPerson>, PageError> {
-    let mut people = sheet::people(tx, &query.scope(), from, to).await?;
+    let (from, to) = (month.first().to_string(), month.last().to_string());
+    let mut people = sheet::people(tx, &query.scope(), &from, &to).await?;
     people.retain(|person| sight.sees(person.id));
     if query.show == EXCEPTIONS {
         let ids: Vec<i64> = people.iter().map(|person| person.id).collect();
-        let open = sheet::open_exceptions(tx, &ids, from, to).await?;
-        people.retain(|person| open.contains_key(&person.id));
+        let waiting = sheet::waiting_days(tx, &ids, &from, &to, &today.to_string()).await?;
+        people.retain(|person| waiting.contains_key(&person.id));
     }
     Ok(people)
 }
@@ -263,7 +265,8 @@ async fn show(
     let mut people = sheet::people(&tx, &query.scope(), &from, &to).await?;
     people.retain(|person| sight.sees(person.id));
     let everybody: Vec<i64> = people.iter().map(|person| person.id).collect();
-    let open = sheet::open_exceptions(&tx, &everybody, &from, &to).await?;
+    let today = ui.now.to_zoned(zone.clone()).date();
+    let open = sheet::waiting_days(&tx, &everybody, &from, &to, &today.to_string()).await?;
     if query.show == EXCEPTIONS {
         people.retain(|person| open.contains_key(&person.id));
     }
@@ -291,7 +294,6 @@ async fn show(
     .await?;
     drop(tx);
 
-    let today = ui.now.to_zoned(zone.clone()).date();
     let mut periods = closing::periods(&state.store, &query.scope(), &from, &to).await?;
     periods.retain(|one| sight.sees_department(one.department_id));
     let closed = periods.iter().filter(|one| one.reopened_ms.is_none());

@@ -113,7 +113,8 @@ async fn of_many(
     let (from, to) = (month.first().to_string(), month.last().to_string());
     let (query, zone) = month::at_site(&state, &sight, query);
     let tx = state.store.begin_read().await?;
-    let people = month::people(&tx, &sight, &query, &from, &to).await?;
+    let today = state.clock.now().to_zoned(zone.clone()).date();
+    let people = month::people(&tx, &sight, &query, month, today).await?;
     let (page, pages) = query.pages(people.len(), PAGE);
     let people: Vec<SheetPerson> = people
         .into_iter()

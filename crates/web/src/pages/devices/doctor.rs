@@ -117,6 +117,11 @@ fn seen_text(seen: &Seen, diagnosis: &Diagnosis) -> String {
                 .to_string()
         }
         Seen::Counters {
+            users: Some(users),
+            records: None,
+            capacity: None,
+        } => msg("seen-users").count("users", *users).to_string(),
+        Seen::Counters {
             users,
             records,
             capacity,
