@@ -114,6 +114,9 @@ enum Command {
 
 fn main() -> ExitCode {
     let args = Args::parse();
+    if !matches!(args.command, Command::Serve(_)) {
+        output::end_when_nobody_reads();
+    }
     let outcome = Config::load(&args.flags).and_then(|config| {
         start_log(&config.log, &args.command);
         // reqwest is built without a TLS provider of its own; ring is ours.

@@ -11,6 +11,22 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 /// Work that takes less shows no bar.
 const BAR_AFTER: Duration = Duration::from_secs(1);
 
+/// As a shell reports a program that `SIGPIPE` has ended.
+const NOBODY_READS: i32 = 141;
+
+/// Has the process end without a word when nobody reads any more what it prints, as in `muster report punches … | head`:
+/// `println!` can only panic then.
+pub fn end_when_nobody_reads() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let said = panic.payload_as_str().unwrap_or_default();
+        if said.starts_with("failed printing to stdout") && said.contains("Broken pipe") {
+            std::process::exit(NOBODY_READS);
+        }
+        usual(panic);
+    }));
+}
+
 /// What failed, and what to do about it.
 #[derive(Debug)]
 pub struct Failure {

@@ -238,6 +238,19 @@ fn assert_counts(totals: &Value, expected: [(&str, u64); 7]) {
 }
 
 #[tokio::test]
+async fn output_that_nobody_reads_any_more_ends_a_command_without_a_word() {
+    let office = Office::open().await;
+    let mut child = office
+        .command(&["device", "list"])
+        .spawn()
+        .expect("muster starts");
+    drop(child.stdout.take());
+    let ended = child.wait_with_output().await.expect("it ends");
+    assert_eq!(String::from_utf8_lossy(&ended.stderr), "");
+    assert_eq!(ended.status.code(), Some(141));
+}
+
+#[tokio::test]
 async fn polling_stores_each_punch_once_and_counts_what_came() {
     let office = Office::open().await;
     let terminal = zk_terminal("A8N5201160001").await;
