@@ -346,6 +346,15 @@ async fn punches<C: ConnectionTrait>(
     .await
 }
 
+/// Whom the first column of a row names.
+fn person_of<'e>(
+    evidence: &'e mut Evidence,
+    row: &QueryResult,
+) -> Result<Option<&'e mut Person>, StoreError> {
+    let id = EmployeeId(row.try_get_by_index(0)?);
+    Ok(evidence.people.get_mut(&id))
+}
+
 /// Runs a query of people, each with a [`sql::json_list`], and gives each person every row of theirs.
 async fn hand_out<C: ConnectionTrait, T: serde::de::DeserializeOwned>(
     db: &C,
@@ -355,8 +364,7 @@ async fn hand_out<C: ConnectionTrait, T: serde::de::DeserializeOwned>(
     mut give: impl FnMut(&mut Person, T),
 ) -> Result<(), StoreError> {
     for row in &sql::all(db, text, [value]).await? {
-        let employee = EmployeeId(row.try_get_by_index(0)?);
-        if let Some(person) = evidence.people.get_mut(&employee) {
+        if let Some(person) = person_of(evidence, row)? {
             for item in sql::from_list(row, 1)? {
                 give(person, item);
             }
@@ -430,8 +438,7 @@ async fn contested<C: ConnectionTrait>(
     )
     .await?;
     for row in &rows {
-        let id = EmployeeId(row.try_get_by_index(0)?);
-        if let Some(person) = evidence.people.get_mut(&id) {
+        if let Some(person) = person_of(evidence, row)? {
             let device = DeviceId(row.try_get_by_index(1)?);
             person
                 .contested
@@ -689,10 +696,7 @@ async fn corrections<C: ConnectionTrait>(
             },
             _ => continue,
         };
-        let Some(person) = evidence
-            .people
-            .get_mut(&EmployeeId(row.try_get_by_index(0)?))
-        else {
+        let Some(person) = person_of(evidence, row)? else {
             continue;
         };
         person.corrections.push(CorrectionEvidence {
@@ -732,10 +736,7 @@ async fn absences<C: ConnectionTrait>(
     for row in &rows {
         let kind: String = row.try_get_by_index(1)?;
         let part: String = row.try_get_by_index(4)?;
-        if let Some(person) = evidence
-            .people
-            .get_mut(&EmployeeId(row.try_get_by_index(0)?))
-        {
+        if let Some(person) = person_of(evidence, row)? {
             person.absences.push(AbsenceEvidence {
                 on_duty: kind == "on_duty",
                 from: day(&row.try_get_by_index::<String>(2)?),
@@ -846,10 +847,7 @@ async fn locked<C: ConnectionTrait>(
         let Some(body) = body else { continue };
         let report = serde_json::from_str(&body).map_err(corrupt_report)?;
         let workday: String = row.try_get_by_index(1)?;
-        if let Some(person) = evidence
-            .people
-            .get_mut(&EmployeeId(row.try_get_by_index(0)?))
-        {
+        if let Some(person) = person_of(evidence, row)? {
             person.locked.insert(day(&workday), report);
         }
     }

@@ -50,6 +50,10 @@ impl Claim {
     }
 }
 
+/// Of employee-days.
+pub(crate) const DAY_COLUMNS: [(&str, Column); 2] =
+    [("employee_id", Column::Int), ("workday", Column::Text)];
+
 /// The rows of `marked_days` in a [`Claim::span`].
 const IN_SPAN: &str =
     "workday >= $1 AND (employee_id, workday) >= ($2, $3) AND (employee_id, workday) <= ($4, $5)";
@@ -93,12 +97,7 @@ impl WriteTx {
             &format!(
                 "INSERT INTO marked_days (employee_id, workday, generation, cause) \
                  SELECT r.employee_id, r.workday, 1, $2 FROM {} WHERE true {MARK_AGAIN}",
-                sql::json_rows(
-                    self.backend(),
-                    1,
-                    "r",
-                    &[("employee_id", Column::Int), ("workday", Column::Text)]
-                )
+                sql::json_rows(self.backend(), 1, "r", &DAY_COLUMNS)
             ),
             [sql::json(&rows), cause.into()],
         )

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use sea_orm::{ConnectionTrait, FromQueryResult};
 use serde::{Deserialize, Serialize};
 
-use crate::marks::{Claim, employee_days};
+use crate::marks::{Claim, DAY_COLUMNS, employee_days};
 use crate::sql::{self, Column, JsonRows};
 use crate::times::{day, instant, wall_text};
 use crate::{ReadTx, StoreError, WriteTx};
@@ -421,9 +421,6 @@ struct ReportRow {
     says: ReportFields,
     keeps: Keeps,
 }
-
-/// Of employee-days.
-const DAY_COLUMNS: [(&str, Column); 2] = [("employee_id", Column::Int), ("workday", Column::Text)];
 
 /// What a [`ReportRow`] is written as, in order: all but the first are columns of the table. Those of a [`PLAIN`] row come first.
 const REPORT_COLUMNS: [(&str, Column); 26] = [

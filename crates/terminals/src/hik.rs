@@ -86,7 +86,7 @@ pub struct HikTerminal {
     /// It tells its punches while they are made.
     stream: Option<Stream>,
     wants_pictures: bool,
-    /// It says that it can tell how many events it has.
+    /// It can tell how many events it has, as far as its abilities were asked for.
     counts_events: bool,
 }
 

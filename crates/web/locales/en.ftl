@@ -522,9 +522,12 @@ seen-key-accepted = accepted
 seen-key-none = none set: everybody on its network can read, change and clear it
 seen-clock = { $clock }, terminal minus server { $drift }
 seen-clock-off = { $clock }, terminal minus server { $drift }: set the clock, or correct the zone of the device
-seen-not-told = not told
 number = { $number }
-seen-counters = { $users } users, { $records } of { $capacity } records
+seen-records = { $records ->
+    [one] 1 record
+   *[other] { $records } records
+  }
+seen-records-of = { $records } of { $capacity } records
 seen-users = { $users ->
     [one] 1 user
    *[other] { $users } users

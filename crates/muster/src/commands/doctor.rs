@@ -118,17 +118,16 @@ fn seen_text(seen: &Seen, zone: Option<&TimeZone>) -> String {
             records,
             capacity,
         } => {
-            let told = users.map(|users| format!("users {users}")).into_iter();
-            let records = match (records, capacity) {
-                (Some(records), Some(capacity)) => {
-                    let full = terminal::fullness(*records, *capacity);
-                    Some(format!("records {records} of {capacity}{full}"))
+            let users = users.map(|users| format!("users {users}"));
+            let records = records.map(|records| match capacity {
+                Some(capacity) => {
+                    let full = terminal::fullness(records, *capacity);
+                    format!("records {records} of {capacity}{full}")
                 }
-                (Some(records), None) => Some(format!("records {records}")),
-                (None, Some(capacity)) => Some(format!("room for {capacity} records")),
-                (None, None) => None,
-            };
-            told.chain(records).collect::<Vec<_>>().join(", ")
+                None => format!("records {records}"),
+            });
+            let told = users.into_iter().chain(records);
+            told.collect::<Vec<_>>().join(", ")
         }
         Seen::Users(users) => count(*users as u64, "user", "users"),
         Seen::Log {

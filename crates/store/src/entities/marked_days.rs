@@ -9,7 +9,7 @@ pub struct Model {
     pub employee_id: i64,
     #[sea_orm(primary_key, auto_increment = false, column_type = "Text")]
     pub workday: String,
-    /// Incremented by every marking; a save removes only what it judged.
+    /// Incremented where it is marked again while it is claimed; a save removes only what it judged.
     pub generation: i64,
     #[sea_orm(column_type = "Text")]
     pub cause: String,

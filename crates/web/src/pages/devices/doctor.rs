@@ -117,24 +117,20 @@ fn seen_text(seen: &Seen, diagnosis: &Diagnosis) -> String {
                 .to_string()
         }
         Seen::Counters {
-            users: Some(users),
-            records: None,
-            capacity: None,
-        } => msg("seen-users").count("users", *users).to_string(),
-        Seen::Counters {
             users,
             records,
             capacity,
         } => {
-            let told = |number: &Option<u32>| match number {
-                Some(number) => msg("number").count("number", *number).to_string(),
-                None => msg("seen-not-told").to_string(),
-            };
-            msg("seen-counters")
-                .with("users", told(users))
-                .with("records", told(records))
-                .with("capacity", told(capacity))
-                .to_string()
+            let users = users.map(|users| msg("seen-users").count("users", users));
+            let records = records.map(|records| match capacity {
+                Some(capacity) => msg("seen-records-of")
+                    .count("records", records)
+                    .count("capacity", *capacity),
+                None => msg("seen-records").count("records", records),
+            });
+            let told = users.into_iter().chain(records);
+            let told: Vec<_> = told.map(|one| one.to_string()).collect();
+            told.join(", ")
         }
         Seen::Users(users) => msg("seen-users").count("users", *users).to_string(),
         Seen::Log {
