@@ -564,3 +564,76 @@ pub(crate) fn corrupt_report(source: serde_json::Error) -> StoreError {
         source,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::{device, employee, site};
+    use crate::{Store, on_both_databases};
+
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::from_millisecond(ms).unwrap()
+    }
+
+    on_both_databases! {
+        async fn a_report_is_stored_with_everything_it_says_and_then_with_no_more_than_it_says(store: Store) {
+            let tx = store.begin_write().await.unwrap();
+            let site = site(&tx).await;
+            let (person, gate) = (employee(&tx, site, "1").await, device(&tx, site, "G").await);
+            let department = "SELECT department_id FROM employees WHERE id = $1";
+            let department = sql::one(&tx.tx, department, [person.0.into()]).await.unwrap().unwrap();
+            let department = DepartmentId(department.try_get_by_index(0).unwrap());
+            let day: Date = "2026-03-02".parse().unwrap();
+            let save = async |report: &Report| {
+                tx.mark_days([(person, day)], "test").await.unwrap();
+                let claim = tx.claim_from("judge", at(100), at(200), Date::MIN, 9).await.unwrap();
+                let before = stored(&tx.tx, &[(person, day)]).await.unwrap().pop().map(|(.., report)| report);
+                let mut judged = JudgedDays::new(at(50));
+                let waits_for = report.waits.is_some().then_some(gate);
+                judged.add(person, department, report, "test", waits_for, before.as_ref()).unwrap();
+                tx.save_reports(&claim, judged, &BTreeMap::new()).await.unwrap();
+                let kept = stored(&tx.tx, &[(person, day)]).await.unwrap().pop().unwrap().2;
+                assert_eq!(kept.says, ReportFields::from(report));
+                kept.keeps
+            };
+            let plain = json!({
+                "workday": day,
+                "status": "present",
+                "stage": "final",
+                "shift": "Day",
+                "first_in": { "wall": "2026-03-02T08:55:00", "instant": "2026-03-02T07:55:00Z" },
+                "last_out": { "wall": "2026-03-02T18:05:00", "instant": "2026-03-02T17:05:00Z" },
+                "planned_min": 480,
+                "worked_min": 490,
+            });
+            let report = |value: &serde_json::Value| serde_json::from_value::<Report>(value.clone()).unwrap();
+            let nothing = save(&report(&plain)).await;
+            assert_eq!((nothing.recheck_at_ms, nothing.waits_for, nothing.waits_below_ms), (None, None, None));
+            for (name, value) in [
+                ("reason", json!("no_device")),
+                ("late_min", json!(5)),
+                ("early_min", json!(5)),
+                ("overtime_min", json!(5)),
+                ("night_min", json!(5)),
+                ("overtime_levels", json!([5])),
+                ("exceptions", json!(["off_shift"])),
+                ("pending", json!(["missing_out"])),
+                ("leave_part", json!("first_half")),
+                ("changes_after_close", json!(["status"])),
+                ("recheck_at", json!("2026-03-02T20:00:00Z")),
+                ("waits", json!({ "device": "G", "below": "2026-03-02T20:00:00Z" })),
+            ] {
+                let mut more = plain.clone();
+                more[name] = value;
+                let keeps = save(&report(&more)).await;
+                let until = Some("2026-03-02T20:00:00Z".parse::<Timestamp>().unwrap().as_millisecond());
+                assert_eq!(keeps.recheck_at_ms, until.filter(|_| name == "recheck_at"), "{name}");
+                let waits = (name == "waits").then_some(gate.0);
+                assert_eq!((keeps.waits_for, keeps.waits_below_ms), (waits, until.filter(|_| name == "waits")), "{name}");
+                assert_eq!(save(&report(&plain)).await, nothing, "{name} is gone again");
+            }
+        }
+    }
+}
