@@ -1121,6 +1121,7 @@ user-delete-from = Delete { $user } from { $device }
 clear-log = Clear the log
 clear-log-text = All attendance records are deleted at the terminal. What is stored here stays, and no day changes.
 clear-log-counted = On the terminal, when last read
+clear-log-not-counted = not told
 clear-log-records = { $records ->
     [one] 1 record
    *[other] { $records } records
