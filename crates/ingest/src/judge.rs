@@ -511,7 +511,7 @@ impl Judge {
                     cause,
                     waits_for.and_then(|waits| devices.get(waits.device.as_str()).copied()),
                     person.stored.get(&report.workday),
-                )?;
+                );
             }
             let coverage: BTreeMap<DeviceId, Option<Timestamp>> = evidence
                 .devices

@@ -18,7 +18,7 @@ use crate::calendar::part_of;
 use crate::entities::{plan_changes, roster_overrides};
 use crate::identity::{days_after, zone};
 use crate::policies::Policies;
-use crate::reports::{StoredReport, corrupt_report};
+use crate::reports::StoredReport;
 use crate::roster::{DayPlan, Override, PlanChange, WorkPlan, day_plan};
 use crate::sql::{self, Column};
 use crate::times::{day, instant, wall};
@@ -818,18 +818,20 @@ async fn locked<C: ConnectionTrait>(
     evidence: &mut Evidence,
     spans: &[Span],
 ) -> Result<(), StoreError> {
+    let backend = db.get_database_backend();
     let rows: Vec<_> = spans.iter().map(Span::days).collect();
     let rows = sql::all(
         db,
         &format!(
-            "SELECT a.employee_id, a.workday, (SELECT v.body FROM report_versions v \
-             WHERE v.employee_id = a.employee_id AND v.workday = a.workday AND v.judged_at_ms <= s.locked_ms \
-             ORDER BY v.id DESC LIMIT 1) FROM {} \
+            "SELECT a.employee_id, a.workday, CASE WHEN a.since_ms <= s.locked_ms THEN CAST({} AS text) \
+             ELSE (SELECT v.body FROM report_versions v WHERE v.employee_id = a.employee_id AND v.workday = a.workday \
+             AND v.judged_at_ms <= s.locked_ms ORDER BY v.id DESC LIMIT 1) END FROM {} \
              CROSS JOIN attendance_reports a CROSS JOIN attendances s \
              WHERE a.employee_id = r.employee_id AND a.workday >= r.from_day AND a.workday <= r.to_day \
              AND s.id = a.attendance_id AND s.locked_ms IS NOT NULL",
+            reports::body_of(backend, "a"),
             sql::json_rows(
-                db.get_database_backend(),
+                backend,
                 1,
                 "r",
                 &[
@@ -845,10 +847,13 @@ async fn locked<C: ConnectionTrait>(
     for row in &rows {
         let body: Option<String> = row.try_get_by_index(2)?;
         let Some(body) = body else { continue };
-        let report = serde_json::from_str(&body).map_err(corrupt_report)?;
+        let Some(says) = reports::read_body(&body)? else {
+            continue;
+        };
         let workday: String = row.try_get_by_index(1)?;
+        let workday = day(&workday);
         if let Some(person) = person_of(evidence, row)? {
-            person.locked.insert(day(&workday), report);
+            person.locked.insert(workday, says.report(workday)?);
         }
     }
     Ok(())

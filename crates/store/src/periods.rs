@@ -347,8 +347,8 @@ impl WriteTx {
             &format!(
                 "SELECT min(s.workday) FROM attendance_reports r JOIN attendances s ON s.id = r.attendance_id \
                  WHERE r.employee_id IN {} AND r.workday >= $2 AND r.workday <= $3 AND s.locked_ms IS NOT NULL \
-                 AND EXISTS (SELECT 1 FROM report_versions v WHERE v.employee_id = r.employee_id \
-                 AND v.workday = r.workday AND v.judged_at_ms <= s.locked_ms)",
+                 AND (r.since_ms <= s.locked_ms OR EXISTS (SELECT 1 FROM report_versions v \
+                 WHERE v.employee_id = r.employee_id AND v.workday = r.workday AND v.judged_at_ms <= s.locked_ms))",
                 sql::in_ids(self.backend(), 1)
             ),
             [

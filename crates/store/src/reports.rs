@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use attendance::{DepartmentId, DeviceId, EmployeeId, Report, Status};
 use jiff::Timestamp;
 use jiff::civil::Date;
-use sea_orm::{ConnectionTrait, FromQueryResult};
+use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::marks::{Claim, DAY_COLUMNS, employee_days};
 use crate::sql::{self, Column, JsonRows};
-use crate::times::{day, instant, wall_text};
+use crate::times::{day, instant, wall, wall_text};
 use crate::{ReadTx, StoreError, WriteTx};
 
 /// A report as it is stored, and when it was judged.
@@ -64,7 +65,7 @@ impl From<&Report> for ReportFields {
                 .collect();
             names.join(",")
         };
-        let wall = |moment: Option<attendance::Moment>| moment.map(|moment| wall_text(moment.wall));
+        let text = |moment: Option<attendance::Moment>| moment.map(|moment| wall_text(moment.wall));
         let ms = |moment: Option<attendance::Moment>| {
             moment.map(|moment| moment.instant.as_millisecond())
         };
@@ -76,9 +77,9 @@ impl From<&Report> for ReportFields {
                 .map_or("", |reason| reason.as_str())
                 .to_owned(),
             shift: report.shift.clone(),
-            first_in: wall(report.first_in),
+            first_in: text(report.first_in),
             first_in_ms: ms(report.first_in),
-            last_out: wall(report.last_out),
+            last_out: text(report.last_out),
             last_out_ms: ms(report.last_out),
             planned_min: report.planned_min.into(),
             worked_min: report.worked_min.into(),
@@ -98,6 +99,44 @@ impl From<&Report> for ReportFields {
 }
 
 impl ReportFields {
+    /// The report that says this, without what is not stored of one.
+    pub(crate) fn report(&self, workday: Date) -> Result<Report, StoreError> {
+        let names = |names: &str| {
+            let names = names.split(',').filter(|name| !name.is_empty());
+            names.map(str::to_owned).collect::<Vec<_>>()
+        };
+        let moment = |text: &Option<String>, ms: Option<i64>| {
+            let (text, ms) = text.as_ref().zip(ms)?;
+            Some(attendance::Moment {
+                wall: wall(text),
+                instant: instant(ms),
+            })
+        };
+        let overtime_levels: Vec<u32> =
+            serde_json::from_str(&self.overtime_levels).map_err(corrupt_report)?;
+        let fields = json!({
+            "workday": workday,
+            "status": self.status,
+            "reason": (!self.reason.is_empty()).then_some(&self.reason),
+            "stage": self.stage,
+            "shift": self.shift,
+            "first_in": moment(&self.first_in, self.first_in_ms),
+            "last_out": moment(&self.last_out, self.last_out_ms),
+            "planned_min": self.planned_min,
+            "worked_min": self.worked_min,
+            "late_min": self.late_min,
+            "early_min": self.early_min,
+            "overtime_min": self.overtime_min,
+            "overtime_levels": overtime_levels,
+            "night_min": self.night_min,
+            "exceptions": names(&self.exceptions),
+            "pending": names(&self.pending),
+            "leave_part": self.leave_part,
+            "changes_after_close": names(&self.changes_after_close),
+        });
+        serde_json::from_value(fields).map_err(corrupt_report)
+    }
+
     /// The names of the fields in which two judgements differ.
     pub fn differences(&self, other: &Self) -> Vec<String> {
         let fields = |report: &Self| match serde_json::to_value(report) {
@@ -122,10 +161,10 @@ pub struct JudgedDays {
     changed: Vec<(EmployeeId, Date)>,
     /// Departments and days.
     sheets: BTreeSet<(i64, Date)>,
+    /// What the reports that differ said before.
+    versions: JsonRows,
     plain_reports: JsonRows,
     other_reports: JsonRows,
-    /// Of the reports that differ.
-    versions: JsonRows,
     /// Reports that are stored as they are, and were only judged again.
     confirmed: JsonRows,
     /// Days that are to have no report.
@@ -140,9 +179,9 @@ impl JudgedDays {
             count: 0,
             changed: Vec::new(),
             sheets: BTreeSet::new(),
+            versions: JsonRows::default(),
             plain_reports: JsonRows::default(),
             other_reports: JsonRows::default(),
-            versions: JsonRows::default(),
             confirmed: JsonRows::default(),
             gone: JsonRows::default(),
         }
@@ -154,9 +193,6 @@ impl JudgedDays {
     }
 
     /// `cause` is why it was judged, `waits_for` the device of `report.waits`, `before` what was stored.
-    ///
-    /// # Errors
-    /// When the report cannot be written as JSON.
     pub fn add(
         &mut self,
         employee: EmployeeId,
@@ -165,16 +201,18 @@ impl JudgedDays {
         cause: &str,
         waits_for: Option<DeviceId>,
         before: Option<&StoredReport>,
-    ) -> Result<(), StoreError> {
+    ) {
         self.count += 1;
         let workday = report.workday.to_string();
         let employed = report.status != Status::NotEmployed;
         let says = employed.then(|| ReportFields::from(report));
         let differs = before.map(|before| &before.says) != says.as_ref();
         if differs {
-            let body = serde_json::to_string(report).map_err(corrupt_report)?;
-            self.versions.push(&(employee.0, &workday, body, cause));
             self.changed.push((employee, report.workday));
+            if let Some(before) = before {
+                self.versions
+                    .push(&(employee.0, &workday, body(Some(&before.says))));
+            }
         }
         let waits_below = report.waits.as_ref().map(|waits| waits.below);
         let keeps = Keeps {
@@ -187,17 +225,18 @@ impl JudgedDays {
             waits_below_ms: waits_below.map(Timestamp::as_millisecond),
         };
         let Some(says) = says else {
-            self.gone.push(&(employee.0, workday));
-            return Ok(());
+            self.gone.push(&(employee.0, workday, cause));
+            return;
         };
         if !differs && before.is_some_and(|before| before.keeps == keeps) {
             self.confirmed.push(&(employee.0, workday));
-            return Ok(());
+            return;
         }
         self.sheets.insert((department.0, report.workday));
         let row = ReportRow {
             employee: employee.0,
             workday,
+            cause: if differs { cause } else { "" },
             says,
             keeps,
         };
@@ -206,7 +245,6 @@ impl JudgedDays {
         } else {
             self.other_reports.push(&row);
         }
-        Ok(())
     }
 }
 
@@ -243,7 +281,7 @@ impl WriteTx {
     /// Saves the reports of a claim and gives it up, all or nothing. Nothing is saved if somebody else has taken it over; a mark
     /// that was renewed in between stays. Returns the days whose report now reads differently, or is new, or gone.
     ///
-    /// A version is kept of every report that differs from the one before. `coverage` is what the devices were read up to
+    /// What a report said before it differed is kept as a version. `coverage` is what the devices were read up to
     /// when the evidence was loaded: reports that wait for coverage that has come since are marked again.
     pub async fn save_reports(
         &self,
@@ -256,13 +294,13 @@ impl WriteTx {
         }
         let at = judged.at;
         self.open_sheets(judged.sheets).await?;
+        self.insert_versions(judged.versions).await?;
         self.upsert_reports(&REPORT_COLUMNS[..PLAIN], judged.plain_reports, at)
             .await?;
         self.upsert_reports(&REPORT_COLUMNS, judged.other_reports, at)
             .await?;
         self.confirm_reports(judged.confirmed, at).await?;
-        self.insert_versions(judged.versions, at).await?;
-        self.delete_reports(judged.gone).await?;
+        self.delete_reports(judged.gone, at).await?;
         self.mark_overtaken(coverage).await?;
         Ok(judged.changed)
     }
@@ -294,8 +332,8 @@ impl WriteTx {
         Ok(())
     }
 
-    /// The sheets of the reports exist. What is closed stays on its sheet, wherever the person works now. The columns beyond
-    /// those of the rows become what they are by default.
+    /// The sheets of the reports exist. What is closed stays on its sheet, wherever the person works now. A report without a cause
+    /// reads as before. The columns beyond those of the rows become what they are by default.
     async fn upsert_reports(
         &self,
         columns: &[(&str, Column)],
@@ -306,23 +344,23 @@ impl WriteTx {
             return Ok(());
         }
         let names = |columns: &[(&str, Column)], form: fn(&str) -> String| {
-            let own = columns.iter().skip(1); // the department chooses the sheet
-            own.map(|(name, _)| form(name))
-                .collect::<Vec<_>>()
-                .join(", ")
+            let names = columns.iter().map(|(name, _)| form(name));
+            names.collect::<Vec<_>>().join(", ")
         };
+        let own = &columns[1..]; // the department chooses the sheet
         sql::run(
             &self.tx,
             &format!(
-                "INSERT INTO attendance_reports (attendance_id, {}, judged_at_ms) SELECT a.id, {}, $2 FROM {} \
+                "INSERT INTO attendance_reports (attendance_id, {}, since_ms, judged_at_ms) SELECT a.id, {}, $2, $2 FROM {} \
                  CROSS JOIN attendances a WHERE a.department_id = r.department_id AND a.workday = r.workday \
                  ON CONFLICT (employee_id, workday) DO UPDATE SET attendance_id = CASE WHEN excluded.stage = 'locked' \
-                 THEN attendance_reports.attendance_id ELSE excluded.attendance_id END, {}, \
-                 judged_at_ms = excluded.judged_at_ms",
-                names(columns, str::to_owned),
-                names(columns, |name| format!("r.{name}")),
+                 THEN attendance_reports.attendance_id ELSE excluded.attendance_id END, {}, judged_at_ms = excluded.judged_at_ms, \
+                 since_ms = CASE WHEN excluded.cause = '' THEN attendance_reports.since_ms ELSE excluded.since_ms END, \
+                 cause = CASE WHEN excluded.cause = '' THEN attendance_reports.cause ELSE excluded.cause END",
+                names(own, str::to_owned),
+                names(own, |name| format!("r.{name}")),
                 sql::json_rows(self.backend(), 1, "r", columns),
-                names(&REPORT_COLUMNS, |name| format!("{name} = excluded.{name}")),
+                names(&REPORT_COLUMNS[2..], |name| format!("{name} = excluded.{name}")),
             ),
             [rows.into(), at.as_millisecond().into()],
         )
@@ -348,7 +386,8 @@ impl WriteTx {
         Ok(())
     }
 
-    async fn insert_versions(&self, rows: JsonRows, at: Timestamp) -> Result<(), StoreError> {
+    /// The reports still say what is written in `rows`.
+    async fn insert_versions(&self, rows: JsonRows) -> Result<(), StoreError> {
         if rows.is_empty() {
             return Ok(());
         }
@@ -356,7 +395,8 @@ impl WriteTx {
             &self.tx,
             &format!(
                 "INSERT INTO report_versions (employee_id, workday, body, judged_at_ms, cause) \
-                 SELECT r.employee_id, r.workday, r.body, $2, r.cause FROM {}",
+                 SELECT a.employee_id, a.workday, r.body, a.since_ms, a.cause FROM {} CROSS JOIN attendance_reports a \
+                 WHERE a.employee_id = r.employee_id AND a.workday = r.workday",
                 sql::json_rows(
                     self.backend(),
                     1,
@@ -365,27 +405,40 @@ impl WriteTx {
                         ("employee_id", Column::Int),
                         ("workday", Column::Text),
                         ("body", Column::Text),
-                        ("cause", Column::Text),
                     ]
                 )
             ),
-            [rows.into(), at.as_millisecond().into()],
+            [rows.into()],
         )
         .await?;
         Ok(())
     }
 
-    async fn delete_reports(&self, gone: JsonRows) -> Result<(), StoreError> {
+    /// That there is no report any more is a version of its own.
+    async fn delete_reports(&self, gone: JsonRows, at: Timestamp) -> Result<(), StoreError> {
         if gone.is_empty() {
             return Ok(());
         }
+        let [employee, workday] = DAY_COLUMNS;
+        let columns = [employee, workday, ("cause", Column::Text)];
+        let table = sql::json_rows(self.backend(), 1, "r", &columns);
+        let gone = sea_orm::Value::from(gone);
         sql::run(
             &self.tx,
             &format!(
-                "DELETE FROM attendance_reports WHERE (employee_id, workday) IN (SELECT r.employee_id, r.workday FROM {})",
-                sql::json_rows(self.backend(), 1, "r", &DAY_COLUMNS)
+                "INSERT INTO report_versions (employee_id, workday, body, judged_at_ms, cause) \
+                 SELECT a.employee_id, a.workday, $2, $3, r.cause FROM {table} CROSS JOIN attendance_reports a \
+                 WHERE a.employee_id = r.employee_id AND a.workday = r.workday"
             ),
-            [gone.into()],
+            [gone.clone(), body(None).into(), at.as_millisecond().into()],
+        )
+        .await?;
+        sql::run(
+            &self.tx,
+            &format!(
+                "DELETE FROM attendance_reports WHERE (employee_id, workday) IN (SELECT r.employee_id, r.workday FROM {table})"
+            ),
+            [gone],
         )
         .await?;
         Ok(())
@@ -415,16 +468,19 @@ impl WriteTx {
 }
 
 /// A row of `attendance_reports` on its way into the database.
-struct ReportRow {
+struct ReportRow<'a> {
     employee: i64,
     workday: String,
+    /// Why it says something else than before; empty if it does not.
+    cause: &'a str,
     says: ReportFields,
     keeps: Keeps,
 }
 
 /// What a [`ReportRow`] is written as, in order: all but the first are columns of the table. Those of a [`PLAIN`] row come first.
-const REPORT_COLUMNS: [(&str, Column); 26] = [
+const REPORT_COLUMNS: [(&str, Column); 27] = [
     ("department_id", Column::Int),
+    ("cause", Column::Text),
     ("employee_id", Column::Int),
     ("workday", Column::Text),
     ("status", Column::Text),
@@ -454,12 +510,12 @@ const REPORT_COLUMNS: [(&str, Column); 26] = [
 
 /// How many columns a report has of which nothing more is to be said: the others are as the table has them by default. Most
 /// reports are such, and half of what saving one costs is to take its columns out of the JSON.
-const PLAIN: usize = 13;
+const PLAIN: usize = 14;
 
 /// Those of [`ReportFields`], in its order.
-const SAYS: std::ops::Range<usize> = 3..23;
+const SAYS: std::ops::Range<usize> = 4..24;
 
-impl ReportRow {
+impl ReportRow<'_> {
     fn is_plain(&self) -> bool {
         let says = &self.says;
         let minutes = says.late_min + says.early_min + says.overtime_min + says.night_min;
@@ -478,11 +534,12 @@ impl ReportRow {
     }
 }
 
-impl Serialize for ReportRow {
+impl Serialize for ReportRow<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeSeq as _;
         let mut row = serializer.serialize_seq(None)?;
         row.serialize_element(&self.keeps.department)?;
+        row.serialize_element(self.cause)?;
         row.serialize_element(&self.employee)?;
         row.serialize_element(&self.workday)?;
         let says = &self.says;
@@ -525,8 +582,7 @@ pub(crate) async fn stored<C: ConnectionTrait>(
         .map(|(employee, day)| (employee.0, day.to_string()))
         .collect();
     let backend = db.get_database_backend();
-    let says = REPORT_COLUMNS[SAYS].iter().map(|(name, _)| *name);
-    let says = sql::json_array(backend, &says.collect::<Vec<_>>().join(", "));
+    let says = body_of(backend, "a");
     let keeps = sql::json_array(
         backend,
         "s.department_id, a.recheck_at_ms, a.waits_for_device_id, a.waits_below_ms",
@@ -558,7 +614,24 @@ pub(crate) async fn stored<C: ConnectionTrait>(
     Ok(stored.collect())
 }
 
-pub(crate) fn corrupt_report(source: serde_json::Error) -> StoreError {
+/// The body of a version: what a report said; `None` where there was none any more.
+fn body(says: Option<&ReportFields>) -> String {
+    serde_json::to_string(&says).expect("texts and numbers always serialise")
+}
+
+/// What [`body`] wrote.
+pub(crate) fn read_body(body: &str) -> Result<Option<ReportFields>, StoreError> {
+    serde_json::from_str(body).map_err(corrupt_report)
+}
+
+/// An expression for `SELECT`: what a row of `attendance_reports` says, as [`read_body`] reads it too.
+pub(crate) fn body_of(backend: DbBackend, alias: &str) -> String {
+    let names = REPORT_COLUMNS[SAYS].iter();
+    let names: Vec<_> = names.map(|(name, _)| format!("{alias}.{name}")).collect();
+    sql::json_array(backend, &names.join(", "))
+}
+
+fn corrupt_report(source: serde_json::Error) -> StoreError {
     StoreError::Corrupt {
         what: "report",
         source,
@@ -567,8 +640,6 @@ pub(crate) fn corrupt_report(source: serde_json::Error) -> StoreError {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
     use crate::testing::{device, employee, site};
     use crate::{Store, on_both_databases};
@@ -592,10 +663,11 @@ mod tests {
                 let before = stored(&tx.tx, &[(person, day)]).await.unwrap().pop().map(|(.., report)| report);
                 let mut judged = JudgedDays::new(at(50));
                 let waits_for = report.waits.is_some().then_some(gate);
-                judged.add(person, department, report, "test", waits_for, before.as_ref()).unwrap();
+                judged.add(person, department, report, "test", waits_for, before.as_ref());
                 tx.save_reports(&claim, judged, &BTreeMap::new()).await.unwrap();
                 let kept = stored(&tx.tx, &[(person, day)]).await.unwrap().pop().unwrap().2;
                 assert_eq!(kept.says, ReportFields::from(report));
+                assert_eq!(ReportFields::from(&kept.says.report(day).unwrap()), kept.says);
                 kept.keeps
             };
             let plain = json!({

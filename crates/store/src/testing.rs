@@ -292,8 +292,8 @@ pub async fn report(tx: &WriteTx, employee: EmployeeId, workday: &str) {
             "INSERT INTO attendances (department_id, workday) VALUES (({department}), $2) ON CONFLICT DO NOTHING"
         ),
         format!(
-            "INSERT INTO attendance_reports (attendance_id, employee_id, workday, status, stage, judged_at_ms) \
-             SELECT id, $1, workday, 'present', 'final', 0 FROM attendances \
+            "INSERT INTO attendance_reports (attendance_id, employee_id, workday, status, stage, since_ms, cause, judged_at_ms) \
+             SELECT id, $1, workday, 'present', 'final', 0, 'test', 0 FROM attendances \
              WHERE department_id = ({department}) AND workday = $2"
         ),
     ] {
@@ -517,7 +517,7 @@ pub async fn bulk_reports(tx: &WriteTx, reports: &[(EmployeeId, String, ReportFi
             "DELETE FROM attendance_reports WHERE (employee_id, workday) IN (SELECT r.employee_id, r.workday FROM {table})"
         ),
         format!(
-            "INSERT INTO attendance_reports (attendance_id, judged_at_ms, {names}) SELECT a.id, 0, {values} FROM {table} \
+            "INSERT INTO attendance_reports (attendance_id, since_ms, cause, judged_at_ms, {names}) SELECT a.id, 0, 'test', 0, {values} FROM {table} \
              JOIN employees e ON e.id = r.employee_id \
              JOIN attendances a ON a.department_id = e.department_id AND a.workday = r.workday"
         ),

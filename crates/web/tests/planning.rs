@@ -298,7 +298,7 @@ async fn a_holiday_on_a_closed_day_says_that_its_reports_stay() {
     let form = "day=2026-05-12&holiday=Flood&site=";
     let page = company.kept("/calendar/holiday", form, &cookie).await;
     assert!(
-        page.contains("2 closed reports of that day stay as they are"),
+        page.contains("10 closed reports of that day stay as they are"),
         "{page}"
     );
     let form = "day=2026-05-13&holiday=Mud&site=";
@@ -309,7 +309,7 @@ async fn a_holiday_on_a_closed_day_says_that_its_reports_stay() {
         .upload("/import/holidays", file, false, &cookie)
         .await;
     assert!(
-        checked.body.contains("2 reports on these days are closed"),
+        checked.body.contains("10 reports on these days are closed"),
         "{}",
         checked.body
     );
@@ -317,7 +317,7 @@ async fn a_holiday_on_a_closed_day_says_that_its_reports_stay() {
         .kept("/calendar/remove", "what=holiday&id=1", &cookie)
         .await;
     assert!(
-        page.contains("2 closed reports of that day stay as they are"),
+        page.contains("10 closed reports of that day stay as they are"),
         "{page}"
     );
 }

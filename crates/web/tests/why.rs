@@ -30,8 +30,14 @@ impl Company {
         self.engine.judge.drain().await.expect("days can be judged");
     }
 
+    /// The report of the day is a judged one: its history begins with the judgement.
     async fn ready() -> (Self, String) {
         let company = Self::of_ten().await;
+        let person = "(SELECT id FROM employees WHERE code = 'CT-1007')";
+        let fixture = format!(
+            "DELETE FROM attendance_reports WHERE workday = '{DAY}' AND employee_id = {person}"
+        );
+        store::testing::tamper(&company.engine.store, &fixture).await;
         company.judged().await;
         company.state_is_fresh().await;
         let cookie = company.owner().await;

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use attendance::{DepartmentId, Way};
 use ingest::{Batch, Engine, PollerOptions};
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use store::corrections::{Side, Voided};
@@ -58,13 +59,37 @@ on_both_databases! {
 
     async fn every_changed_report_has_a_version(store: Store) {
         let company = Company::new(store, 1, 1, "2026-03-02 12:00:00").await;
+        let versions = async || {
+            let versions = store::views::why::versions(&company.store, company.people[0].0, "2026-03-02").await.unwrap();
+            let tell = |version: store::views::why::Version| {
+                let minute = TimeZone::get(crate::company::ZONE).unwrap().to_datetime(version.judged_at).minute();
+                (minute, version.cause, version.says.map(|says| says.first_in.unwrap()[11..16].to_owned()))
+            };
+            versions.into_iter().map(tell).collect::<Vec<_>>()
+        };
+        let version = |minute: i8, cause: &str, first_in: Option<&str>| (minute, cause.to_owned(), first_in.map(str::to_owned));
         company.read(0, vec![punch("1001", "2026-03-02 08:54:00", 0)]).await;
-        let versions = count_rows(&company.store, "report_versions").await;
-        assert_eq!(versions, company.reports().await.len() as u64);
+        let mut expected = vec![version(0, "employee edited", Some("08:54"))];
+        assert_eq!(versions().await, expected);
+        company.clock.set(crate::company::at("2026-03-02 12:01:00"));
         company.engine.judge.judge_all(Date::MIN, Date::MAX).await.unwrap();
-        assert_eq!(count_rows(&company.store, "report_versions").await, versions, "nothing changed");
+        assert_eq!(versions().await, expected, "nothing changed");
+        company.clock.set(crate::company::at("2026-03-02 12:02:00"));
         company.read(0, vec![punch("1001", "2026-03-02 08:50:00", 1)]).await;
-        assert_eq!(count_rows(&company.store, "report_versions").await, versions + 1);
+        expected.push(version(2, "punch", Some("08:50")));
+        assert_eq!(versions().await, expected);
+        assert_eq!(count_rows(&company.store, "report_versions").await, 1, "what it says now is in the report alone");
+        for (minute, employed_to, first_in) in [(3, Some(day("2026-03-01")), None), (4, None, Some("08:50"))] {
+            company.clock.set(crate::company::at(&format!("2026-03-02 12:0{minute}:00")));
+            let mut fields = company.store.employee(company.people[0]).await.unwrap().unwrap().fields;
+            fields.employed_to = employed_to;
+            let tx = company.store.begin_write().await.unwrap();
+            tx.edit_employee(company.people[0], &fields, company.author()).await.unwrap();
+            tx.commit().await.unwrap();
+            company.engine.judge.drain().await.unwrap();
+            expected.push(version(minute, "employee edited", first_in));
+            assert_eq!(versions().await, expected);
+        }
     }
 
     async fn a_report_that_stays_the_same_is_judged_at_another_time_and_goes_with_its_person(store: Store) {
@@ -144,7 +169,7 @@ on_both_databases! {
         let mut report = explained[0].report.clone();
         report.worked_min += 60;
         let mut late = JudgedDays::new(company.clock.now());
-        late.add(person, DepartmentId(1), &report, "test", None, None).unwrap();
+        late.add(person, DepartmentId(1), &report, "test", None, None);
         let saved = tx.save_reports(&claimed, late, &BTreeMap::new()).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(saved, []);

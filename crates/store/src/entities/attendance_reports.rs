@@ -50,6 +50,11 @@ pub struct Model {
     /// Of a closed day, the fields in which the evidence says otherwise (R111); comma-separated, sorted.
     #[sea_orm(column_type = "Text")]
     pub changes_after_close: String,
+    /// When it was first judged to read as it does, and why it was judged then.
+    pub since_ms: i64,
+    #[sea_orm(column_type = "Text")]
+    pub cause: String,
+    /// When it was judged last.
     pub judged_at_ms: i64,
     /// The earliest instant at which it could differ without new data.
     pub recheck_at_ms: Option<i64>,

@@ -1,4 +1,5 @@
-//! Every saved difference of a report, so that "as known at" can be answered.
+//! What reports said before they were judged to say something else, so that "as known at" can be answered. What a report says
+//! now is in `attendance_reports`.
 
 use sea_orm::entity::prelude::*;
 
@@ -10,9 +11,10 @@ pub struct Model {
     pub employee_id: i64,
     #[sea_orm(column_type = "Text")]
     pub workday: String,
-    /// The report as JSON.
+    /// The report as JSON; `null` where there was none any more.
     #[sea_orm(column_type = "Text")]
     pub body: String,
+    /// Since when it said so, and why it was judged then.
     pub judged_at_ms: i64,
     #[sea_orm(column_type = "Text")]
     pub cause: String,

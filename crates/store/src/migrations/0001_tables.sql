@@ -396,6 +396,8 @@ CREATE TABLE attendance_reports (
   leave_part TEXT NOT NULL DEFAULT '',
   letter TEXT NOT NULL DEFAULT '',
   changes_after_close TEXT NOT NULL DEFAULT '',
+  since_ms BIGINT NOT NULL,
+  cause TEXT NOT NULL,
   judged_at_ms BIGINT NOT NULL,
   recheck_at_ms BIGINT,
   waits_for_device_id BIGINT,

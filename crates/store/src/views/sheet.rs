@@ -310,8 +310,7 @@ pub async fn changed_since(
 ) -> Result<i64, StoreError> {
     let text = format!(
         "SELECT COUNT(*) FROM attendance_reports r
-         WHERE r.employee_id IN {} AND r.workday >= $2 AND r.workday <= $3 AND r.judged_at_ms > $4 AND EXISTS (
-           SELECT 1 FROM report_versions v WHERE v.employee_id = r.employee_id AND v.workday = r.workday AND v.judged_at_ms > $4)",
+         WHERE r.employee_id IN {} AND r.workday >= $2 AND r.workday <= $3 AND r.since_ms > $4",
         sql::in_ids(tx.backend(), 1)
     );
     let values = [
@@ -415,8 +414,7 @@ mod tests {
                 "UPDATE attendance_reports SET judged_at_ms = 20",
                 "UPDATE attendance_reports SET exceptions = 'off_shift', stage = 'locked', changes_after_close = 'status' WHERE workday = '2026-05-01'",
                 "UPDATE attendance_reports SET exceptions = 'off_shift' WHERE workday = '2026-05-02'",
-                "INSERT INTO report_versions (employee_id, workday, body, judged_at_ms, cause) \
-                 SELECT employee_id, workday, '{}', 10, 'punch' FROM attendance_reports WHERE workday = '2026-05-01'",
+                "UPDATE attendance_reports SET since_ms = 10 WHERE workday = '2026-05-01'",
             ] {
                 sql::run(&tx.tx, text, []).await.unwrap();
             }

@@ -1,29 +1,46 @@
 //! What the page of a person and the why panel show beside a report: its versions, the raw punches, the names of devices.
 
 use attendance::PunchId;
+use jiff::Timestamp;
 use sea_orm::FromQueryResult;
 
 use super::people::PersonPunch;
+use crate::reports::{ReportFields, body_of, read_body};
+use crate::times::instant;
 use crate::{Store, StoreError, sql};
 
 /// A report as it read from one judgement to the next that differed.
-#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
-pub struct VersionRow {
-    /// The report as JSON, without derivation.
-    pub body: String,
-    pub judged_at_ms: i64,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    pub judged_at: Timestamp,
     pub cause: String,
+    /// `None`: there was no report any more.
+    pub says: Option<ReportFields>,
 }
 
-/// Every version of one report, oldest first.
+/// Every version of one report, oldest first; the last is what is stored now.
 pub async fn versions(
     store: &Store,
     employee_id: i64,
     workday: &str,
-) -> Result<Vec<VersionRow>, StoreError> {
-    let text = "SELECT body, judged_at_ms, cause FROM report_versions WHERE employee_id = $1 AND workday = $2
-         ORDER BY judged_at_ms, id";
-    Ok(sql::fetch(store.read(), text, [employee_id.into(), workday.into()]).await?)
+) -> Result<Vec<Version>, StoreError> {
+    let text = format!(
+        "SELECT judged_at_ms, cause, body, 0 AS latest, id FROM report_versions WHERE employee_id = $1 AND workday = $2
+         UNION ALL SELECT since_ms, cause, CAST({} AS text), 1, id FROM attendance_reports r WHERE employee_id = $1 AND workday = $2
+         ORDER BY judged_at_ms, latest, id",
+        body_of(store.backend(), "r")
+    );
+    let rows = sql::all(store.read(), &text, [employee_id.into(), workday.into()]).await?;
+    let mut versions = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let body: String = row.try_get_by_index(2)?;
+        versions.push(Version {
+            judged_at: instant(row.try_get_by_index(0)?),
+            cause: row.try_get_by_index(1)?,
+            says: read_body(&body)?,
+        });
+    }
+    Ok(versions)
 }
 
 /// The punches of a person from one instant up to, not including, another, newest first; the newest `limit` of them.

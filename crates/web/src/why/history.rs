@@ -1,8 +1,8 @@
 //! The step of the versions: how the report read from when on, why it was judged again, and what changed.
 
 use store::reports::ReportFields;
+use store::views::why::Version;
 
-use super::Version;
 use super::story::{Row, Step, Words, field_name, summary};
 use crate::text::{Msg, msg};
 
@@ -18,7 +18,7 @@ impl Words<'_> {
         let mut before: Option<&ReportFields> = None;
         for version in &self.why.versions {
             step.rows.push(self.version(version, before));
-            before = version.fields.as_ref();
+            before = version.says.as_ref();
         }
         if step.rows.is_empty() {
             step.lines.push(msg("why-history-none").to_string());
@@ -27,12 +27,12 @@ impl Words<'_> {
     }
 
     fn version(&self, version: &Version, before: Option<&ReportFields>) -> Row {
-        let text = match &version.fields {
+        let text = match &version.says {
             None => msg("why-version-gone").to_string(),
             Some(says) => summary(says),
         };
         let mut detail = cause(&version.cause).to_string();
-        if let (Some(before), Some(after)) = (before, &version.fields) {
+        if let (Some(before), Some(after)) = (before, &version.says) {
             let changed = before.differences(after);
             let changed = changed.iter().filter(|field| {
                 !matches!(field.as_str(), "first_in_ms" | "last_out_ms" | "letter")

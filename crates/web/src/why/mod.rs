@@ -18,7 +18,7 @@ use jiff::{Span, Timestamp};
 use serde_json::{Value, json};
 use store::reports::ReportFields;
 use store::views::people::{self, PersonPunch, PersonRow};
-use store::views::why::{self, Said, Undecided, VersionRow};
+use store::views::why::{self, Said, Undecided, Version};
 
 pub(crate) use punches::short_use;
 pub(crate) use story::Summary;
@@ -52,27 +52,6 @@ pub struct Why {
     devices: HashMap<String, String>,
     said: Vec<Said>,
     undecided: Vec<Undecided>,
-}
-
-/// How the report read from `judged_at` on.
-#[derive(Clone, Debug)]
-pub struct Version {
-    pub judged_at: Timestamp,
-    pub cause: String,
-    /// `None`: there was no report any more.
-    pub fields: Option<ReportFields>,
-}
-
-impl Version {
-    fn read(row: VersionRow) -> Option<Self> {
-        let report: Report = serde_json::from_str(&row.body).ok()?;
-        let employed = report.status != Status::NotEmployed;
-        Some(Self {
-            judged_at: format::instant(row.judged_at_ms),
-            cause: row.cause,
-            fields: employed.then(|| ReportFields::from(&report)),
-        })
-    }
 }
 
 impl Why {
@@ -113,14 +92,13 @@ impl Why {
             .collect();
         tell_of_punches(&mut derived, &punches, &said, &format::zone(&person.zone));
 
-        let versions = why::versions(store, person.id, &workday.to_string()).await?;
-        let mut versions: Vec<_> = versions.into_iter().filter_map(Version::read).collect();
+        let mut versions = why::versions(store, person.id, &workday.to_string()).await?;
         versions.retain(|version| at.is_none_or(|at| version.judged_at <= at));
         let (says, judged_at) = match (at, stored) {
             (None, Some(stored)) => (Some(stored.says), Some(stored.judged_at)),
             (None, None) => (None, None),
             (Some(_), _) => match versions.last() {
-                Some(version) => (version.fields.clone(), Some(version.judged_at)),
+                Some(version) => (version.says.clone(), Some(version.judged_at)),
                 None => (None, None),
             },
         };
@@ -187,7 +165,7 @@ impl Why {
             json!({
                 "judged_at": version.judged_at,
                 "cause": version.cause,
-                "report": version.fields,
+                "report": version.says,
             })
         };
         json!({
