@@ -389,20 +389,17 @@ impl Judge {
         let mut judged = 0;
         let mut to_save = None;
         let mut to_judge: Option<Claim> = None;
-        let mut last_claimed = None;
+        let mut last = LastClaim::default();
         loop {
             let enough = inner.stopping.load(Ordering::Relaxed)
                 || yield_after
                     .is_some_and(|limit| began.elapsed() >= limit && self.quiet_for() < QUIET);
             let which = (!enough).then_some(which);
             let (saved, next) = tokio::join!(
-                self.save_and_claim(to_save.take(), which, last_claimed),
+                self.save_and_claim(to_save.take(), which, &mut last),
                 self.judge(to_judge)
             );
             to_judge = saved?;
-            if let Some(mark) = to_judge.as_ref().and_then(|claim| claim.marks.last()) {
-                last_claimed = Some((mark.employee, mark.workday));
-            }
             to_save = next?;
             if to_save.is_none() && to_judge.is_none() {
                 return Ok(judged);
@@ -411,12 +408,12 @@ impl Judge {
         }
     }
 
-    /// Saves a batch, tells what changed, and claims the next one, of these days and best behind that one.
+    /// Saves a batch, tells what changed, and claims the next one.
     async fn save_and_claim(
         &self,
         batch: Option<JudgedBatch>,
         which: Option<Which>,
-        after: Option<(EmployeeId, Date)>,
+        last: &mut LastClaim,
     ) -> Result<Option<Claim>, StoreError> {
         let inner = &*self.0;
         if batch.is_none() && which.is_none() {
@@ -434,7 +431,7 @@ impl Judge {
         }
         let claim = match which {
             None => None,
-            Some(which) => Some(self.claim(&tx, which, after).await?),
+            Some(which) => Some(self.claim(&tx, which, last).await?),
         };
         if changed.is_empty() {
             tx.commit_quietly().await?;
@@ -452,7 +449,7 @@ impl Judge {
         &self,
         tx: &WriteTx,
         which: Which,
-        after: Option<(EmployeeId, Date)>,
+        last: &mut LastClaim,
     ) -> Result<Claim, StoreError> {
         let real_now = self.0.clock.real_now();
         let until = real_now.saturating_add(LEASE).unwrap_or(real_now);
@@ -467,8 +464,17 @@ impl Judge {
             Which::All => {
                 let quiet = self.quiet_for() >= QUIET;
                 let limit = if quiet { BATCH } else { BATCH_BETWEEN_PUNCHES };
-                tx.claim_marked_days(owner, real_now, until, Some(recent), after, limit)
-                    .await
+                let woken_ms = self.0.woken_ms.load(Ordering::Relaxed);
+                let recent = (last.without_recent != Some(woken_ms)).then_some(recent);
+                let claim = tx
+                    .claim_marked_days(owner, real_now, until, recent, last.after, limit)
+                    .await?;
+                if !claim.only_recent() {
+                    let mark = claim.marks.last();
+                    last.after = mark.map(|mark| (mark.employee, mark.workday));
+                    last.without_recent = Some(woken_ms);
+                }
+                Ok(claim)
             }
         }
     }
@@ -486,6 +492,7 @@ impl Judge {
         let tx = self.0.store.begin_read().await?;
         let evidence = tx.load_evidence(&days).await?;
         drop(tx);
+        let store = self.0.store.clone();
         tokio::task::spawn_blocking(move || {
             let mut causes: BTreeMap<(EmployeeId, Date), &str> = BTreeMap::new();
             for mark in &claim.marks {
@@ -497,7 +504,7 @@ impl Judge {
                 .iter()
                 .map(|(id, device)| (device.serial.as_str(), *id))
                 .collect();
-            let mut days = JudgedDays::new(at);
+            let mut days = JudgedDays::new(&store, at);
             for (employee, report) in &reports {
                 let cause = causes.get(&(*employee, report.workday));
                 let Some((person, cause)) = evidence.people.get(employee).zip(cause) else {
@@ -537,6 +544,14 @@ impl Drop for Storing<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// Where the next claim of a drain goes on.
+#[derive(Default)]
+struct LastClaim {
+    after: Option<(EmployeeId, Date)>,
+    /// As of this wake no recent day was marked any more: to ask again costs as much as all that were judged.
+    without_recent: Option<u64>,
 }
 
 /// A judged claim, on its way to be saved.

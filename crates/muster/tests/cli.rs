@@ -463,7 +463,7 @@ async fn a_changed_report_is_found_by_checking_and_mended_by_judging() {
     let claim = tx.claim_marked_days("nobody", now, now, None, None, 1000);
     let claim = claim.await.expect("marks");
     let covered = BTreeMap::new();
-    let lost = tx.save_reports(&claim, JudgedDays::new(now), &covered);
+    let lost = tx.save_reports(&claim, JudgedDays::new(&store, now), &covered);
     assert_eq!(lost.await.expect("no report"), []);
     tx.commit().await.expect("it is kept");
     let said = office.run(&["judge", "--check"]).await;

@@ -11,12 +11,13 @@ use sea_orm::sqlx::sqlite::{
 use sea_orm::sqlx::{ConnectOptions as _, Connection as _};
 use sea_orm::{
     AccessMode, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    TransactionOptions, TransactionTrait,
 };
 use sea_orm_migration::MigratorTrait;
 
 use crate::migrations::Migrator;
 use crate::secrets::SecretKey;
+use crate::transaction::Transaction;
 use crate::{StoreError, sql};
 
 /// How long a writer waits for another process that holds the SQLite file.
@@ -121,12 +122,8 @@ impl Store {
     /// A writing transaction for leases and sessions, whose rows decide nothing but themselves: on PostgreSQL it waits for no
     /// other.
     pub async fn begin_claim(&self) -> Result<WriteTx, StoreError> {
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
         Ok(WriteTx {
-            tx: self.writer.begin_with_options(options).await?,
+            tx: Transaction::begin(&self.writer).await?,
             node: Arc::clone(&self.node),
             key: self.key.clone(),
         })
@@ -185,7 +182,7 @@ impl Store {
 
 /// A writing transaction. What is done in it becomes visible with [`WriteTx::commit`] as a whole, or not at all.
 pub struct WriteTx {
-    pub(crate) tx: DatabaseTransaction,
+    pub(crate) tx: Transaction,
     node: Arc<str>,
     key: Option<Arc<SecretKey>>,
 }

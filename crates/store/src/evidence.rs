@@ -65,11 +65,12 @@ pub struct Person {
     pub absences: Vec<AbsenceEvidence>,
     /// The devices that list this person, or listed, or saw a first punch.
     pub enrolments: Vec<Enrolment>,
-    /// On which devices the person punched, by UTC date, from 60 days before the judged days on. In order.
+    /// On which devices the person punched, by UTC date: around the judged days all, in the 60 days before of each the last. In
+    /// order.
     pub punched_on: Vec<(Date, DeviceId)>,
     /// Punches that fit this person and somebody else, and so are nobody's until a person decides. In order of instant.
     pub contested: Vec<(DeviceId, Timestamp)>,
-    /// Stored reports of the judged days, as they are.
+    /// Stored reports of the judged days, and of closed ones around them, as they are.
     pub stored: BTreeMap<Date, StoredReport>,
     /// Reports of closed days around the judged ones.
     pub locked: BTreeMap<Date, Report>,
@@ -212,10 +213,13 @@ impl Span {
         )
     }
 
-    fn days(&self) -> (i64, String, String) {
+    /// As bound: person, the first day around it, its own first and last, and the last around it.
+    fn days(&self) -> (i64, String, String, String, String) {
         (
             self.employee.0,
             days_after(self.from, -DAYS_AROUND).to_string(),
+            self.from.to_string(),
+            self.to.to_string(),
             days_after(self.to, DAYS_AROUND).to_string(),
         )
     }
@@ -260,25 +264,7 @@ async fn load<C: ConnectionTrait>(
 
     punches(db, &mut evidence, &table, span_rows.clone()).await?;
 
-    let earlier: Vec<_> = spans.iter().map(Span::earlier).collect();
-    let text = format!(
-        "SELECT r.employee_id, (SELECT {} FROM (SELECT DISTINCT p.device_id, p.instant_ms / {A_DAY_MS} AS day FROM punches p \
-         WHERE p.employee_id = r.employee_id AND p.instant_ms >= r.from_ms AND p.instant_ms < r.to_ms) AS punched) FROM {table}",
-        sql::json_list(backend, "device_id, day")
-    );
-    let earlier = sql::json(&earlier);
-    hand_out(
-        db,
-        &mut evidence,
-        &text,
-        earlier,
-        |person, punched: (i64, i64)| {
-            let (device, day) = punched;
-            let date = TimeZone::UTC.to_datetime(instant(day * A_DAY_MS)).date();
-            person.punched_on.push((date, DeviceId(device)));
-        },
-    )
-    .await?;
+    punched_on(db, &mut evidence, &table, &spans).await?;
 
     for person in evidence.people.values_mut() {
         person
@@ -293,18 +279,18 @@ async fn load<C: ConnectionTrait>(
     absences(db, &mut evidence, ids.clone(), first, last).await?;
     roster(db, &mut evidence, ids.clone(), first, last).await?;
     enrolments(db, &mut evidence, ids).await?;
-    for (employee, workday, report) in reports::stored(db, days).await? {
-        if let Some(person) = evidence.people.get_mut(&employee) {
-            person.stored.insert(workday, report);
-        }
-    }
-    locked(db, &mut evidence, &spans).await?;
+    reports(db, &mut evidence, &spans).await?;
     Ok(evidence)
 }
+
+/// The punches `p` of a row `r` of person, first millisecond, and the one after the last.
+const PUNCHES_OF_SPAN: &str =
+    "p.employee_id = r.employee_id AND p.instant_ms >= r.from_ms AND p.instant_ms < r.to_ms";
 
 /// What is read of a row of `punches`, in this order.
 #[derive(Deserialize)]
 struct PunchColumns {
+    employee_id: i64,
     id: i64,
     device_id: i64,
     clock: String,
@@ -321,14 +307,16 @@ async fn punches<C: ConnectionTrait>(
     table: &str,
     spans: sea_orm::Value,
 ) -> Result<(), StoreError> {
-    let columns = "p.id, p.device_id, COALESCE(p.shifted, p.clock), p.instant_ms, p.received_ms, p.state, CAST(p.suspect AS integer), \
-                   p.shift_id";
-    let text = format!(
-        "SELECT r.employee_id, (SELECT {} FROM punches p \
-         WHERE p.employee_id = r.employee_id AND p.instant_ms >= r.from_ms AND p.instant_ms < r.to_ms) FROM {table}",
-        sql::json_list(db.get_database_backend(), columns)
+    let columns = "r.employee_id, p.id, p.device_id, COALESCE(p.shifted, p.clock), p.instant_ms, p.received_ms, p.state, \
+                   CAST(p.suspect AS integer), p.shift_id";
+    let rest = format!(
+        "FROM {table} {}",
+        sql::each(db.get_database_backend(), "punches", "p", PUNCHES_OF_SPAN)
     );
-    hand_out(db, evidence, &text, spans, |person, punch: PunchColumns| {
+    for punch in sql::list::<PunchColumns, _>(db, columns, &rest, [spans]).await? {
+        let Some(person) = evidence.people.get_mut(&EmployeeId(punch.employee_id)) else {
+            continue;
+        };
         let punch = PunchEvidence {
             id: punch.id,
             device: DeviceId(punch.device_id),
@@ -342,8 +330,33 @@ async fn punches<C: ConnectionTrait>(
         let date = TimeZone::UTC.to_datetime(punch.instant).date();
         person.punched_on.push((date, punch.device));
         person.punches.push(punch);
-    })
-    .await
+    }
+    Ok(())
+}
+
+/// When people last punched on which devices in the time before their punches are loaded.
+async fn punched_on<C: ConnectionTrait>(
+    db: &C,
+    evidence: &mut Evidence,
+    table: &str,
+    spans: &[Span],
+) -> Result<(), StoreError> {
+    let rest = format!(
+        "FROM (SELECT r.employee_id, p.device_id, max(p.instant_ms) AS last_ms FROM {table} {} \
+         GROUP BY r.employee_id, r.to_ms, p.device_id) AS punched",
+        sql::each(db.get_database_backend(), "punches", "p", PUNCHES_OF_SPAN)
+    );
+    let spans: Vec<_> = spans.iter().map(Span::earlier).collect();
+    let columns = "employee_id, device_id, last_ms";
+    for (employee, device, last) in
+        sql::list::<(i64, i64, i64), _>(db, columns, &rest, [sql::json(&spans)]).await?
+    {
+        if let Some(person) = evidence.people.get_mut(&EmployeeId(employee)) {
+            let date = TimeZone::UTC.to_datetime(instant(last)).date();
+            person.punched_on.push((date, DeviceId(device)));
+        }
+    }
+    Ok(())
 }
 
 /// Whom the first column of a row names.
@@ -353,24 +366,6 @@ fn person_of<'e>(
 ) -> Result<Option<&'e mut Person>, StoreError> {
     let id = EmployeeId(row.try_get_by_index(0)?);
     Ok(evidence.people.get_mut(&id))
-}
-
-/// Runs a query of people, each with a [`sql::json_list`], and gives each person every row of theirs.
-async fn hand_out<C: ConnectionTrait, T: serde::de::DeserializeOwned>(
-    db: &C,
-    evidence: &mut Evidence,
-    text: &str,
-    value: sea_orm::Value,
-    mut give: impl FnMut(&mut Person, T),
-) -> Result<(), StoreError> {
-    for row in &sql::all(db, text, [value]).await? {
-        if let Some(person) = person_of(evidence, row)? {
-            for item in sql::from_list(row, 1)? {
-                give(person, item);
-            }
-        }
-    }
-    Ok(())
 }
 
 /// The punches of ambiguous device users, for each of the people they could be.
@@ -794,67 +789,42 @@ async fn enrolments<C: ConnectionTrait>(
     evidence: &mut Evidence,
     ids: sea_orm::Value,
 ) -> Result<(), StoreError> {
-    let backend = db.get_database_backend();
-    let columns = "u.device_id, u.first_seen_ms, CAST(u.enrolled AS integer), u.last_seen_ms";
-    let text = format!(
-        "SELECT e.id, (SELECT {} FROM device_users u WHERE u.employee_id = e.id) FROM employees e WHERE e.id IN {}",
-        sql::json_list(backend, columns),
-        sql::in_ids(backend, 1)
+    let columns =
+        "u.employee_id, u.device_id, u.first_seen_ms, CAST(u.enrolled AS integer), u.last_seen_ms";
+    let rest = format!(
+        "FROM device_users u WHERE u.employee_id IN {}",
+        sql::in_ids(db.get_database_backend(), 1)
     );
-    type Listed = (i64, i64, i64, i64);
-    hand_out(db, evidence, &text, ids, |person, listed: Listed| {
-        let (device, first, enrolled, last) = listed;
-        person.enrolments.push(Enrolment {
-            device: DeviceId(device),
-            from: instant(first),
-            to: (enrolled == 0).then(|| instant(last)),
-        });
-    })
-    .await
+    for (employee, device, first, enrolled, last) in
+        sql::list::<(i64, i64, i64, i64, i64), _>(db, columns, &rest, [ids]).await?
+    {
+        if let Some(person) = evidence.people.get_mut(&EmployeeId(employee)) {
+            person.enrolments.push(Enrolment {
+                device: DeviceId(device),
+                from: instant(first),
+                to: (enrolled == 0).then(|| instant(last)),
+            });
+        }
+    }
+    Ok(())
 }
-/// The reports of closed sheets: the latest version judged until they were closed (R110).
-async fn locked<C: ConnectionTrait>(
+
+/// The stored reports of the judged days, and those of closed days around them.
+async fn reports<C: ConnectionTrait>(
     db: &C,
     evidence: &mut Evidence,
     spans: &[Span],
 ) -> Result<(), StoreError> {
-    let backend = db.get_database_backend();
-    let rows: Vec<_> = spans.iter().map(Span::days).collect();
-    let rows = sql::all(
-        db,
-        &format!(
-            "SELECT a.employee_id, a.workday, CASE WHEN a.since_ms <= s.locked_ms THEN CAST({} AS text) \
-             ELSE (SELECT v.body FROM report_versions v WHERE v.employee_id = a.employee_id AND v.workday = a.workday \
-             AND v.judged_at_ms <= s.locked_ms ORDER BY v.id DESC LIMIT 1) END FROM {} \
-             CROSS JOIN attendance_reports a CROSS JOIN attendances s \
-             WHERE a.employee_id = r.employee_id AND a.workday >= r.from_day AND a.workday <= r.to_day \
-             AND s.id = a.attendance_id AND s.locked_ms IS NOT NULL",
-            reports::body_of(backend, "a"),
-            sql::json_rows(
-                backend,
-                1,
-                "r",
-                &[
-                    ("employee_id", Column::Int),
-                    ("from_day", Column::Text),
-                    ("to_day", Column::Text),
-                ]
-            )
-        ),
-        [sql::json(&rows)],
-    )
-    .await?;
-    for row in &rows {
-        let body: Option<String> = row.try_get_by_index(2)?;
-        let Some(body) = body else { continue };
-        let Some(says) = reports::read_body(&body)? else {
+    let spans: Vec<_> = spans.iter().map(Span::days).collect();
+    for around in reports::around(db, &spans).await? {
+        let Some(person) = evidence.people.get_mut(&around.employee) else {
             continue;
         };
-        let workday: String = row.try_get_by_index(1)?;
-        let workday = day(&workday);
-        if let Some(person) = person_of(evidence, row)? {
-            person.locked.insert(workday, says.report(workday)?);
+        if let Some(says) = around.locked {
+            let report = says.report(around.workday)?;
+            person.locked.insert(around.workday, report);
         }
+        person.stored.insert(around.workday, around.report);
     }
     Ok(())
 }
@@ -863,4 +833,3 @@ fn state(row: &QueryResult, at: usize) -> Result<Option<PunchState>, StoreError>
     let name: Option<String> = row.try_get_by_index(at)?;
     Ok(name.and_then(|name| PunchState::from_name(&name)))
 }
-const A_DAY_MS: i64 = 86_400_000;

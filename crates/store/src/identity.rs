@@ -120,12 +120,12 @@ impl WriteTx {
         let columns = "device_id, user_id, level, employee_id, employed_from, employed_to, linked_from, linked_to";
         let found = sql::list::<Found, _>(
             &self.tx,
+            columns,
             &format!(
-                "SELECT {} FROM (SELECT r.device_id, r.user_id, '{}' AS level, e.id AS employee_id, e.employed_from, \
+                "FROM (SELECT r.device_id, r.user_id, '{}' AS level, e.id AS employee_id, e.employed_from, \
                  e.employed_to, l.from_date AS linked_from, l.to_date AS linked_to \
                  FROM {table} CROSS JOIN identity_links l CROSS JOIN employees e \
                  WHERE l.device_id = r.device_id AND l.user_id = r.user_id AND e.id = l.employee_id UNION ALL {} UNION ALL {} UNION ALL {}) AS found",
-                sql::json_list(self.backend(), columns),
                 MatchBy::Link.as_str(),
                 level(MatchBy::DeviceId, "device_id"),
                 level(MatchBy::Code, "code"),
@@ -170,10 +170,8 @@ impl WriteTx {
         );
         let seen = sql::list::<(i64, String), _>(
             &self.tx,
-            &format!(
-                "SELECT {} FROM {table} CROSS JOIN device_users u WHERE u.device_id = r.device_id AND u.user_id = r.user_id",
-                sql::json_list(self.backend(), "u.device_id, u.user_id")
-            ),
+            "u.device_id, u.user_id",
+            &format!("FROM {table} CROSS JOIN device_users u WHERE u.device_id = r.device_id AND u.user_id = r.user_id"),
             [sql::json(&rows)],
         )
         .await?;

@@ -46,6 +46,7 @@ pub mod sql;
 #[cfg(any(test, feature = "test-support"))]
 pub mod testing;
 pub mod times;
+mod transaction;
 pub mod views;
 
 pub use audit::Author;

@@ -37,6 +37,11 @@ pub struct Claim {
 }
 
 impl Claim {
+    /// Days before some day were passed over.
+    pub fn only_recent(&self) -> bool {
+        self.from > Date::MIN
+    }
+
     /// As bound: the first day of all, then the first and the last mark; `None` if nothing was claimed.
     fn span(&self) -> Option<[sea_orm::Value; 5]> {
         let (first, last) = (self.marks.first()?, self.marks.last()?);
@@ -463,10 +468,9 @@ impl WriteTx {
         let columns = "employee_id, workday, generation, cause";
         let marks = sql::list::<(i64, String, i64, String), _>(
             &self.tx,
+            columns,
             &format!(
-                "SELECT {} FROM (SELECT {columns} FROM marked_days WHERE {which} NOT {CLAIMED} \
-                 ORDER BY employee_id, workday LIMIT $1) AS free",
-                sql::json_list(self.backend(), columns)
+                "FROM (SELECT {columns} FROM marked_days WHERE {which} NOT {CLAIMED} ORDER BY employee_id, workday LIMIT $1) AS free"
             ),
             values,
         )

@@ -248,18 +248,14 @@ pub async fn leave_of(
     from: &str,
     to: &str,
 ) -> Result<Vec<LeaveSpan>, StoreError> {
-    let backend = tx.backend();
-    let text = format!(
-        "SELECT {} FROM leave l LEFT JOIN leave_types t ON t.id = l.type_id
+    let columns = "l.employee_id, COALESCE(t.code, l.kind), l.from_day, l.to_day, l.part";
+    let rest = format!(
+        "FROM leave l LEFT JOIN leave_types t ON t.id = l.type_id
          WHERE l.employee_id IN {} AND l.to_day >= $2 AND l.from_day <= $3",
-        sql::json_list(
-            backend,
-            "l.employee_id, COALESCE(t.code, l.kind), l.from_day, l.to_day, l.part"
-        ),
-        sql::in_ids(backend, 1)
+        sql::in_ids(tx.backend(), 1)
     );
     let values = [sql::json(employees), from.into(), to.into()];
-    let mut found: Vec<LeaveSpan> = sql::list(&tx.tx, &text, values).await?;
+    let mut found: Vec<LeaveSpan> = sql::list(&tx.tx, columns, &rest, values).await?;
     found.sort_by(|a, b| {
         let key = |leave: &LeaveSpan| {
             (

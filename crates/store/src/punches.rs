@@ -304,10 +304,8 @@ impl WriteTx {
     ) -> Result<Vec<(DeviceId, TouchedPunch)>, StoreError> {
         let punches = sql::list::<(i64, i64, Option<i64>, i64, i64, String, i64, Option<i64>), _>(
             &self.tx,
-            &format!(
-                "SELECT {} FROM punches WHERE {which}",
-                sql::json_list(self.backend(), TOUCHED)
-            ),
+            TOUCHED,
+            &format!("FROM punches WHERE {which}"),
             [value],
         )
         .await?;

@@ -1,18 +1,18 @@
 //! What days were judged to be, saved with its versions.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use attendance::{DepartmentId, DeviceId, EmployeeId, Report, Status};
 use jiff::Timestamp;
 use jiff::civil::Date;
-use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::marks::{Claim, DAY_COLUMNS, employee_days};
-use crate::sql::{self, Column, JsonRows};
+use crate::sql::{self, Cell, Column, JsonRows};
 use crate::times::{day, instant, wall, wall_text};
-use crate::{ReadTx, StoreError, WriteTx};
+use crate::{ReadTx, Store, StoreError, WriteTx};
 
 /// A report as it is stored, and when it was judged.
 #[derive(Clone, Debug)]
@@ -156,6 +156,8 @@ impl ReportFields {
 #[derive(Clone, Debug)]
 pub struct JudgedDays {
     at: Timestamp,
+    /// PostgreSQL takes half as long for a new row that is copied.
+    copies: bool,
     count: u64,
     /// Whose reports read differently than what was stored.
     changed: Vec<(EmployeeId, Date)>,
@@ -163,6 +165,8 @@ pub struct JudgedDays {
     sheets: BTreeSet<(i64, Date)>,
     /// What the reports that differ said before.
     versions: JsonRows,
+    /// New [`PLAIN`] ones, each with its sheet, where the database copies lines.
+    copied_reports: Vec<((i64, Date), String)>,
     plain_reports: JsonRows,
     other_reports: JsonRows,
     /// Reports that are stored as they are, and were only judged again.
@@ -172,14 +176,16 @@ pub struct JudgedDays {
 }
 
 impl JudgedDays {
-    /// None yet. `at` is when they are judged.
-    pub fn new(at: Timestamp) -> Self {
+    /// None yet, to be saved in this store. `at` is when they are judged.
+    pub fn new(store: &Store, at: Timestamp) -> Self {
         Self {
             at,
+            copies: store.backend() == DbBackend::Postgres,
             count: 0,
             changed: Vec::new(),
             sheets: BTreeSet::new(),
             versions: JsonRows::default(),
+            copied_reports: Vec::new(),
             plain_reports: JsonRows::default(),
             other_reports: JsonRows::default(),
             confirmed: JsonRows::default(),
@@ -240,10 +246,15 @@ impl JudgedDays {
             says,
             keeps,
         };
-        if row.is_plain() {
-            self.plain_reports.push(&row);
+        let cells = row.cells();
+        if !row.is_plain() {
+            self.other_reports.push(&cells.as_slice());
+        } else if self.copies && before.is_none() {
+            let sheet = (department.0, report.workday);
+            self.copied_reports
+                .push((sheet, sql::copy_line(&cells[1..PLAIN])));
         } else {
-            self.other_reports.push(&row);
+            self.plain_reports.push(&&cells[..PLAIN]);
         }
     }
 }
@@ -295,6 +306,7 @@ impl WriteTx {
         let at = judged.at;
         self.open_sheets(judged.sheets).await?;
         self.insert_versions(judged.versions).await?;
+        self.copy_reports(&judged.copied_reports, at).await?;
         self.upsert_reports(&REPORT_COLUMNS[..PLAIN], judged.plain_reports, at)
             .await?;
         self.upsert_reports(&REPORT_COLUMNS, judged.other_reports, at)
@@ -323,12 +335,64 @@ impl WriteTx {
                     self.backend(),
                     1,
                     "r",
-                    &[("department_id", Column::Int), ("workday", Column::Text)]
+                    &SHEET_COLUMNS
                 )
             ),
             [sql::json(&sheets)],
         )
         .await?;
+        Ok(())
+    }
+
+    /// The same for new reports on PostgreSQL: lines of [`PLAIN`] columns.
+    async fn copy_reports(
+        &self,
+        reports: &[((i64, Date), String)],
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        if reports.is_empty() {
+            return Ok(());
+        }
+        let sheets: BTreeSet<_> = reports.iter().map(|(sheet, _)| sheet).collect();
+        let rows: Vec<_> = sheets
+            .into_iter()
+            .map(|(department, workday)| (department, workday.to_string()))
+            .collect();
+        let rest = format!(
+            "FROM {} CROSS JOIN attendances s WHERE s.department_id = r.department_id AND s.workday = r.workday",
+            sql::json_rows(self.backend(), 1, "r", &SHEET_COLUMNS)
+        );
+        let ids = sql::list::<(i64, String, i64), _>(
+            &self.tx,
+            "s.department_id, s.workday, s.id",
+            &rest,
+            [sql::json(&rows)],
+        )
+        .await?;
+        let ids: HashMap<(i64, Date), i64> = ids
+            .into_iter()
+            .map(|(department, workday, id)| ((department, day(&workday)), id))
+            .collect();
+        let at = at.as_millisecond();
+        let mut lines = String::new();
+        for (sheet, line) in reports {
+            let id = ids.get(sheet).ok_or_else(|| {
+                DbErr::RecordNotFound(format!(
+                    "the sheet of department {} and {}",
+                    sheet.0, sheet.1
+                ))
+            })?;
+            lines.push_str(&format!("{id}\t{at}\t{at}\t{line}"));
+        }
+        let names: Vec<_> = REPORT_COLUMNS[1..PLAIN]
+            .iter()
+            .map(|(name, _)| *name)
+            .collect();
+        let copy = format!(
+            "COPY attendance_reports (attendance_id, since_ms, judged_at_ms, {}) FROM STDIN",
+            names.join(", ")
+        );
+        self.tx.copy(&copy, &lines).await?;
         Ok(())
     }
 
@@ -477,6 +541,10 @@ struct ReportRow<'a> {
     keeps: Keeps,
 }
 
+/// Of departments and days.
+const SHEET_COLUMNS: [(&str, Column); 2] =
+    [("department_id", Column::Int), ("workday", Column::Text)];
+
 /// What a [`ReportRow`] is written as, in order: all but the first are columns of the table. Those of a [`PLAIN`] row come first.
 const REPORT_COLUMNS: [(&str, Column); 27] = [
     ("department_id", Column::Int),
@@ -532,86 +600,121 @@ impl ReportRow<'_> {
             && texts.iter().all(|text| text.is_empty())
             && (keeps.recheck_at_ms, keeps.waits_for, keeps.waits_below_ms) == (None, None, None)
     }
-}
 
-impl Serialize for ReportRow<'_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        use serde::ser::SerializeSeq as _;
-        let mut row = serializer.serialize_seq(None)?;
-        row.serialize_element(&self.keeps.department)?;
-        row.serialize_element(self.cause)?;
-        row.serialize_element(&self.employee)?;
-        row.serialize_element(&self.workday)?;
-        let says = &self.says;
-        row.serialize_element(&says.status)?;
-        row.serialize_element(&says.stage)?;
-        row.serialize_element(&says.shift)?;
-        row.serialize_element(&says.letter)?;
-        row.serialize_element(&says.first_in)?;
-        row.serialize_element(&says.first_in_ms)?;
-        row.serialize_element(&says.last_out)?;
-        row.serialize_element(&says.last_out_ms)?;
-        row.serialize_element(&says.planned_min)?;
-        row.serialize_element(&says.worked_min)?;
-        if self.is_plain() {
-            return row.end();
-        }
-        row.serialize_element(&says.reason)?;
-        row.serialize_element(&says.late_min)?;
-        row.serialize_element(&says.early_min)?;
-        row.serialize_element(&says.overtime_min)?;
-        row.serialize_element(&says.night_min)?;
-        row.serialize_element(&says.overtime_levels)?;
-        row.serialize_element(&says.exceptions)?;
-        row.serialize_element(&says.pending)?;
-        row.serialize_element(&says.leave_part)?;
-        row.serialize_element(&says.changes_after_close)?;
-        row.serialize_element(&self.keeps.recheck_at_ms)?;
-        row.serialize_element(&self.keeps.waits_for)?;
-        row.serialize_element(&self.keeps.waits_below_ms)?;
-        row.end()
+    /// Of [`REPORT_COLUMNS`], in order.
+    fn cells(&self) -> [Cell<'_>; REPORT_COLUMNS.len()] {
+        let (says, keeps) = (&self.says, &self.keeps);
+        [
+            keeps.department.into(),
+            Cell::Text(self.cause),
+            self.employee.into(),
+            (&self.workday).into(),
+            (&says.status).into(),
+            (&says.stage).into(),
+            (&says.shift).into(),
+            (&says.letter).into(),
+            (&says.first_in).into(),
+            says.first_in_ms.into(),
+            (&says.last_out).into(),
+            says.last_out_ms.into(),
+            says.planned_min.into(),
+            says.worked_min.into(),
+            (&says.reason).into(),
+            says.late_min.into(),
+            says.early_min.into(),
+            says.overtime_min.into(),
+            says.night_min.into(),
+            (&says.overtime_levels).into(),
+            (&says.exceptions).into(),
+            (&says.pending).into(),
+            (&says.leave_part).into(),
+            (&says.changes_after_close).into(),
+            keeps.recheck_at_ms.into(),
+            keeps.waits_for.into(),
+            keeps.waits_below_ms.into(),
+        ]
     }
 }
-/// The stored reports of these days.
-pub(crate) async fn stored<C: ConnectionTrait>(
+
+/// A stored report, with what is said of closed days.
+pub(crate) struct Around {
+    pub employee: EmployeeId,
+    pub workday: Date,
+    pub report: StoredReport,
+    /// The sheet is closed, and this is what the report said then (R110).
+    pub locked: Option<ReportFields>,
+}
+
+/// The stored reports of the days from one to another, both inclusive, of these people, and those of closed days from a first to a
+/// last around them. `spans` are rows of person, first, from, to and last.
+pub(crate) async fn around<C: ConnectionTrait>(
     db: &C,
-    days: &[(EmployeeId, Date)],
-) -> Result<Vec<(EmployeeId, Date, StoredReport)>, StoreError> {
-    let rows: Vec<_> = days
-        .iter()
-        .map(|(employee, day)| (employee.0, day.to_string()))
-        .collect();
+    spans: &[(i64, String, String, String, String)],
+) -> Result<Vec<Around>, StoreError> {
     let backend = db.get_database_backend();
-    let says = body_of(backend, "a");
-    let keeps = sql::json_array(
+    let table = sql::json_rows(
         backend,
-        "s.department_id, a.recheck_at_ms, a.waits_for_device_id, a.waits_below_ms",
+        1,
+        "r",
+        &[
+            ("employee_id", Column::Int),
+            ("first_day", Column::Text),
+            ("from_day", Column::Text),
+            ("to_day", Column::Text),
+            ("last_day", Column::Text),
+        ],
     );
-    let stored = sql::list::<(i64, String, i64, ReportFields, Keeps), _>(
-        db,
-        &format!(
-            "SELECT {} FROM {} CROSS JOIN attendance_reports a CROSS JOIN attendances s \
-             WHERE a.employee_id = r.employee_id AND a.workday = r.workday AND s.id = a.attendance_id",
-            sql::json_list(
-                backend,
-                &format!("a.employee_id, a.workday, a.judged_at_ms, {says}, {keeps}")
-            ),
-            sql::json_rows(backend, 1, "r", &DAY_COLUMNS)
+    let columns = format!(
+        "a.employee_id, a.workday, a.judged_at_ms, a.since_ms, s.locked_ms, CASE WHEN a.since_ms > s.locked_ms THEN \
+         (SELECT v.body FROM report_versions v WHERE v.employee_id = a.employee_id AND v.workday = a.workday \
+         AND v.judged_at_ms <= s.locked_ms ORDER BY v.id DESC LIMIT 1) END, {}, {}",
+        sql::fields(backend, &says_of("a")),
+        sql::fields(
+            backend,
+            "s.department_id, a.recheck_at_ms, a.waits_for_device_id, a.waits_below_ms"
         ),
-        [sql::json(&rows)],
-    )
-    .await?;
-    let stored = stored
-        .into_iter()
-        .map(|(employee, workday, judged_at, says, keeps)| {
-            let report = StoredReport {
-                says,
-                judged_at: instant(judged_at),
-                keeps,
+    );
+    let rest = format!(
+        "FROM {table} {} CROSS JOIN attendances s WHERE s.id = a.attendance_id \
+         AND (s.locked_ms IS NOT NULL OR a.workday >= r.from_day AND a.workday <= r.to_day)",
+        sql::each(
+            backend,
+            "attendance_reports",
+            "a",
+            "a.employee_id = r.employee_id AND a.workday >= r.first_day AND a.workday <= r.last_day"
+        )
+    );
+    type Row = (
+        i64,
+        String,
+        i64,
+        i64,
+        Option<i64>,
+        Option<String>,
+        ReportFields,
+        Keeps,
+    );
+    let rows = sql::list::<Row, _>(db, &columns, &rest, [sql::json(spans)]).await?;
+    let reports = rows.into_iter().map(
+        |(employee, workday, judged_at, since, locked, earlier, says, keeps)| {
+            let locked = match (locked, earlier) {
+                (Some(locked), _) if since <= locked => Some(says.clone()),
+                (_, Some(body)) => read_body(&body)?,
+                _ => None,
             };
-            (EmployeeId(employee), day(&workday), report)
-        });
-    Ok(stored.collect())
+            Ok(Around {
+                employee: EmployeeId(employee),
+                workday: day(&workday),
+                report: StoredReport {
+                    says,
+                    judged_at: instant(judged_at),
+                    keeps,
+                },
+                locked,
+            })
+        },
+    );
+    reports.collect()
 }
 
 /// The body of a version: what a report said; `None` where there was none any more.
@@ -624,11 +727,16 @@ pub(crate) fn read_body(body: &str) -> Result<Option<ReportFields>, StoreError> 
     serde_json::from_str(body).map_err(corrupt_report)
 }
 
-/// An expression for `SELECT`: what a row of `attendance_reports` says, as [`read_body`] reads it too.
-pub(crate) fn body_of(backend: DbBackend, alias: &str) -> String {
+/// The columns of [`ReportFields`].
+fn says_of(alias: &str) -> String {
     let names = REPORT_COLUMNS[SAYS].iter();
     let names: Vec<_> = names.map(|(name, _)| format!("{alias}.{name}")).collect();
-    sql::json_array(backend, &names.join(", "))
+    names.join(", ")
+}
+
+/// An expression for `SELECT`: what a row of `attendance_reports` says, as [`read_body`] reads it too.
+pub(crate) fn body_of(backend: DbBackend, alias: &str) -> String {
+    sql::json_array(backend, &says_of(alias))
 }
 
 fn corrupt_report(source: serde_json::Error) -> StoreError {
@@ -641,8 +749,8 @@ fn corrupt_report(source: serde_json::Error) -> StoreError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::on_both_databases;
     use crate::testing::{device, employee, site};
-    use crate::{Store, on_both_databases};
 
     fn at(ms: i64) -> Timestamp {
         Timestamp::from_millisecond(ms).unwrap()
@@ -660,12 +768,14 @@ mod tests {
             let save = async |report: &Report| {
                 tx.mark_days([(person, day)], "test").await.unwrap();
                 let claim = tx.claim_from("judge", at(100), at(200), Date::MIN, 9).await.unwrap();
-                let before = stored(&tx.tx, &[(person, day)]).await.unwrap().pop().map(|(.., report)| report);
-                let mut judged = JudgedDays::new(at(50));
+                let days = || day.to_string();
+                let stored = async || around(&tx.tx, &[(person.0, days(), days(), days(), days())]).await.unwrap().pop();
+                let before = stored().await.map(|around| around.report);
+                let mut judged = JudgedDays::new(&store, at(50));
                 let waits_for = report.waits.is_some().then_some(gate);
                 judged.add(person, department, report, "test", waits_for, before.as_ref());
                 tx.save_reports(&claim, judged, &BTreeMap::new()).await.unwrap();
-                let kept = stored(&tx.tx, &[(person, day)]).await.unwrap().pop().unwrap().2;
+                let kept = stored().await.unwrap().report;
                 assert_eq!(kept.says, ReportFields::from(report));
                 assert_eq!(ReportFields::from(&kept.says.report(day).unwrap()), kept.says);
                 kept.keeps
@@ -674,7 +784,7 @@ mod tests {
                 "workday": day,
                 "status": "present",
                 "stage": "final",
-                "shift": "Day",
+                "shift": "Day\tand \\night\r\n\\N",
                 "first_in": { "wall": "2026-03-02T08:55:00", "instant": "2026-03-02T07:55:00Z" },
                 "last_out": { "wall": "2026-03-02T18:05:00", "instant": "2026-03-02T17:05:00Z" },
                 "planned_min": 480,

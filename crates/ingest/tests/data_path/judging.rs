@@ -168,7 +168,7 @@ on_both_databases! {
         let explained = company.engine.judge.explain(person, &[day("2026-03-02")], None).await.unwrap();
         let mut report = explained[0].report.clone();
         report.worked_min += 60;
-        let mut late = JudgedDays::new(company.clock.now());
+        let mut late = JudgedDays::new(&company.store, company.clock.now());
         late.add(person, DepartmentId(1), &report, "test", None, None);
         let saved = tx.save_reports(&claimed, late, &BTreeMap::new()).await.unwrap();
         tx.commit().await.unwrap();
@@ -187,7 +187,7 @@ on_both_databases! {
         tx.commit().await.unwrap();
         let tx = company.store.begin_write().await.unwrap();
         tx.mark_days([(company.people[0], day("2026-03-02"))], "test").await.unwrap();
-        tx.save_reports(&claimed, JudgedDays::new(company.clock.now()), &BTreeMap::new()).await.unwrap();
+        tx.save_reports(&claimed, JudgedDays::new(&company.store, company.clock.now()), &BTreeMap::new()).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(company.store.marked_day_count().await.unwrap(), 1);
         assert_eq!(company.engine.judge.drain().await.unwrap(), 1, "and is free at once");

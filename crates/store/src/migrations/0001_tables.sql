@@ -404,7 +404,7 @@ CREATE TABLE attendance_reports (
   waits_below_ms BIGINT,
   UNIQUE (employee_id, workday)
 );
-CREATE INDEX attendance_reports_by_workday_status ON attendance_reports (workday, status);
+CREATE INDEX attendance_reports_by_workday ON attendance_reports (workday);
 -- What waits for a person. The queries of views/exceptions.rs say the same words.
 CREATE INDEX attendance_reports_undecided ON attendance_reports (workday, exceptions)
   WHERE stage <> 'locked' AND (exceptions <> '' OR pending <> '' OR status = 'unknown');

@@ -180,14 +180,18 @@ pub struct PersonDevice {
 
 /// The devices that could have seen these people: where they are known as users.
 pub async fn devices_of(store: &Store, employees: &[i64]) -> Result<Vec<PersonDevice>, StoreError> {
-    let backend = store.backend();
-    let text = format!(
-        "SELECT {} FROM (SELECT DISTINCT u.employee_id, u.device_id FROM device_users u JOIN devices d ON d.id = u.device_id
+    let rest = format!(
+        "FROM (SELECT DISTINCT u.employee_id, u.device_id FROM device_users u JOIN devices d ON d.id = u.device_id
          WHERE u.employee_id IN {} AND d.retired_ms IS NULL ORDER BY u.employee_id, u.device_id) AS known",
-        sql::json_list(backend, "employee_id, device_id"),
-        sql::in_ids(backend, 1)
+        sql::in_ids(store.backend(), 1)
     );
-    Ok(sql::list(store.read(), &text, [sql::json(employees)]).await?)
+    Ok(sql::list(
+        store.read(),
+        "employee_id, device_id",
+        &rest,
+        [sql::json(employees)],
+    )
+    .await?)
 }
 
 /// A punch as the list of recent attendances shows it.

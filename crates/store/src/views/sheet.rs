@@ -126,18 +126,15 @@ pub async fn reports(
     from: &str,
     to: &str,
 ) -> Result<Vec<SheetReport>, StoreError> {
-    let backend = tx.backend();
-    let text = format!(
-        "SELECT {} FROM attendance_reports r WHERE r.employee_id IN {} AND r.workday >= $2 AND r.workday <= $3",
-        sql::json_list(
-            backend,
-            "r.employee_id, r.workday, r.status, r.stage, r.reason, r.shift, r.first_in, r.last_out, r.planned_min, r.worked_min, \
-             r.late_min, r.early_min, r.overtime_min, r.night_min, r.overtime_levels, r.exceptions, r.pending, r.leave_part, r.letter"
-        ),
-        sql::in_ids(backend, 1)
+    let columns = "r.employee_id, r.workday, r.status, r.stage, r.reason, r.shift, r.first_in, r.last_out, r.planned_min, \
+                   r.worked_min, r.late_min, r.early_min, r.overtime_min, r.night_min, r.overtime_levels, r.exceptions, r.pending, \
+                   r.leave_part, r.letter";
+    let rest = format!(
+        "FROM attendance_reports r WHERE r.employee_id IN {} AND r.workday >= $2 AND r.workday <= $3",
+        sql::in_ids(tx.backend(), 1)
     );
     let values = [sql::json(employees), from.into(), to.into()];
-    let mut reports: Vec<SheetReport> = sql::list(&tx.tx, &text, values).await?;
+    let mut reports: Vec<SheetReport> = sql::list(&tx.tx, columns, &rest, values).await?;
     reports.sort_by(|a, b| (a.employee_id, &a.workday).cmp(&(b.employee_id, &b.workday)));
     Ok(reports)
 }
@@ -287,15 +284,13 @@ pub async fn waiting_days(
     to: &str,
     today: &str,
 ) -> Result<HashMap<i64, i64>, StoreError> {
-    let backend = tx.backend();
-    let text = format!(
-        "SELECT {} FROM (SELECT r.employee_id, COUNT(*) AS days FROM attendance_reports r
+    let rest = format!(
+        "FROM (SELECT r.employee_id, COUNT(*) AS days FROM attendance_reports r
            WHERE r.employee_id IN {} AND r.workday >= $3 AND r.workday <= $4 AND {UNDECIDED} GROUP BY r.employee_id) w",
-        sql::json_list(backend, "w.employee_id, w.days"),
-        sql::in_ids(backend, 2)
+        sql::in_ids(tx.backend(), 2)
     );
     let values = [today.into(), sql::json(employees), from.into(), to.into()];
-    let found: Vec<(i64, i64)> = sql::list(&tx.tx, &text, values).await?;
+    let found: Vec<(i64, i64)> = sql::list(&tx.tx, "w.employee_id, w.days", &rest, values).await?;
     Ok(found.into_iter().collect())
 }
 

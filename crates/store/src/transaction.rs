@@ -1,0 +1,130 @@
+//! The transaction inside a [`crate::WriteTx`]. On PostgreSQL it is one of sqlx, because that of SeaORM cannot `COPY`.
+
+use std::sync::Arc;
+
+use sea_orm::prelude::async_trait::async_trait;
+use sea_orm::sqlx::{self, AssertSqlSafe, Executor as _, Postgres};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult,
+    QueryResult, RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions,
+    TransactionTrait as _,
+};
+use sea_query_sqlx::SqlxValues;
+use tokio::sync::Mutex;
+
+pub(crate) enum Transaction {
+    Sqlite(DatabaseTransaction),
+    Postgres(Mutex<sqlx::Transaction<'static, Postgres>>),
+}
+
+impl Transaction {
+    /// Begun as one that writes.
+    pub(crate) async fn begin(writer: &DatabaseConnection) -> Result<Self, DbErr> {
+        if writer.get_database_backend() == DbBackend::Postgres {
+            let pool = writer.get_postgres_connection_pool();
+            let begun = pool.begin().await.map_err(|error| match error {
+                sqlx::Error::PoolTimedOut => {
+                    DbErr::ConnectionAcquire(sea_orm::ConnAcquireErr::Timeout)
+                }
+                error => DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error))),
+            });
+            return Ok(Self::Postgres(Mutex::new(begun?)));
+        }
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        Ok(Self::Sqlite(writer.begin_with_options(options).await?))
+    }
+
+    pub(crate) async fn commit(self) -> Result<(), DbErr> {
+        match self {
+            Self::Sqlite(tx) => tx.commit().await,
+            Self::Postgres(tx) => tx.into_inner().commit().await.map_err(refused),
+        }
+    }
+
+    pub(crate) async fn rollback(self) -> Result<(), DbErr> {
+        match self {
+            Self::Sqlite(tx) => tx.rollback().await,
+            Self::Postgres(tx) => tx.into_inner().rollback().await.map_err(refused),
+        }
+    }
+
+    /// Runs `COPY … FROM STDIN` with rows in its text format, on PostgreSQL only.
+    pub(crate) async fn copy(&self, statement: &str, rows: &str) -> Result<u64, DbErr> {
+        let Self::Postgres(tx) = self else {
+            return Err(DbErr::BackendNotSupported {
+                db: "SQLite",
+                ctx: "COPY",
+            });
+        };
+        let mut tx = tx.lock().await;
+        let mut copy = tx.copy_in_raw(statement).await.map_err(refused)?;
+        copy.send(rows.as_bytes()).await.map_err(refused)?;
+        copy.finish().await.map_err(refused)
+    }
+}
+
+fn refused(error: sqlx::Error) -> DbErr {
+    DbErr::Query(RuntimeErr::SqlxError(Arc::new(error)))
+}
+
+fn query(statement: &Statement) -> sqlx::query::Query<'_, Postgres, SqlxValues> {
+    let values = statement.values.clone();
+    let values = values.unwrap_or_else(|| sea_orm::Values(Vec::new()));
+    sqlx::query_with(AssertSqlSafe(statement.sql.as_str()), SqlxValues(values))
+}
+
+#[async_trait]
+impl ConnectionTrait for Transaction {
+    fn get_database_backend(&self) -> DbBackend {
+        match self {
+            Self::Sqlite(_) => DbBackend::Sqlite,
+            Self::Postgres(_) => DbBackend::Postgres,
+        }
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        match self {
+            Self::Sqlite(tx) => tx.execute_raw(statement).await,
+            Self::Postgres(tx) => {
+                let done = query(&statement).execute(&mut **tx.lock().await).await;
+                done.map(ExecResult::from).map_err(refused)
+            }
+        }
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        match self {
+            Self::Sqlite(tx) => tx.execute_unprepared(sql).await,
+            Self::Postgres(tx) => {
+                let done = tx.lock().await.execute(AssertSqlSafe(sql.to_owned())).await;
+                done.map(ExecResult::from).map_err(refused)
+            }
+        }
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        match self {
+            Self::Sqlite(tx) => tx.query_one_raw(statement).await,
+            Self::Postgres(tx) => {
+                let row = query(&statement)
+                    .fetch_optional(&mut **tx.lock().await)
+                    .await;
+                Ok(row.map_err(refused)?.map(QueryResult::from))
+            }
+        }
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        match self {
+            Self::Sqlite(tx) => tx.query_all_raw(statement).await,
+            Self::Postgres(tx) => {
+                let rows = query(&statement).fetch_all(&mut **tx.lock().await).await;
+                let rows = rows.map_err(refused)?;
+                Ok(rows.into_iter().map(QueryResult::from).collect())
+            }
+        }
+    }
+}
