@@ -344,7 +344,7 @@ impl WriteTx {
         Ok(())
     }
 
-    /// The same for new reports on PostgreSQL: lines of [`PLAIN`] columns.
+    /// New reports on PostgreSQL, whose sheets exist: lines of [`PLAIN`] columns but the first.
     async fn copy_reports(
         &self,
         reports: &[((i64, Date), String)],
