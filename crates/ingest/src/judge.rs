@@ -550,7 +550,7 @@ impl Drop for Storing<'_> {
 #[derive(Default)]
 struct LastClaim {
     after: Option<(EmployeeId, Date)>,
-    /// As of this wake no recent day was marked any more: to ask again costs as much as all that were judged.
+    /// As of this wake no recent day was marked any more. To ask again would be to pass over all that were judged.
     without_recent: Option<u64>,
 }
 

@@ -9,10 +9,7 @@ use sea_orm::sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
 use sea_orm::sqlx::{ConnectOptions as _, Connection as _};
-use sea_orm::{
-    AccessMode, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel,
-    TransactionOptions, TransactionTrait,
-};
+use sea_orm::{DatabaseConnection, DbBackend, DbErr};
 use sea_orm_migration::MigratorTrait;
 
 use crate::migrations::Migrator;
@@ -123,7 +120,7 @@ impl Store {
     /// other.
     pub async fn begin_claim(&self) -> Result<WriteTx, StoreError> {
         Ok(WriteTx {
-            tx: Transaction::begin(&self.writer).await?,
+            tx: Transaction::begin_write(&self.writer).await?,
             node: Arc::clone(&self.node),
             key: self.key.clone(),
         })
@@ -136,16 +133,8 @@ impl Store {
 
     /// A reading transaction: every query in it sees the same state of the database.
     pub async fn begin_read(&self) -> Result<ReadTx, StoreError> {
-        let options = match self.backend() {
-            DbBackend::Postgres => TransactionOptions {
-                isolation_level: Some(IsolationLevel::RepeatableRead),
-                access_mode: Some(AccessMode::ReadOnly),
-                ..TransactionOptions::default()
-            },
-            _ => TransactionOptions::default(), // deferred: the snapshot is taken by the first query
-        };
         Ok(ReadTx {
-            tx: self.reader.begin_with_options(options).await?,
+            tx: Transaction::begin_read(&self.reader).await?,
         })
     }
 
@@ -225,7 +214,7 @@ impl WriteTx {
 
 /// A reading transaction; see [`Store::begin_read`].
 pub struct ReadTx {
-    pub(crate) tx: DatabaseTransaction,
+    pub(crate) tx: Transaction,
 }
 
 impl fmt::Debug for ReadTx {

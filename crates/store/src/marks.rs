@@ -37,7 +37,7 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// Days before some day were passed over.
+    /// Days before the recent ones were not asked for.
     pub fn only_recent(&self) -> bool {
         self.from > Date::MIN
     }

@@ -247,7 +247,7 @@ impl JudgedDays {
             keeps,
         };
         let cells = row.cells();
-        if !row.is_plain() {
+        if cells[PLAIN..] != NOTHING_MORE {
             self.other_reports.push(&cells.as_slice());
         } else if self.copies && before.is_none() {
             let sheet = (department.0, report.workday);
@@ -580,27 +580,27 @@ const REPORT_COLUMNS: [(&str, Column); 27] = [
 /// reports are such, and half of what saving one costs is to take its columns out of the JSON.
 const PLAIN: usize = 14;
 
+/// The rest of the columns by default.
+const NOTHING_MORE: [Cell<'_>; REPORT_COLUMNS.len() - PLAIN] = [
+    Cell::Text(""),
+    Cell::Int(0),
+    Cell::Int(0),
+    Cell::Int(0),
+    Cell::Int(0),
+    Cell::Text("[]"),
+    Cell::Text(""),
+    Cell::Text(""),
+    Cell::Text(""),
+    Cell::Text(""),
+    Cell::Null,
+    Cell::Null,
+    Cell::Null,
+];
+
 /// Those of [`ReportFields`], in its order.
 const SAYS: std::ops::Range<usize> = 4..24;
 
 impl ReportRow<'_> {
-    fn is_plain(&self) -> bool {
-        let says = &self.says;
-        let minutes = says.late_min + says.early_min + says.overtime_min + says.night_min;
-        let texts = [
-            &says.reason,
-            &says.exceptions,
-            &says.pending,
-            &says.leave_part,
-            &says.changes_after_close,
-        ];
-        let keeps = &self.keeps;
-        minutes == 0
-            && says.overtime_levels == "[]"
-            && texts.iter().all(|text| text.is_empty())
-            && (keeps.recheck_at_ms, keeps.waits_for, keeps.waits_below_ms) == (None, None, None)
-    }
-
     /// Of [`REPORT_COLUMNS`], in order.
     fn cells(&self) -> [Cell<'_>; REPORT_COLUMNS.len()] {
         let (says, keeps) = (&self.says, &self.keeps);

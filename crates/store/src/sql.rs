@@ -101,7 +101,8 @@ pub fn json_rows(
     }
 }
 
-/// A join for `FROM`, behind [`json_rows`]: with each of its rows those of a table that fit the condition, found by an index. Without statistics of a table that has just grown PostgreSQL would rather read all of it.
+/// A join for `FROM`, behind [`json_rows`]: with each of its rows those of a table that fit the condition, found by an index.
+/// Without statistics of a table that has just grown PostgreSQL would rather read all of it.
 pub fn each(backend: DbBackend, table: &str, alias: &str, condition: &str) -> String {
     match backend {
         DbBackend::Postgres => format!(
@@ -204,7 +205,7 @@ impl From<JsonRows> for Value {
 }
 
 /// A value of a row on its way into the database.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Cell<'a> {
     Int(i64),

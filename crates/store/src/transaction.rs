@@ -1,4 +1,5 @@
-//! The transaction inside a [`crate::WriteTx`]. On PostgreSQL it is one of sqlx, because that of SeaORM cannot `COPY`.
+//! The transaction inside a [`crate::WriteTx`] or [`crate::ReadTx`]. On PostgreSQL it is one of sqlx, because that of SeaORM
+//! cannot `COPY`.
 
 use std::sync::Arc;
 
@@ -18,23 +19,40 @@ pub(crate) enum Transaction {
 }
 
 impl Transaction {
-    /// Begun as one that writes.
-    pub(crate) async fn begin(writer: &DatabaseConnection) -> Result<Self, DbErr> {
-        if writer.get_database_backend() == DbBackend::Postgres {
-            let pool = writer.get_postgres_connection_pool();
-            let begun = pool.begin().await.map_err(|error| match error {
-                sqlx::Error::PoolTimedOut => {
-                    DbErr::ConnectionAcquire(sea_orm::ConnAcquireErr::Timeout)
-                }
-                error => DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error))),
-            });
+    /// One that writes.
+    pub(crate) async fn begin_write(writer: &DatabaseConnection) -> Result<Self, DbErr> {
+        Self::begin(writer, "BEGIN", SqliteTransactionMode::Immediate).await
+    }
+
+    /// One that reads: every query sees the same state. On SQLite the first query takes it.
+    pub(crate) async fn begin_read(reader: &DatabaseConnection) -> Result<Self, DbErr> {
+        let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+        Self::begin(reader, begin, SqliteTransactionMode::Deferred).await
+    }
+
+    async fn begin(
+        pool: &DatabaseConnection,
+        postgres: &'static str,
+        sqlite: SqliteTransactionMode,
+    ) -> Result<Self, DbErr> {
+        if pool.get_database_backend() == DbBackend::Postgres {
+            let pool = pool.get_postgres_connection_pool();
+            let begun = pool
+                .begin_with(postgres)
+                .await
+                .map_err(|error| match error {
+                    sqlx::Error::PoolTimedOut => {
+                        DbErr::ConnectionAcquire(sea_orm::ConnAcquireErr::Timeout)
+                    }
+                    error => DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error))),
+                });
             return Ok(Self::Postgres(Mutex::new(begun?)));
         }
         let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            sqlite_transaction_mode: Some(sqlite),
             ..TransactionOptions::default()
         };
-        Ok(Self::Sqlite(writer.begin_with_options(options).await?))
+        Ok(Self::Sqlite(pool.begin_with_options(options).await?))
     }
 
     pub(crate) async fn commit(self) -> Result<(), DbErr> {
