@@ -386,6 +386,26 @@ mod tests {
             assert_eq!(count(&store).await, 1);
         }
 
+        async fn a_copy_that_is_cut_off_leaves_nothing_behind(store: Store) {
+            if store.backend() != DbBackend::Postgres {
+                return;
+            }
+            let lines: String = (0..50_000).map(|line| format!("{line}\t\n")).collect();
+            let copy = |tx: WriteTx| {
+                let lines = lines.clone();
+                async move { tx.tx.copy("COPY settings (key, value) FROM STDIN".to_owned(), lines).await.map(|copied| (tx, copied)) }
+            };
+            for after_ms in 0..9 {
+                let copying = copy(store.begin_write().await.unwrap());
+                let cut_off = tokio::time::timeout(Duration::from_millis(after_ms), copying).await;
+                drop(cut_off);
+                assert_eq!(count(&store).await, 0);
+            }
+            let (tx, copied) = copy(store.begin_write().await.unwrap()).await.unwrap();
+            tx.commit().await.unwrap();
+            assert_eq!((copied, count(&store).await), (50_000, 50_000));
+        }
+
         async fn migrating_again_does_nothing(store: Store) {
             store.migrate().await.unwrap();
             store.check_migrated().await.unwrap();

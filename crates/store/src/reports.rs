@@ -392,7 +392,7 @@ impl WriteTx {
             "COPY attendance_reports (attendance_id, since_ms, judged_at_ms, {}) FROM STDIN",
             names.join(", ")
         );
-        self.tx.copy(&copy, &lines).await?;
+        self.tx.copy(copy, lines).await?;
         Ok(())
     }
 
@@ -815,6 +815,32 @@ mod tests {
                 let waits = (name == "waits").then_some(gate.0);
                 assert_eq!((keeps.waits_for, keeps.waits_below_ms), (waits, until.filter(|_| name == "waits")), "{name}");
                 assert_eq!(save(&report(&plain)).await, nothing, "{name} is gone again");
+            }
+        }
+
+        async fn a_report_nobody_knew_of_loses_no_mark(store: Store) {
+            let tx = store.begin_write().await.unwrap();
+            let site = site(&tx).await;
+            let person = employee(&tx, site, "1").await;
+            let department = "SELECT department_id FROM employees WHERE id = $1";
+            let department = sql::one(&tx.tx, department, [person.0.into()]).await.unwrap().unwrap();
+            let department = DepartmentId(department.try_get_by_index(0).unwrap());
+            let day: Date = "2026-03-02".parse().unwrap();
+            crate::testing::report(&tx, person, "2026-03-02").await;
+            tx.mark_days([(person, day)], "test").await.unwrap();
+            let claim = tx.claim_from("judge", at(100), at(200), Date::MIN, 9).await.unwrap();
+            tx.commit().await.unwrap();
+            let report = serde_json::from_value(json!({ "workday": day, "status": "absent", "stage": "final" })).unwrap();
+            let mut judged = JudgedDays::new(&store, at(50));
+            judged.add(person, department, &report, "test", None, None);
+            let tx = store.begin_write().await.unwrap();
+            let saved = tx.save_reports(&claim, judged, &BTreeMap::new()).await;
+            if store.backend() == DbBackend::Postgres {
+                assert!(saved.is_err(), "it was to be new");
+                drop(tx);
+                assert!(crate::testing::marked_days(&store, person).await.contains(&day));
+            } else {
+                assert_eq!(saved.unwrap(), [(person, day)], "written over");
             }
         }
     }

@@ -15,8 +15,10 @@ use tokio::sync::Mutex;
 
 pub(crate) enum Transaction {
     Sqlite(DatabaseTransaction),
-    Postgres(Mutex<sqlx::Transaction<'static, Postgres>>),
+    Postgres(Arc<PostgresTransaction>),
 }
+
+type PostgresTransaction = Mutex<sqlx::Transaction<'static, Postgres>>;
 
 impl Transaction {
     /// One that writes.
@@ -46,7 +48,7 @@ impl Transaction {
                     }
                     error => DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error))),
                 });
-            return Ok(Self::Postgres(Mutex::new(begun?)));
+            return Ok(Self::Postgres(Arc::new(Mutex::new(begun?))));
         }
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(sqlite),
@@ -58,30 +60,47 @@ impl Transaction {
     pub(crate) async fn commit(self) -> Result<(), DbErr> {
         match self {
             Self::Sqlite(tx) => tx.commit().await,
-            Self::Postgres(tx) => tx.into_inner().commit().await.map_err(refused),
+            Self::Postgres(tx) => alone(tx)?.commit().await.map_err(refused),
         }
     }
 
     pub(crate) async fn rollback(self) -> Result<(), DbErr> {
         match self {
             Self::Sqlite(tx) => tx.rollback().await,
-            Self::Postgres(tx) => tx.into_inner().rollback().await.map_err(refused),
+            Self::Postgres(tx) => alone(tx)?.rollback().await.map_err(refused),
         }
     }
 
     /// Runs `COPY … FROM STDIN` with rows in its text format, on PostgreSQL only.
-    pub(crate) async fn copy(&self, statement: &str, rows: &str) -> Result<u64, DbErr> {
+    ///
+    /// In a task of its own, which ends it even when nobody waits any more: a connection that is left in the middle of a `COPY`
+    /// takes no statement after it.
+    pub(crate) async fn copy(&self, statement: String, rows: String) -> Result<u64, DbErr> {
         let Self::Postgres(tx) = self else {
             return Err(DbErr::BackendNotSupported {
                 db: "SQLite",
                 ctx: "COPY",
             });
         };
-        let mut tx = tx.lock().await;
-        let mut copy = tx.copy_in_raw(statement).await.map_err(refused)?;
-        copy.send(rows.as_bytes()).await.map_err(refused)?;
-        copy.finish().await.map_err(refused)
+        let tx = Arc::clone(tx);
+        let copying = tokio::spawn(async move {
+            let mut tx = tx.lock().await;
+            let mut copy = tx.copy_in_raw(&statement).await?;
+            copy.send(rows.into_bytes()).await?;
+            copy.finish().await
+        });
+        match copying.await {
+            Ok(copied) => copied.map_err(refused),
+            Err(ended) => Err(DbErr::Custom(ended.to_string())),
+        }
     }
+}
+
+/// The transaction, unless a `COPY` that nobody waits for is still using it.
+fn alone(tx: Arc<PostgresTransaction>) -> Result<sqlx::Transaction<'static, Postgres>, DbErr> {
+    let tx = Arc::into_inner(tx);
+    let tx = tx.ok_or_else(|| DbErr::Custom("COPY has not ended yet".to_owned()))?;
+    Ok(tx.into_inner())
 }
 
 fn refused(error: sqlx::Error) -> DbErr {

@@ -113,3 +113,41 @@ impl<'de> SeqAccess<'de> for Fields<'_, '_> {
         seed.deserialize(&mut *self.columns).map(Some)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use crate::{Store, on_both_databases, sql};
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Kind {
+        Push,
+    }
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Part {
+        number: u32,
+        kind: Kind,
+    }
+
+    on_both_databases! {
+        async fn columns_become_fields_in_order(store: Store) {
+            let part = sql::fields(store.backend(), "CAST(8 AS bigint), CAST('push' AS text)");
+            let columns = format!("CAST(-7 AS bigint), CAST(NULL AS text), {part}, CAST('ä' AS text), CAST(1 AS integer)");
+            type Row = (i64, Option<String>, Part, Option<String>, i64);
+            let rows: Vec<Row> = sql::list(store.read(), &columns, "", []).await.unwrap();
+            let part = Part { number: 8, kind: Kind::Push };
+            assert_eq!(rows, [(-7, None, part, Some("ä".to_owned()), 1)]);
+        }
+
+        async fn what_does_not_fit_is_an_error(store: Store) {
+            for wrong in ["CAST(NULL AS bigint)", "CAST('1' AS text)"] {
+                assert!(sql::list::<(i64,), _>(store.read(), wrong, "", []).await.is_err(), "{wrong}");
+            }
+            assert!(sql::list::<(u8,), _>(store.read(), "CAST(-1 AS bigint)", "", []).await.is_err());
+            assert!(sql::list::<(i64, i64), _>(store.read(), "CAST(1 AS bigint)", "", []).await.is_err());
+        }
+    }
+}
